@@ -14,7 +14,7 @@ import attrs
 import msgpack
 from cattrs import Converter
 from cattrs.errors import BaseValidationError, StructureHandlerNotFoundError
-from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
 __all__ = [
     "MAX_FRAME",
@@ -176,7 +176,6 @@ def _structure_fn(kind: Any) -> Callable[[Any, Any], Any]:
         _converter,
         _cattrs_forbid_extra_keys=True,
         _cattrs_detailed_validation=False,
-        **{a.name: override() for a in attrs.fields(kind)},
     )
 
 
