@@ -1,0 +1,67 @@
+"""The actor system. It knows nothing of models and could be its own library.
+
+actor.py       handlers chosen by the message in their annotation
+specs.py       child specs: restart, shutdown, bounds
+ref.py         tell, ask, stream
+ports.py       promises and pipes: where answers go
+mailbox.py     bounded queues with a control lane
+cell.py        the life of one incarnation
+supervisor.py  start, watch, restart, stop
+decisions.py   whom to restart: pure functions
+node.py        all actors of a process; names, dead letters, the live tree
+exits.py       why an actor is no more; monitors' `Down`
+errors.py      what can go wrong between actors
+process.py     an actor in a process of its own; child.py is that process's main
+link.py        frames over a byte stream; launch.py starts processes
+faults.py      fault plans; simulate.py runs from a seed; testkit.py for tests
+"""
+
+from actorllm.actors.kernel.actor import Actor, concurrent
+from actorllm.actors.kernel.context import Context
+from actorllm.actors.kernel.errors import (
+    ActorDied,
+    AskTimeout,
+    BadMessage,
+    Escalated,
+    KernelError,
+    MailboxFull,
+    StartFailed,
+)
+from actorllm.actors.kernel.exits import Address, Down, Exit
+from actorllm.actors.kernel.insight import ActorSnapshot, Counters, NodeSnapshot
+from actorllm.actors.kernel.node import Node
+from actorllm.actors.kernel.ref import Items, Ref
+from actorllm.actors.kernel.specs import Backoff, ChildSpec, Intensity, Restart, Strategy
+from actorllm.actors.kernel.supervisor import DynamicSupervisor, Supervisor
+from actorllm.actors.kernel.trace import new_trace, trace_id
+
+__all__ = [
+    "Actor",
+    "ActorDied",
+    "ActorSnapshot",
+    "Address",
+    "AskTimeout",
+    "Backoff",
+    "BadMessage",
+    "ChildSpec",
+    "Context",
+    "Counters",
+    "Down",
+    "DynamicSupervisor",
+    "Escalated",
+    "Exit",
+    "Intensity",
+    "Items",
+    "KernelError",
+    "MailboxFull",
+    "Node",
+    "NodeSnapshot",
+    "Ref",
+    "Restart",
+    "StartFailed",
+    "Strategy",
+    "Supervisor",
+    "concurrent",
+    "new_trace",
+    "trace_id",
+]

@@ -1,0 +1,266 @@
+"""Where answers go: a promise for an ask, a pipe for a stream.
+
+Both are one-way valves with hooks. Within a process the asker waits on the object itself; across
+a process border the bridge sets the hooks and turns calls into transport frames. All methods but
+the two waits are synchronous, so that cleanup can never be cut short by a cancellation.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Literal
+
+import trio
+
+from actorllm.actors.kernel.errors import (
+    ActorDied,
+    AskTimeout,
+    BadMessage,
+    MailboxFull,
+)
+from actorllm.actors.kernel.exits import Exit
+from actorllm.protocol.codec import Value, message
+from actorllm.protocol.errors import Problem, Refused
+
+__all__ = ["Failure", "Pipe", "Promise", "failure_of"]
+
+
+@message
+class Failure(Value):
+    """An answer that is not there, in a form that can travel."""
+
+    kind: Literal["refused", "died", "timeout", "full", "bad"]
+    text: str = ""
+    problem: Problem | None = None
+    path: str = ""
+    exit: Exit | None = None
+
+    def error(self) -> Exception:
+        """The exception that the asker sees."""
+        if self.kind == "refused" and self.problem is not None:
+            return Refused(self.problem)
+        if self.kind == "died" and self.exit is not None:
+            return ActorDied(self.path, self.exit)
+        if self.kind == "timeout":
+            return AskTimeout(self.text)
+        if self.kind == "full":
+            return MailboxFull(self.text)
+        return BadMessage(self.text)
+
+
+def failure_of(error: Exception) -> Failure:
+    """Turn an error between actors into an answer; the inverse of `Failure.error`."""
+    if isinstance(error, Refused):
+        return Failure("refused", problem=error.problem)
+    if isinstance(error, ActorDied):
+        return Failure("died", path=error.path, exit=error.exit)
+    if isinstance(error, AskTimeout):
+        return Failure("timeout", str(error))
+    if isinstance(error, MailboxFull):
+        return Failure("full", str(error))
+    return Failure("bad", str(error))
+
+
+class Promise:
+    """The one answer to an ask. The first settlement counts; later ones are told apart."""
+
+    __slots__ = ("_event", "abandoned", "failure", "frame", "on_abandon", "on_settle", "settled")
+
+    def __init__(self) -> None:
+        self.settled = False
+        self.frame = b""
+        self.failure: Failure | None = None
+        self.abandoned = False
+        self.on_settle: Callable[[Promise], None] | None = None
+        self.on_abandon: Callable[[], None] | None = None
+        self._event: trio.Event | None = None
+
+    def resolve(self, frame: bytes) -> bool:
+        """Answer. Returns whether this was the first settlement."""
+        return self._settle(frame, None)
+
+    def fail(self, failure: Failure) -> bool:
+        """Say that there is no answer. Returns whether this was the first settlement."""
+        return self._settle(b"", failure)
+
+    def _settle(self, frame: bytes, failure: Failure | None) -> bool:
+        if self.settled:
+            return False
+        self.settled = True
+        self.frame = frame
+        self.failure = failure
+        if self._event is not None:
+            self._event.set()
+        if self.on_settle is not None:
+            self.on_settle(self)
+        return True
+
+    def abandon(self) -> None:
+        """Nobody waits any more; an answer that comes later is dropped."""
+        if not self.settled:
+            self.settled = True
+            self.abandoned = True
+            if self.on_abandon is not None:
+                self.on_abandon()
+
+    async def wait(self) -> bytes:
+        """Wait for the answer's frame.
+
+        Raises:
+            Refused: The target refused.
+            KernelError: There is no answer.
+        """
+        if not self.settled:
+            self._event = trio.Event()
+            await self._event.wait()
+        if self.failure is not None:
+            raise self.failure.error()
+        return self.frame
+
+
+class Pipe:
+    """Items of a stream, under a credit window.
+
+    The producer waits for credit, pushes a frame for each item and closes once. The consumer
+    grants the window at first and again whenever half of it has been consumed. `leave` is the
+    consumer's end: nothing is accepted after it, and the producer is told through `on_leave`.
+    """
+
+    __slots__ = (
+        "_consumed",
+        "_consumer",
+        "_credit",
+        "_opened",
+        "_producer",
+        "closed",
+        "failure",
+        "items",
+        "left",
+        "on_close",
+        "on_grant",
+        "on_leave",
+        "on_open",
+        "on_push",
+        "window",
+    )
+
+    def __init__(self, window: int) -> None:
+        self.window = window
+        self.items: deque[bytes] = deque()
+        self.closed = False
+        self.left = False
+        self.failure: Failure | None = None
+        self.on_open: Callable[[], None] | None = None
+        self.on_push: Callable[[bytes], None] | None = None
+        self.on_close: Callable[[Failure | None], None] | None = None
+        self.on_grant: Callable[[int], None] | None = None
+        self.on_leave: Callable[[], None] | None = None
+        self._credit = window
+        self._consumed = 0
+        self._opened = False
+        self._consumer: trio.Event | None = None
+        self._producer: trio.Event | None = None
+
+    # The producer's end
+
+    @property
+    def credit(self) -> int:
+        """Items that may be pushed now."""
+        return self._credit
+
+    def open(self) -> None:
+        """Tell the consumer that its request was taken up."""
+        if self._opened:
+            return
+        self._opened = True
+        if self.on_open is not None:
+            self.on_open()
+        self._wake_consumer()
+
+    async def wait_credit(self) -> None:
+        """Wait until an item may be pushed."""
+        while self._credit <= 0:
+            self._producer = trio.Event()
+            await self._producer.wait()
+
+    def push(self, frame: bytes) -> None:
+        """Hand an item on. Items after the end are dropped: nobody waits for them."""
+        if self.closed or self.left:
+            return
+        self._credit -= 1
+        if self.on_push is not None:
+            self.on_push(frame)
+            return
+        self.items.append(frame)
+        self._wake_consumer()
+
+    def close(self, failure: Failure | None = None) -> bool:
+        """End the stream, well (None) or not. Returns whether it was open."""
+        if self.closed:
+            return False
+        self.closed = True
+        self.failure = failure
+        if self.on_close is not None and not self.left:
+            self.on_close(failure)
+        self._wake_consumer()
+        return True
+
+    # The consumer's end
+
+    @property
+    def opened(self) -> bool:
+        return self._opened
+
+    async def wait_open(self) -> None:
+        """Wait until the request was taken up or the stream has ended."""
+        while not (self._opened or self.items or self.closed):
+            self._consumer = trio.Event()
+            await self._consumer.wait()
+
+    async def next(self) -> bytes | None:
+        """Wait for an item's frame; None at the end.
+
+        Raises:
+            Refused: The target refused.
+            KernelError: The stream broke.
+        """
+        while not self.items:
+            if self.closed:
+                if self.failure is not None:
+                    raise self.failure.error()
+                return None
+            self._consumer = trio.Event()
+            await self._consumer.wait()
+        return self.take()
+
+    def take(self) -> bytes:
+        """Take an item that is there."""
+        frame = self.items.popleft()
+        self._consumed += 1
+        if self._consumed * 2 >= self.window:
+            granted, self._consumed = self._consumed, 0
+            self.grant(granted)
+        return frame
+
+    def grant(self, count: int) -> None:
+        """Allow the producer `count` items more."""
+        if self.on_grant is not None and not self.closed:
+            self.on_grant(count)
+            return
+        self._credit += count
+        if self._producer is not None:
+            self._producer.set()
+
+    def leave(self) -> None:
+        """Want no more; the producer is cancelled."""
+        if self.left:
+            return
+        self.left = True
+        self.items.clear()
+        if not self.closed:
+            self.closed = True
+            if self.on_leave is not None:
+                self.on_leave()
+
+    def _wake_consumer(self) -> None:
+        if self._consumer is not None:
+            self._consumer.set()

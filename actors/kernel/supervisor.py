@@ -1,0 +1,236 @@
+"""Supervisors: actors whose work is to start, watch, restart and stop their children.
+
+    Supervisor          a fixed list of children, started in order and stopped in reverse
+    DynamicSupervisor   children of like kind that come and go, each on its own
+
+Whom to restart is decided in `decisions.py`; here it is carried out.
+"""
+
+import functools
+from collections import deque
+from collections.abc import Sequence
+
+import attrs
+import trio
+
+from actorllm.actors.kernel.actor import Actor
+from actorllm.actors.kernel.cell import Cell
+from actorllm.actors.kernel.decisions import Plan, is_over_intensity, plan_after_exit
+from actorllm.actors.kernel.errors import Escalated, StartFailed
+from actorllm.actors.kernel.exits import Exit
+from actorllm.actors.kernel.mailbox import Signal
+from actorllm.actors.kernel.ref import Ref
+from actorllm.actors.kernel.specs import Backoff, ChildSpec, Intensity, Restart, Strategy
+
+__all__ = ["DynamicSupervisor", "Supervisor"]
+
+_KILL_GRACE = 2.0
+"""Seconds that a cancelled child has for its cleanup before it is given up."""
+
+
+@attrs.frozen
+class _ChildEnded(Signal):
+    id: str
+    incarnation: int
+    exit: Exit
+
+
+@attrs.frozen
+class _RestartDue(Signal):
+    ids: tuple[str, ...]
+
+
+@attrs.define
+class Child:
+    """A child's place in its supervisor: it stays while incarnations come and go."""
+
+    spec: ChildSpec
+    cell: Cell | None = None
+    incarnation: int = 0
+    restarts: int = 0
+    last_exit: str = ""
+
+
+class Supervisor(Actor):
+    """Keeps a fixed list of children alive.
+
+    Args:
+        specs: The children, in start order.
+        strategy: Who else is restarted with a child that failed.
+        intensity: How many restarts are too many: then it stops all children and crashes itself,
+            so that its own supervisor decides.
+        backoff: The waits before restarts.
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[ChildSpec] = (),
+        *,
+        strategy: Strategy = Strategy.ONE_FOR_ONE,
+        intensity: Intensity = Intensity(),  # noqa: B008 -- frozen
+        backoff: Backoff = Backoff(),  # noqa: B008 -- frozen
+    ) -> None:
+        self._strategy = strategy
+        self._intensity = intensity
+        self._backoff = backoff
+        self._specs = tuple(specs)
+        self.children: dict[str, Child] = {}
+        self._restarts: deque[float] = deque(maxlen=intensity.restarts + 1)
+
+    async def started(self) -> None:
+        for spec in self._specs:
+            await self.start_child(spec)
+
+    async def stopped(self) -> None:
+        for id_ in reversed(tuple(self.children)):
+            await self.stop_child(id_)
+
+    # Children
+
+    async def start_child(self, spec: ChildSpec) -> Ref:
+        """Start a child and wait until it takes messages.
+
+        Raises:
+            StartFailed: Its start failed; it is not kept.
+            ValueError: There is a child of that id.
+        """
+        if spec.id in self.children:
+            raise ValueError(f"{self.ctx.path} has a child {spec.id!r} already")
+        child = self.children[spec.id] = Child(spec)
+        exit_ = await self._incarnate(child)
+        if exit_ is not None:
+            self.children.pop(spec.id, None)
+            raise StartFailed(f"{self.ctx.path.rstrip('/')}/{spec.id}", exit_)
+        return self.ref_of(spec.id)
+
+    def ref_of(self, id_: str) -> Ref:
+        """The current incarnation of a child."""
+        child = self.children[id_]
+        path = self.ctx.node.child_path(self.ctx.path, id_)
+        return Ref(self.ctx.node, path, child.incarnation)
+
+    async def stop_child(self, id_: str) -> None:
+        """Stop a child and forget it: Stop, a bounded wait, then cancellation."""
+        child = self.children.get(id_)
+        if child is None:
+            return
+        await self._stop_cell(child)
+        self.children.pop(id_, None)
+
+    async def _stop_cell(self, child: Child) -> None:
+        cell = child.cell
+        child.cell = None
+        if cell is None or cell.exit is not None:
+            return
+        if child.spec.shutdown > 0:
+            cell.stop()
+            with trio.move_on_after(child.spec.shutdown):
+                await cell.finished.wait()
+        if not cell.finished.is_set():
+            cell.scope.cancel()
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + _KILL_GRACE):
+                await cell.finished.wait()
+        if not cell.finished.is_set():
+            self.ctx.log.error("child does not end", child=cell.path)
+
+    async def _incarnate(self, child: Child) -> Exit | None:
+        """Start the next incarnation; returns why it could not, or None."""
+        node = self.ctx.node
+        child.incarnation += 1
+        path = node.child_path(self.ctx.path, child.spec.id)
+        cell = Cell(node, path, child.spec, child.incarnation)
+        node.register(cell)
+        child.cell = cell
+        if node.faults is not None:
+            await node.faults.before_spawn(cell)
+        await self.ctx.start_cell(cell)
+        if cell.exit is not None and not cell.was_started:
+            child.last_exit = str(cell.exit)
+            child.cell = None
+            return cell.exit
+        cell.watch(functools.partial(self._on_exit, child, cell))
+        return None
+
+    def _on_exit(self, child: Child, cell: Cell, exit_: Exit) -> None:
+        child.last_exit = str(exit_)
+        if child.cell is cell:  # else it was stopped on purpose
+            child.cell = None
+            self.ctx.signal(_ChildEnded(child.spec.id, cell.incarnation, exit_))
+
+    # Restarts
+
+    async def on_signal(self, signal: Signal) -> None:
+        if isinstance(signal, _ChildEnded):
+            child = self.children.get(signal.id)
+            if child is not None and child.incarnation == signal.incarnation:
+                await self._after_exit(child, signal.exit)
+        elif isinstance(signal, _RestartDue):
+            await self._restart(signal.ids)
+
+    async def _after_exit(self, child: Child, exit_: Exit) -> None:
+        order = [(c.spec.id, c.spec.restart) for c in self.children.values()]
+        plan = plan_after_exit(self._strategy, order, child.spec.id, exit_)
+        await self.child_ended(child.spec.id, exit_)
+        if plan.forget:
+            self.children.pop(child.spec.id, None)
+            return
+        self.ctx.log.warning(
+            "child ended, restarting",
+            child=child.spec.id,
+            exit=str(exit_),
+            together_with=list(plan.stop),
+        )
+        for id_ in plan.stop:
+            await self._stop_cell(self.children[id_])
+            if self.children[id_].spec.restart is Restart.TEMPORARY:
+                self.children.pop(id_)
+        await self._schedule(plan)
+
+    async def child_ended(self, id_: str, exit_: Exit) -> None:
+        """Hook: a child ended by itself. Before any restart."""
+
+    async def _schedule(self, plan: Plan) -> None:
+        now = trio.current_time()
+        self._restarts.append(now)
+        if is_over_intensity(self._restarts, now, self._intensity):
+            await self._give_up()
+        recent = sum(1 for t in self._restarts if now - t <= self._intensity.seconds)
+        delay = self._backoff.delay(recent, self.ctx.node.random.random())
+        self.ctx.run(self._restart_later, _RestartDue(plan.start), delay)
+
+    async def _restart_later(self, due: _RestartDue, delay: float) -> None:
+        await trio.sleep(delay)
+        self.ctx.signal(due)
+
+    async def _restart(self, ids: Sequence[str]) -> None:
+        if self._strategy is not Strategy.ONE_FOR_ONE and self._waits_for_elders(ids[0]):
+            return  # an elder sibling failed meanwhile; its own restart brings these back, too
+        for id_ in ids:
+            child = self.children.get(id_)
+            if child is None or child.cell is not None:
+                continue
+            child.restarts += 1
+            self.ctx.node.count("restarts")
+            exit_ = await self._incarnate(child)
+            if exit_ is not None:
+                await self._after_exit(child, exit_)
+                return
+
+    def _waits_for_elders(self, id_: str) -> bool:
+        for elder, child in self.children.items():
+            if elder == id_:
+                return False
+            if child.cell is None:
+                return True
+        return False
+
+    async def _give_up(self) -> None:
+        path, limit = self.ctx.path, self._intensity
+        text = f"more than {limit.restarts} restarts in {limit.seconds:g} s"
+        self.ctx.log.error("supervisor gives up", reason=text)
+        await self.stopped()
+        raise Escalated(path, Exit("crashed", text))
+
+
+class DynamicSupervisor(Supervisor):
+    """Children that are started on request; they fail and are restarted one by one."""

@@ -1,0 +1,88 @@
+"""Leases on loaded models.
+
+A lease is a stream that its holder keeps open: the first item names the runner, leaving the
+stream gives the slot back. So no permit can outlive the scope that asked for it.
+"""
+
+from actorllm.protocol.codec import Ask, Stream, Value, message
+from actorllm.protocol.messages.models import ModelInfo, ResolvedModel
+from actorllm.protocol.options import Options
+
+__all__ = [
+    "Acquire",
+    "Lease",
+    "ListLoaded",
+    "LoadedList",
+    "LoadedModel",
+    "Unload",
+    "Unloaded",
+]
+
+
+@message
+class Lease(Value):
+    """A slot of a runner."""
+
+    runner: str
+    """Path of the runner actor."""
+    num_ctx: int
+    """Tokens of context that each slot has."""
+    load_duration: int
+    """Nanoseconds that the load took for this request; small if it was loaded."""
+    embeds: bool = False
+    notices: tuple[str, ...] = ()
+    """Degraded settings of the runner, a line each."""
+
+
+@message
+class Acquire(Stream[Lease]):
+    """Wait for a slot on a runner for the model; loads it when needed."""
+
+    model: ResolvedModel
+    options: Options
+    client: str
+    keep_alive: int | None = None
+    """Nanoseconds; negative: forever; None: the last value for the model, else the default."""
+    context_given: bool = False
+    """Whether the client or the model set num_ctx; else it is chosen by the daemon."""
+
+
+@message
+class LoadedModel:
+    """A row of `ps`."""
+
+    name: str
+    digest: str
+    size: int
+    size_vram: int
+    expires_at: int
+    """Unix nanoseconds."""
+    context_length: int
+    details: ModelInfo
+
+
+@message
+class LoadedList(Value):
+    """What is loaded, latest expiry first."""
+
+    models: tuple[LoadedModel, ...]
+
+
+@message
+class ListLoaded(Ask[LoadedList]):
+    """What is loaded?"""
+
+
+@message
+class Unloaded(Value):
+    """Whether there was something to unload."""
+
+    found: bool
+
+
+@message
+class Unload(Ask[Unloaded]):
+    """Unload a model when its running requests have ended."""
+
+    weights: str
+    """Digest of the weights."""
