@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 import attrs
+
 from actorllm.protocol.codec import message
 from actorllm.protocol.errors import Refused
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
+
 from actorllm.protocol.codec import message
 from actorllm.protocol.errors import Refused
 

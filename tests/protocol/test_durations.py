@@ -1,6 +1,9 @@
 from datetime import timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from actorllm.protocol.durations import (
     FOREVER,
     LONGEST,
@@ -10,8 +13,6 @@ from actorllm.protocol.durations import (
     parse_duration,
 )
 from actorllm.protocol.errors import Refused
-from hypothesis import given
-from hypothesis import strategies as st
 
 SECOND = 1_000_000_000
 

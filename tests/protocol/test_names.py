@@ -1,6 +1,9 @@
 from pathlib import PurePosixPath
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.names import (
     MISSING,
@@ -15,8 +18,6 @@ from actorllm.protocol.names import (
     parse_ref,
     valid_name,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 HEX = "0123456789abcdef" * 4
 

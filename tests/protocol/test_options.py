@@ -1,9 +1,10 @@
 import attrs
 import pytest
-from actorllm.protocol.errors import Refused
-from actorllm.protocol.options import Options, is_load_time, kind_of, merge
 from hypothesis import given
 from hypothesis import strategies as st
+
+from actorllm.protocol.errors import Refused
+from actorllm.protocol.options import Options, is_load_time, kind_of, merge
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 KEYS = st.sampled_from([field.name for field in attrs.fields(Options)]) | st.text(max_size=5)
