@@ -1,0 +1,315 @@
+"""From decoded JSON to typed request bodies, by the rules of Go's `encoding/json`.
+
+A body is a frozen class whose annotations say what is read:
+
+    @body("api.CopyRequest")
+    class CopyBody:
+        source: str = ""
+        destination: str = ""
+
+Keys match their field without regard to case, the later one wins; unknown keys are ignored; null
+leaves the default. A value of another type is an error in Go's words, the first one in the document
+wins. `given(...)` says what an annotation cannot: another key or another kind.
+"""
+
+from collections.abc import Callable, Mapping
+from types import NoneType, UnionType
+from typing import Any, Protocol, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
+
+import attrs
+
+from actorllm.http.wire import base64
+from actorllm.protocol.gojson import JsonError, Number, loads
+
+__all__ = [
+    "ANY",
+    "BOOL",
+    "BYTES",
+    "FLOAT32",
+    "FLOAT64",
+    "INT",
+    "OBJECT",
+    "STRING",
+    "Custom",
+    "Kind",
+    "List",
+    "Map",
+    "Mismatch",
+    "Struct",
+    "bind",
+    "body",
+    "given",
+]
+
+T = TypeVar("T")
+
+
+class Mismatch(ValueError):  # noqa: N818 -- what it says is the error's whole text
+    """A value has another type than its field; knows the way from the body to the field."""
+
+    def __init__(self, found: str, wanted: str) -> None:
+        super().__init__()
+        self.found = found
+        self.wanted = wanted
+        self.struct = ""
+        self.path: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        place = "value"
+        if self.path:
+            place = f"struct field {self.struct}.{'.'.join(self.path)}"
+        return f"json: cannot unmarshal {self.found} into Go {place} of type {self.wanted}"
+
+
+class Kind(Protocol):
+    """How one kind of value is read."""
+
+    @property
+    def go(self) -> str:
+        """What Go calls the type."""
+
+    def read(self, value: Any) -> Any:
+        """Take a decoded value that is not null.
+
+        Raises:
+            ValueError: It is not of this kind.
+        """
+
+
+def _found(value: Any) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int | float):
+        return "number"
+    return {str: "string", list: "array", dict: "object"}[type(value)]
+
+
+@attrs.frozen
+class _Scalar:
+    go: str
+    type: type
+
+    def read(self, value: Any) -> Any:
+        if type(value) is not self.type:
+            raise Mismatch(_found(value), self.go)
+        return value
+
+
+@attrs.frozen
+class _Int:
+    go: str = "int"
+
+    def read(self, value: Any) -> int:
+        if type(value) is int and -(2**63) <= value < 2**63:
+            return value
+        if isinstance(value, Number):
+            literal = value.literal
+            if literal.lstrip("-").isdigit() and len(literal) < 20 and abs(int(literal)) < 2**63:
+                return int(literal)
+            raise Mismatch(f"number {literal}", self.go)
+        if type(value) is int or isinstance(value, float):
+            raise Mismatch(f"number {value}", self.go)
+        raise Mismatch(_found(value), self.go)
+
+
+@attrs.frozen
+class _Float:
+    go: str
+    most: float
+
+    def read(self, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise Mismatch(_found(value), self.go)
+        if abs(value) > self.most:
+            literal = value.literal if isinstance(value, Number) else f"{value}"
+            raise Mismatch(f"number {literal}", self.go)
+        return float(value)
+
+
+@attrs.frozen
+class _Any:
+    go: str = "interface {}"
+
+    def read(self, value: Any) -> Any:
+        return value
+
+
+@attrs.frozen
+class _Bytes:
+    go: str = "[]uint8"
+
+    def read(self, value: Any) -> bytes:
+        if not isinstance(value, str):
+            raise Mismatch(_found(value), self.go)
+        return base64.decode(value)
+
+
+@attrs.frozen
+class List:
+    """An array of one kind; read as a tuple."""
+
+    item: Kind
+    go: str = attrs.field(default=attrs.Factory(lambda self: f"[]{self.item.go}", takes_self=True))
+
+    def read(self, value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise Mismatch(_found(value), self.go)
+        read = self.item.read
+        return tuple(read(v) if v is not None else _zero(self.item) for v in value)
+
+
+@attrs.frozen
+class Map:
+    """An object whose values are of one kind."""
+
+    item: Kind
+    go: str = attrs.field(
+        default=attrs.Factory(lambda self: f"map[string]{self.item.go}", takes_self=True)
+    )
+
+    def read(self, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise Mismatch(_found(value), self.go)
+        read = self.item.read
+        return {k: read(v) if v is not None else _zero(self.item) for k, v in value.items()}
+
+
+@attrs.frozen
+class Custom:
+    """A value with rules of its own."""
+
+    reader: Callable[[Any], Any]
+    """Raises ValueError with the error's text."""
+    go: str = ""
+
+    def read(self, value: Any) -> Any:
+        return self.reader(value)
+
+
+STRING = _Scalar("string", str)
+BOOL = _Scalar("bool", bool)
+INT = _Int()
+FLOAT32 = _Float("float32", 3.4028234663852886e38)
+FLOAT64 = _Float("float64", 1.7976931348623157e308)
+ANY = _Any()
+OBJECT = Map(ANY)
+BYTES = _Bytes()
+
+_SIMPLE: dict[Any, Kind] = {
+    str: STRING,
+    bool: BOOL,
+    int: INT,
+    float: FLOAT64,
+    bytes: BYTES,
+    Any: ANY,
+}
+_ZEROS: dict[str, Any] = {"string": "", "bool": False, "int": 0, "[]uint8": b""}
+
+
+def _zero(kind: Kind) -> Any:
+    if isinstance(kind, Struct):
+        return kind.type()
+    return _ZEROS.get(kind.go)
+
+
+@attrs.frozen
+class Struct:
+    """An object that is read into a body class."""
+
+    type: type
+    go: str
+    """`package.Name`."""
+    own: bool
+    """Go decodes it by code of its own: errors inside name the struct around it."""
+    inner: str
+    """The name that such code uses for the type."""
+    fields: Mapping[str, tuple[str, Kind]]
+    """By the lower-cased key: attribute and kind."""
+
+    def read(self, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise Mismatch(_found(value), self.inner if self.own else self.go)
+        read: dict[str, Any] = {}
+        for key, item in value.items():
+            field = self.fields.get(key) or self.fields.get(key.lower())
+            if field is None or item is None:
+                continue
+            attribute, kind = field
+            try:
+                read[attribute] = kind.read(item)
+            except Mismatch as e:
+                e.path = (key if key in self.fields else key.lower(), *e.path)
+                e.struct = e.struct or self.go.rpartition(".")[2]
+                if self.own:
+                    e.struct = ""
+                raise
+        return self.type(**read)
+
+
+_KIND, _KEY, _STRUCT = "wire_kind", "wire_key", "__wire_struct__"
+
+
+def given(*, default: Any, kind: Kind | None = None, key: str = "") -> Any:
+    """Declare a field whose key or kind its name and annotation do not tell."""
+    return attrs.field(default=default, metadata={_KIND: kind, _KEY: key})
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(given,))
+def body(go: str, *, own: str = "") -> Callable[[type[T]], type[T]]:
+    """Make a class a body, or a part of one; every field needs a default.
+
+    Args:
+        go: What Go calls the type: `package.Name`.
+        own: Where Go decodes the type by code of its own, the name which that uses.
+    """
+
+    def make(cls: type[T]) -> type[T]:
+        made = attrs.frozen(kw_only=True)(cls)
+        hints = get_type_hints(made)
+        fields = {}
+        for a in attrs.fields(made):
+            kind = a.metadata.get(_KIND) or _kind_of(hints[a.name])
+            fields[(a.metadata.get(_KEY) or a.name).lower()] = (a.name, kind)
+        setattr(made, _STRUCT, Struct(made, go, bool(own), own, fields))
+        return made
+
+    return make
+
+
+def _kind_of(hint: Any) -> Kind:
+    if isinstance(hint, UnionType):
+        hint = next(a for a in get_args(hint) if a is not NoneType)
+    simple = _SIMPLE.get(hint)
+    if simple is not None:
+        return simple
+    if get_origin(hint) is tuple:
+        return List(_kind_of(get_args(hint)[0]))
+    if get_origin(hint) is dict:
+        return Map(_kind_of(get_args(hint)[1]))
+    struct = getattr(hint, _STRUCT, None)
+    if isinstance(struct, Struct):
+        return struct
+    raise TypeError(f"{hint} is no kind of the wire")
+
+
+def bind(cls: type[T], data: bytes) -> T:
+    """Read a body.
+
+    Raises:
+        JsonError: The bytes are no JSON, or empty.
+        ValueError: A value is of another kind than its field; the text is the client's.
+    """
+    struct: Struct = getattr(cls, _STRUCT)
+    try:
+        value = loads(data)
+        return _bound(cls, struct, value)
+    except (Mismatch, OverflowError):
+        # Once more with the spelling of numbers, which the text quotes.
+        _bound(cls, struct, loads(data, literals=True))
+        raise JsonError("json: cannot unmarshal number into Go value of type float64") from None
+
+
+def _bound(cls: type[T], struct: Struct, value: Any) -> T:
+    made = struct.read(value) if value is not None else cls()
+    assert isinstance(made, cls)
+    return made
