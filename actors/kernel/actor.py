@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_type_hints
 
 import attrs
 
+from actorllm.actors.kernel.exits import Exit
 from actorllm.actors.kernel.mailbox import Envelope, Kind, Signal
 from actorllm.protocol.codec import Ask, Message, Stream, Tell
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Actor", "Handler", "concurrent", "handlers_of"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_CONCURRENT = "_actor_concurrent"
 
 
 class Actor:
@@ -42,6 +45,9 @@ class Actor:
     async def stopped(self) -> None:
         """Clean up after a stop, within the shutdown time of the spec. Not called after a crash."""
 
+    def ended(self, exit_: Exit) -> None:
+        """Let go of what is held outside this process; called last, however it ended."""
+
     async def on_signal(self, signal: Signal) -> None:
         """Take a signal of the kernel; supervisors do."""
 
@@ -55,7 +61,7 @@ class Actor:
 
 def concurrent(method: F) -> F:
     """Let a handler run beside others, as a child of its actor."""
-    method._actor_concurrent = True  # type: ignore[attr-defined]
+    setattr(method, _CONCURRENT, True)
     return method
 
 
@@ -97,7 +103,7 @@ def _handler_of(method: Any) -> tuple[type[Message], Handler] | None:
     if makes_stream != (kind is Kind.STREAM):
         what = "an async generator" if kind is Kind.STREAM else "a coroutine function"
         raise TypeError(f"{method.__qualname__} takes {message_type.__name__}: it must be {what}")
-    is_concurrent = bool(getattr(method, "_actor_concurrent", False))
+    is_concurrent = bool(getattr(method, _CONCURRENT, False))
     return message_type, Handler(method.__name__, kind, is_concurrent)
 
 

@@ -73,8 +73,6 @@ class Cell:
         try:
             with self.scope:
                 await self._live(task_status)
-            if self.exit is None:
-                self.exit = Exit("stopped", "cancelled by its supervisor")
         finally:
             self._finish(self.exit or Exit("stopped", "cancelled"))
             if not self.was_started:
@@ -156,6 +154,8 @@ class Cell:
         self.exit = exit_
         self.state = "dead"
         self.node.unregister(self)
+        if self.actor is not None:
+            self.actor.ended(exit_)
         failure = Failure("died", path=self.path, exit=exit_)
         for port in tuple(self._open):
             _settle(port, failure)
@@ -271,7 +271,7 @@ class Cell:
         if reply is None:
             raise TypeError(f"the handler of {envelope.tag} at {self.path} returned no reply")
         if not promise.resolve(encode(reply)):
-            self.node.count("late")
+            self.node.count("late" if promise.abandoned else "doubled")
 
     def _refuse(self, port: Promise | Pipe | None, problem: Problem, envelope: Envelope) -> None:
         self.node.count("refused")

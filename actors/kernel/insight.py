@@ -62,7 +62,9 @@ class Counters(Value):
     rejected: int = 0
     """Messages that found a mailbox full."""
     late: int = 0
-    """Answers that came after the asker had gone, or twice."""
+    """Answers that came after the asker had gone."""
+    doubled: int = 0
+    """Second answers to one question; a defect of the kernel if it ever happens."""
     duplicates: int = 0
     """Envelopes that arrived a second time and were dropped."""
     crashes: int = 0

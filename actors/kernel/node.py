@@ -59,6 +59,7 @@ class Node:
         launcher: How process actors are started; None: this node has none.
         faults: Faults to put in; None: none.
         seed: Of the jitter; None: random.
+        root_path: Where the tree hangs; a child process has the path that its parent knows it by.
     """
 
     def __init__(
@@ -68,8 +69,10 @@ class Node:
         launcher: "Launcher | None" = None,
         faults: FaultHook | None = None,
         seed: int | None = None,
+        root_path: str = "/",
     ) -> None:
         self.name = name
+        self._root_path = root_path
         self.launcher = launcher
         self.faults = faults
         self.random = random.Random(seed)  # noqa: S311 -- jitter, not secrets
@@ -95,7 +98,7 @@ class Node:
         self._began = trio.current_time()
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            cell = self._root = Cell(self, self.child_path("", root.id), root, 1)
+            cell = self._root = Cell(self, self._root_path, root, 1)
             self.register(cell)
             await nursery.start(cell.run)
             if not cell.was_started:
@@ -121,9 +124,7 @@ class Node:
 
     @staticmethod
     def child_path(parent: str, id_: str) -> str:
-        """The path of a child; the root's own is `/`, its children's are `/id`."""
-        if not parent:
-            return "/"
+        """The path of a child; the root's own is `/`."""
         return f"{parent.rstrip('/')}/{id_}"
 
     def ref(self, path: str) -> Ref:

@@ -63,7 +63,7 @@ def failure_of(error: Exception) -> Failure:
 class Promise:
     """The one answer to an ask. The first settlement counts; later ones are told apart."""
 
-    __slots__ = ("_event", "abandoned", "failure", "frame", "on_abandon", "on_settle", "settled")
+    __slots__ = ("_event", "abandoned", "failure", "frame", "on_settle", "settled")
 
     def __init__(self) -> None:
         self.settled = False
@@ -71,7 +71,6 @@ class Promise:
         self.failure: Failure | None = None
         self.abandoned = False
         self.on_settle: Callable[[Promise], None] | None = None
-        self.on_abandon: Callable[[], None] | None = None
         self._event: trio.Event | None = None
 
     def resolve(self, frame: bytes) -> bool:
@@ -99,8 +98,6 @@ class Promise:
         if not self.settled:
             self.settled = True
             self.abandoned = True
-            if self.on_abandon is not None:
-                self.on_abandon()
 
     async def wait(self) -> bytes:
         """Wait for the answer's frame.
