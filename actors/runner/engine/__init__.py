@@ -1,0 +1,25 @@
+"""The inference engine: llama.cpp's low-level API, continuous batching, a prefix cache.
+
+    types       settings, work, deltas, reports: what goes in and what comes out
+    engine      the thread that owns a model's context
+    stepper     continuous batching, one pass at a time; knows no llama.cpp
+      batching    which rows go into a pass
+      prefix      which slot a prompt gets, and with how many cells
+      slots       what the cells of a sequence hold
+      streams     the progress of one work
+      text        tokens' bytes to text that may be shown
+    opening     a model file to a context
+      model       loading, facts
+      context     `llama_decode` and the KV cache: the stepper's backend
+      embed       inputs to vectors
+      vocab       text to tokens and back
+      sampling    choosing tokens by seed and position
+      logprobs    probabilities for reports
+      grammar     GBNF
+      amx log threads   the process around llama.cpp
+    ladder      ever safer settings, for models that crash
+    fake        the same engine without a model, for simulations
+
+`types`, `ladder`, `fake` and what `stepper` uses import no llama.cpp, so that the daemon and the
+simulations can use them.
+"""

@@ -1,0 +1,235 @@
+"""The engine: one thread that alone owns a model's context.
+
+host thread                    engine thread
+submit, cancel, drained ---->  inbox -> stepper (one pass at a time)
+deliver(deltas)         <----  at most every few milliseconds, all streams together
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+
+from .model import Progress
+from .opening import Opened, open_model
+from .stepper import Stepper
+from .types import Delta, EngineError, EngineSettings, EngineStats, Loaded, Work
+from .vocab import Vocab
+
+__all__ = ["COALESCE_SECONDS", "Engine"]
+
+COALESCE_SECONDS = 0.004
+"""Shortest time between two deliveries, unless a stream begins or ends."""
+
+_Command = Callable[[], None]
+
+
+class Engine:
+    """A model, loaded and generating in a thread of its own.
+
+    All methods may be called from any thread. `deliver` and `stopped` are called in the engine's
+    thread and must return at once; one `deliver` call has the news of all streams.
+    """
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        deliver: Callable[[list[Delta]], None],
+        *,
+        stopped: Callable[[BaseException | None], None] | None = None,
+        coalesce: float = COALESCE_SECONDS,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """Prepare; nothing runs before `load`.
+
+        Args:
+            settings: How to load the model.
+            deliver: Gets what is new.
+            stopped: Told when the thread ended after a load: None if it was closed, else the
+                error that broke it. After an error the process should exit.
+            coalesce: Seconds between two deliveries.
+            clock: Monotonic seconds.
+        """
+        self._settings = settings
+        self._deliver = deliver
+        self._stopped = stopped
+        self._coalesce = coalesce
+        self._clock = clock
+        self._inbox: queue.SimpleQueue[_Command] = queue.SimpleQueue()
+        self._gate = threading.Lock()
+        self._accepting = False
+        self._closing = threading.Event()
+        self._loaded: Future[Loaded] = Future()
+        self._thread: threading.Thread | None = None
+        self._opened: Opened | None = None
+        self._stepper: Stepper | None = None
+
+    def load(self, progress: Progress | None = None) -> Loaded:
+        """Load the model and wait until it is ready. Call it once.
+
+        Args:
+            progress: Told the part that is loaded (0 to 1), in the engine's thread; returns
+                false to abort. `close` aborts, too.
+
+        Raises:
+            EngineError: The model cannot be loaded; the thread is gone.
+        """
+        self._thread = threading.Thread(
+            target=self._main, args=(progress,), name="engine", daemon=True
+        )
+        self._thread.start()
+        return self._loaded.result()
+
+    def submit(self, work: Work) -> None:
+        """Queue a work. Whatever becomes of it ends with a delta that has a `finish`."""
+        self._send(lambda: self._generating.submit(work))
+
+    def cancel(self, work_id: int) -> None:
+        """End a work with `cancelled`, unless it has ended already."""
+        self._send(lambda: self._generating.cancel(work_id))
+
+    def drained(self, work_id: int, characters: int) -> None:
+        """Say that delivered text was passed on.
+
+        A stream with `streams.OUTPUT_BOUND` characters that were not is parked: it keeps its
+        slot and computes nothing until they are.
+        """
+        self._send(lambda: self._generating.drained(work_id, characters))
+
+    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
+        """Split a text into tokens (see `Vocab.tokenize`)."""
+        return self._vocab.tokenize(text, add_special=add_special, parse_special=parse_special)
+
+    def detokenize(self, tokens: Sequence[int]) -> bytes:
+        """Join the bytes of tokens; special tokens are spelled out."""
+        return self._vocab.detokenize(tokens)
+
+    def embed(
+        self, inputs: Sequence[Sequence[int]], *, normalize: bool = True
+    ) -> tuple[tuple[float, ...], ...]:
+        """Compute one vector for each input, and wait for it.
+
+        Raises:
+            EngineError: The model was not loaded for embeddings, or an input does not fit.
+        """
+        embedder = None if self._opened is None else self._opened.embedder
+        if embedder is None:
+            raise EngineError("this model does not support embeddings")
+        result: Future[tuple[tuple[float, ...], ...]] = Future()
+
+        def run() -> None:
+            try:
+                if self._closing.is_set():
+                    raise EngineError("the engine was closed")  # noqa: TRY301 -- for the waiter
+                result.set_result(embedder.embed(inputs, normalize=normalize))
+            except BaseException as e:
+                result.set_exception(e)
+                if not isinstance(e, EngineError):
+                    raise
+
+        self._send(run)
+        return result.result()
+
+    def stats(self) -> EngineStats:
+        """Report what the slots do and how fast."""
+        return self._generating.stats()
+
+    def close(self) -> None:
+        """Stop and free everything; streams that run end with `cancelled`."""
+        self._closing.set()
+        self._inbox.put(lambda: None)
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    @property
+    def _vocab(self) -> Vocab:
+        if self._opened is None:
+            raise EngineError("no model is loaded")
+        return self._opened.model.vocab
+
+    @property
+    def _generating(self) -> Stepper:
+        if self._stepper is None:
+            raise EngineError("this model does not support generate")
+        return self._stepper
+
+    def _send(self, command: _Command) -> None:
+        with self._gate:
+            if not self._accepting:
+                raise EngineError("the engine is not running")
+            self._inbox.put(command)
+
+    def _main(self, progress: Progress | None) -> None:
+        try:
+            self._open(progress)
+        except BaseException as e:  # noqa: BLE001 -- it is raised again where `load` waits
+            self._loaded.set_exception(e)
+            return
+        error: BaseException | None = None
+        try:
+            self._serve()
+        except BaseException as e:  # noqa: BLE001 -- it is told to the host, which exits
+            error = e
+        self._shut(error)
+        if self._stopped is not None:
+            self._stopped(error)
+
+    def _open(self, progress: Progress | None) -> None:
+        def go_on(part: float) -> bool:
+            return not self._closing.is_set() and (progress is None or progress(part))
+
+        self._opened = opened = open_model(self._settings, go_on)
+        used = opened.loaded.settings
+        if opened.context is not None:
+            self._stepper = Stepper(
+                opened.context,
+                slots=used.slots,
+                window=used.num_ctx,
+                num_batch=used.num_batch,
+                clock=self._clock,
+                deterministic=used.deterministic,
+            )
+        self._accepting = True
+        self._loaded.set_result(opened.loaded)
+
+    def _serve(self) -> None:
+        stepper = self._stepper
+        delivered = 0.0
+        while not self._closing.is_set():
+            if stepper is None:
+                self._inbox.get()()
+                continue
+            busy = stepper.runnable
+            self._obey(wait=not busy and not stepper.pending)
+            if busy:
+                stepper.step()
+            now = self._clock()
+            late = stepper.pending and now - delivered >= self._coalesce
+            if late or stepper.fresh or not stepper.runnable:
+                deltas = stepper.collect()
+                if deltas:
+                    delivered = now
+                    self._deliver(deltas)
+
+    def _obey(self, *, wait: bool) -> None:
+        """Run the commands that came in; if there is nothing else to do, wait for one."""
+        if wait:
+            self._inbox.get()()
+        while not self._inbox.empty():
+            self._inbox.get_nowait()()
+
+    def _shut(self, error: BaseException | None) -> None:
+        """Answer all that is open, and free the model."""
+        with self._gate:
+            self._accepting = False
+        opened, stepper = self._opened, self._stepper
+        assert opened is not None
+        self._closing.set()
+        self._obey(wait=False)
+        if stepper is not None:
+            stepper.end_all("" if error is None else "the engine broke down")
+            deltas = stepper.collect()
+            if deltas:
+                self._deliver(deltas)
+        opened.free()

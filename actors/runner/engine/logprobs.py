@@ -1,0 +1,38 @@
+"""Logarithms of probabilities from raw logits."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .types import Logprob, TokenLogprob
+
+__all__ = ["MAX_TOP", "Logits", "token_logprob"]
+
+Logits = np.ndarray[Any, np.dtype[np.float32]]
+
+MAX_TOP = 20
+"""Most rivals that are reported for a token."""
+
+
+def token_logprob(
+    logits: Logits, token: int, top: int, piece: Callable[[int], bytes]
+) -> TokenLogprob:
+    """Report a token's log probability and the `top` likeliest tokens of the same row."""
+    largest = float(logits.max())
+    # Summed in double: 100,000 terms in single precision would show in the last digits.
+    norm = largest + float(np.log(np.exp(logits - largest).sum(dtype=np.float64)))
+    rivals = _likeliest(logits, min(top, MAX_TOP))
+
+    def entry(index: int) -> Logprob:
+        return Logprob(index, piece(index), float(logits[index]) - norm)
+
+    return TokenLogprob(entry(token), tuple(entry(int(index)) for index in rivals))
+
+
+def _likeliest(logits: Logits, count: int) -> "np.ndarray[Any, Any]":
+    if count <= 0:
+        return np.empty(0, np.int64)
+    count = min(count, len(logits))
+    some = np.argpartition(logits, -count)[-count:]
+    return some[np.lexsort((some, -logits[some]))]

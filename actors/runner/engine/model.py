@@ -1,0 +1,159 @@
+"""Loading a model file, and the facts about it."""
+
+import ctypes
+import re
+from collections.abc import Callable
+from typing import Any, Literal
+
+import attrs
+import llama_cpp as C
+
+from . import log
+from .amx import cpu_has_amx, refuse_amx
+from .types import EngineError, EngineSettings
+from .vocab import Vocab
+
+__all__ = ["Model", "Progress", "load_model"]
+
+Progress = Callable[[float], bool]
+"""Told the part that is loaded, 0 to 1; returns false to abort."""
+
+_SAME_BITS = {C.LLAMA_FTYPE_MOSTLY_F16, C.LLAMA_FTYPE_MOSTLY_Q4_0, C.LLAMA_FTYPE_MOSTLY_Q8_0}
+"""File types whose repacked kernels give the same bits for 2 to 63 rows; Q4_K's do not."""
+
+_GUESSED = 1024
+"""Added to the file type where the file does not say it (`LLAMA_FTYPE_GUESSED`)."""
+
+
+@attrs.frozen(eq=False)
+class Model:
+    """A loaded model."""
+
+    handle: Any
+    vocab: Vocab
+    settings: EngineSettings
+    """As used: AMX and repacked weights may have been given up."""
+    amx: Literal["absent", "refused", "allowed"]
+
+    def text(self, key: str) -> str:
+        """Read a metadata value; empty if there is none."""
+        buffer = ctypes.create_string_buffer(256)
+        count = C.llama_model_meta_val_str(self.handle, key.encode(), buffer, len(buffer))
+        return buffer.value.decode("utf-8", "replace") if count >= 0 else ""
+
+    @property
+    def architecture(self) -> str:
+        return self.text("general.architecture")
+
+    @property
+    def description(self) -> str:
+        buffer = ctypes.create_string_buffer(256)
+        C.llama_model_desc(self.handle, buffer, len(buffer))
+        return buffer.value.decode("utf-8", "replace")
+
+    @property
+    def n_ctx_train(self) -> int:
+        n_ctx: int = C.llama_model_n_ctx_train(self.handle)
+        return n_ctx
+
+    @property
+    def recurrent(self) -> bool:
+        return bool(C.llama_model_is_recurrent(self.handle) or C.llama_model_is_hybrid(self.handle))
+
+    @property
+    def embeds(self) -> bool:
+        """Whether the file says how to pool, which only embedding models do."""
+        return bool(self.text(f"{self.architecture}.pooling_type"))
+
+    @property
+    def on_cpu(self) -> bool:
+        return self.settings.num_gpu == 0 or not C.llama_supports_gpu_offload()
+
+    @property
+    def same_bits(self) -> bool:
+        """Whether this type of weights computes the same bits in every small batch."""
+        return not self.settings.extra_buffers or _file_type(self.handle) in _SAME_BITS
+
+    @property
+    def experts(self) -> bool:
+        return self.text(f"{self.architecture}.expert_count") not in ("", "0")
+
+    def free(self) -> None:
+        C.llama_model_free(self.handle)
+
+
+def load_model(settings: EngineSettings, progress: Progress | None = None) -> Model:
+    """Load the model file.
+
+    Raises:
+        EngineError: It cannot be loaded, or `progress` aborted it.
+    """
+    log.install_log()
+    log.forget_log()
+    C.llama_backend_init()
+    amx: Literal["absent", "refused", "allowed"] = "allowed" if cpu_has_amx() else "absent"
+    if amx == "absent" or settings.allow_amx:
+        handle, settings = _load(settings, progress)
+    else:
+        with refuse_amx() as refused:
+            if refused:
+                amx = "refused"
+            else:
+                settings = attrs.evolve(settings, extra_buffers=False)
+            handle, settings = _load(settings, progress)
+    return Model(handle, Vocab(handle), settings, amx)
+
+
+def _load(settings: EngineSettings, progress: Progress | None) -> tuple[Any, EngineSettings]:
+    handle = _load_once(settings, progress)
+    unsafe = settings.extra_buffers and _file_type(handle) not in _SAME_BITS
+    if settings.deterministic and unsafe:
+        C.llama_model_free(handle)
+        settings = attrs.evolve(settings, extra_buffers=False)
+        handle = _load_once(settings, progress)
+    return handle, settings
+
+
+def _load_once(settings: EngineSettings, progress: Progress | None) -> Any:
+    aborted = False
+
+    @C.llama_progress_callback
+    def report(part: float, _user_data: ctypes.c_void_p) -> bool:
+        nonlocal aborted
+        aborted = progress is not None and not progress(part)
+        return not aborted
+
+    params = C.llama_model_default_params()
+    params.n_gpu_layers = settings.num_gpu
+    params.main_gpu = settings.main_gpu
+    params.use_extra_bufts = settings.extra_buffers
+    params.progress_callback = report
+    if settings.use_mmap is not None:
+        mode = C.LLAMA_LOAD_MODE_MMAP if settings.use_mmap else C.LLAMA_LOAD_MODE_NONE
+        params.load_mode = mode
+    handle = C.llama_model_load_from_file(settings.model_path.encode(), params)
+    if aborted:
+        if handle:
+            C.llama_model_free(handle)
+        raise EngineError("loading was aborted")
+    if not handle:
+        raise EngineError(f"the model cannot be loaded: {_reason(settings.model_path)}")
+    return handle
+
+
+def _file_type(handle: Any) -> int:
+    file_type: int = C.llama_model_ftype(handle)
+    return file_type & ~_GUESSED
+
+
+def _reason(path: str) -> str:
+    """Say in one line, without paths, what llama.cpp complained of."""
+    errors = log.logged_errors()
+    text = "\n".join(errors).replace(path, "the file")
+    if re.search(r"alloc|out of memory|ENOMEM|Cannot allocate", text, re.IGNORECASE):
+        return "there is not enough memory; use a smaller model or a smaller num_ctx"
+    architecture = re.search(r"unknown model architecture: '([\w.-]{1,64})'", text)
+    if architecture:
+        return f"its architecture {architecture[1]} is not supported"
+    told = re.findall(r"error loading model: (.*)", text)
+    return told[0][:200] if told else "it is not a GGUF file that llama.cpp can read"

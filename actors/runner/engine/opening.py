@@ -1,0 +1,115 @@
+"""Opening a model: load it, fill in what the settings leave open, make its context."""
+
+import time
+from typing import Literal
+
+import attrs
+import llama_cpp as C
+
+from . import log
+from .batching import ORDERLY_ROWS
+from .context import Context
+from .embed import Embedder, Pooling
+from .model import Model, Progress, load_model
+from .threads import usable_cores
+from .types import EngineSettings, Loaded
+
+__all__ = ["Opened", "open_model"]
+
+_MAX_SLOTS = ORDERLY_ROWS
+"""All slots must fit into one orderly pass."""
+_SMALLEST_WINDOW = 4
+_FLASH: dict[int, Literal["auto", "on", "off"]] = {
+    C.LLAMA_FLASH_ATTN_TYPE_AUTO: "auto",
+    C.LLAMA_FLASH_ATTN_TYPE_ENABLED: "on",
+    C.LLAMA_FLASH_ATTN_TYPE_DISABLED: "off",
+}
+
+
+@attrs.frozen(eq=False)
+class Opened:
+    """A model with a context for generation or one for embeddings."""
+
+    model: Model
+    context: Context | None
+    embedder: Embedder | None
+    loaded: Loaded
+
+    def free(self) -> None:
+        if self.context is not None:
+            self.context.free()
+        if self.embedder is not None:
+            self.embedder.free()
+        self.model.free()
+
+
+def open_model(settings: EngineSettings, progress: Progress | None = None) -> Opened:
+    """Load a model and prove that it computes.
+
+    Raises:
+        EngineError: The model cannot be loaded or used with these settings.
+    """
+    began = time.perf_counter()
+    model = load_model(settings, progress)
+    context = embedder = None
+    try:
+        model = attrs.evolve(model, settings=_filled_in(model))
+        if settings.embedding:
+            embedder = Embedder(model)
+        else:
+            context = Context(model)
+            context.warm_up()
+    except BaseException:
+        if context is not None:
+            context.free()
+        model.free()
+        raise
+    loaded = _facts(model, context, embedder, time.perf_counter() - began)
+    return Opened(model, context, embedder, loaded)
+
+
+def _filled_in(model: Model) -> EngineSettings:
+    settings, trained = model.settings, model.n_ctx_train
+    window = min(settings.num_ctx, trained) if settings.num_ctx > 0 else trained
+    return attrs.evolve(
+        settings,
+        num_ctx=max(window, _SMALLEST_WINDOW),
+        slots=max(1, min(settings.slots, _MAX_SLOTS)),
+        num_batch=max(settings.num_batch, 1) if settings.embedding else max(settings.num_batch, 2),
+        threads=settings.threads if settings.threads > 0 else usable_cores(),
+    )
+
+
+def _facts(
+    model: Model, context: Context | None, embedder: Embedder | None, seconds: float
+) -> Loaded:
+    handle, vocab = model.handle, model.vocab
+    pooling: Pooling = "none" if embedder is None else embedder.pooling
+    return Loaded(
+        description=model.description,
+        architecture=model.architecture,
+        n_ctx=model.settings.num_ctx,
+        n_ctx_train=model.n_ctx_train,
+        n_vocab=vocab.size,
+        n_embd=C.llama_model_n_embd_out(handle),
+        n_layer=C.llama_model_n_layer(handle),
+        n_params=C.llama_model_n_params(handle),
+        size=C.llama_model_size(handle),
+        bos=vocab.bos,
+        eos=vocab.eos,
+        add_bos=vocab.add_bos,
+        add_eos=vocab.add_eos,
+        has_chat_template=C.llama_model_chat_template(handle, None) is not None,
+        pooling=pooling,
+        can_embed=embedder is not None,
+        can_shift=context is not None and context.can_shift,
+        recurrent=model.recurrent,
+        deterministic=context is not None and context.deterministic,
+        why_not_deterministic="embeddings" if context is None else context.why_not_deterministic,
+        flash_attention="auto" if context is None else _FLASH[context.flash_attention],
+        threads=model.settings.threads,
+        amx=model.amx,
+        settings=model.settings,
+        seconds=seconds,
+        warnings=log.logged_warnings(),
+    )

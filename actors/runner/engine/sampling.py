@@ -1,0 +1,202 @@
+"""Choosing tokens with llama.cpp's samplers, as a function of the seed and the position.
+
+The chain has llama.cpp's usual order: penalties, top-k, typical, top-p, min-p, temperature, draw.
+The draw is made anew for each token from a hash of seed and position, so that a stream which
+another process continues draws the same numbers.
+"""
+
+import ctypes
+from typing import Any
+
+import llama_cpp as C
+import numpy as np
+
+from .grammar import MAX_GRAMMAR
+from .logprobs import Logits, token_logprob
+from .types import EngineError, Sampling, TokenLogprob, Work
+from .vocab import Vocab
+
+__all__ = ["Candidates", "ChainSampler", "position_seed"]
+
+_CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
+_WORD = (1 << 64) - 1
+
+
+def position_seed(seed: int, position: int) -> int:
+    """Hash a seed and a position into 32 bits (splitmix64's mixing steps)."""
+    word = (seed + (position + 1) * 0x9E3779B97F4A7C15) & _WORD
+    word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) & _WORD
+    word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & _WORD
+    mixed = (word ^ (word >> 31)) & 0xFFFFFFFF
+    return 0 if mixed == C.LLAMA_DEFAULT_SEED else mixed  # the default means "random"
+
+
+class Candidates:
+    """A `llama_token_data_array` of the whole vocabulary, reused for every token."""
+
+    def __init__(self, n_vocab: int) -> None:
+        self._fresh = np.zeros(n_vocab, _CANDIDATE)
+        self._fresh["id"] = np.arange(n_vocab)
+        self._data = self._fresh.copy()
+        self._single = np.zeros(1, _CANDIDATE)
+        self._array = C.llama_token_data_array()
+
+    def load(self, logits: Logits) -> None:
+        """Take the logits of one row."""
+        np.copyto(self._data, self._fresh)
+        self._data["logit"] = logits
+        self._point(self._data)
+
+    def apply(self, sampler: Any) -> None:
+        C.llama_sampler_apply(sampler, ctypes.byref(self._array))
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every token was ruled out."""
+        return bool(np.isneginf(self._data["logit"][: self._array.size]).all())
+
+    def selected(self) -> int:
+        token: int = self._array.data[self._array.selected].id
+        return token
+
+    def allowed(self, grammar: Any, token: int) -> bool:
+        """Ask a grammar whether a token may come next."""
+        self._single[0] = (token, 1.0, 0.0)
+        self._point(self._single)
+        self.apply(grammar)
+        return not np.isneginf(self._single["logit"][0])
+
+    def _point(self, data: "np.ndarray[Any, Any]") -> None:
+        self._array.data = ctypes.cast(data.ctypes.data, C.llama_token_data_p)
+        self._array.size = len(data)
+        self._array.selected = -1
+        self._array.sorted = False
+
+
+class ChainSampler:
+    """The samplers of one stream. They know the prompt's end, for the penalties."""
+
+    def __init__(
+        self, context: Any, vocab: Vocab, candidates: Candidates, work: Work, window: int
+    ) -> None:
+        self._context = context
+        self._vocab = vocab
+        self._candidates = candidates
+        self._sampling = work.sampling
+        self._greedy = work.sampling.temperature <= 0
+        self._grammar = self._make_grammar(work.sampling.grammar)
+        self._chain = self._make_chain(work.sampling, window)
+        self._fixed = C.llama_sampler_chain_n(self._chain)
+        try:
+            self._replay(work, window)
+        except EngineError:
+            self.close()
+            raise
+
+    def pick(self, row: int, position: int) -> int:
+        """Choose a token from an output row of the last pass.
+
+        Raises:
+            EngineError: The grammar rules out every token.
+        """
+        if not self._greedy:
+            self._renew_draw(position_seed(self._sampling.seed, position))
+        if self._grammar is not None:
+            return self._pick_within_grammar(row)
+        token: int = C.llama_sampler_sample(self._chain, self._context, row)
+        return token
+
+    def logprob(self, row: int, token: int) -> TokenLogprob:
+        logits = self._logits(row)
+        return token_logprob(logits, token, self._sampling.top_logprobs, self._vocab.piece)
+
+    def close(self) -> None:
+        if self._chain is not None:
+            C.llama_sampler_free(self._chain)
+            self._chain = None
+        if self._grammar is not None:
+            C.llama_sampler_free(self._grammar)
+            self._grammar = None
+
+    def _make_chain(self, s: Sampling, window: int) -> Any:
+        params = C.llama_sampler_chain_default_params()
+        params.no_perf = True
+        chain = C.llama_sampler_chain_init(params)
+        links = []
+        if _penalizes(s):
+            last = window if s.repeat_last_n < 0 else s.repeat_last_n
+            penalties = (s.repeat_penalty, s.frequency_penalty, s.presence_penalty)
+            links.append(C.llama_sampler_init_penalties(self._vocab.size, last, *penalties))
+        if self._greedy:
+            links.append(C.llama_sampler_init_greedy())
+        else:
+            links += _narrowing(s)
+            links.append(C.llama_sampler_init_temp(s.temperature))
+        for link in links:
+            C.llama_sampler_chain_add(chain, link)
+        return chain
+
+    def _make_grammar(self, text: str | None) -> Any:
+        if text is None:
+            return None
+        if len(text) > MAX_GRAMMAR:
+            raise EngineError(f"a grammar of {len(text)} characters is too long")
+        grammar = C.llama_sampler_init_grammar(self._vocab.handle, text.encode(), b"root")
+        if not grammar:
+            raise EngineError("the grammar is malformed")
+        return grammar
+
+    def _replay(self, work: Work, window: int) -> None:
+        if _penalizes(work.sampling):
+            for token in (*work.prompt, *work.resume)[-window:]:
+                C.llama_sampler_accept(self._chain, token)
+        if self._grammar is not None:
+            for token in work.resume:
+                if not self._candidates.allowed(self._grammar, token):
+                    raise EngineError("the tokens to be resumed do not follow the grammar")
+                C.llama_sampler_accept(self._grammar, token)
+
+    def _renew_draw(self, seed: int) -> None:
+        if C.llama_sampler_chain_n(self._chain) > self._fixed:
+            C.llama_sampler_free(C.llama_sampler_chain_remove(self._chain, self._fixed))
+        C.llama_sampler_chain_add(self._chain, C.llama_sampler_init_dist(seed))
+
+    def _pick_within_grammar(self, row: int) -> int:
+        # The grammar is slow over a whole vocabulary and agrees with most picks: try one first.
+        candidates, logits = self._candidates, self._logits(row)
+        candidates.load(logits)
+        candidates.apply(self._chain)
+        token = candidates.selected()
+        if not candidates.allowed(self._grammar, token):
+            candidates.load(logits)
+            candidates.apply(self._grammar)
+            if candidates.exhausted:
+                raise EngineError("the grammar leaves no token to choose from")
+            candidates.apply(self._chain)
+            token = candidates.selected()
+        C.llama_sampler_accept(self._grammar, token)
+        C.llama_sampler_accept(self._chain, token)
+        return token
+
+    def _logits(self, row: int) -> Logits:
+        pointer = C.llama_get_logits_ith(self._context, row)
+        return np.ctypeslib.as_array(pointer, (self._vocab.size,))
+
+
+def _penalizes(s: Sampling) -> bool:
+    neutral = s.repeat_penalty in (0, 1) and s.frequency_penalty == 0 and s.presence_penalty == 0
+    return s.repeat_last_n != 0 and not neutral
+
+
+def _narrowing(s: Sampling) -> list[Any]:
+    """Make the samplers that leave fewer candidates, as far as they are switched on."""
+    links = []
+    if s.top_k > 0:
+        links.append(C.llama_sampler_init_top_k(s.top_k))
+    if s.typical_p < 1:
+        links.append(C.llama_sampler_init_typical(s.typical_p, 1))
+    if s.top_p < 1:
+        links.append(C.llama_sampler_init_top_p(s.top_p, 1))
+    if s.min_p > 0:
+        links.append(C.llama_sampler_init_min_p(s.min_p, 1))
+    return links

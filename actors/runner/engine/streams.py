@@ -1,0 +1,165 @@
+"""A stream: the progress of one work, from its prompt to its finish."""
+
+from typing import Literal, Protocol
+
+from .slots import Slot
+from .text import TextAssembler
+from .types import Delta, Finish, FinishReason, TokenLogprob, Work
+
+__all__ = ["OUTPUT_BOUND", "Sampler", "Stream"]
+
+OUTPUT_BOUND = 64 * 1024
+"""Characters that were delivered and not yet drained, from which on a stream is parked."""
+
+_WINDOWS_WITHOUT_LIMIT = 10
+"""Windows that a work without `max_tokens` may fill."""
+
+
+class Sampler(Protocol):
+    """Chooses the tokens of one stream."""
+
+    def pick(self, row: int, position: int) -> int:
+        """Choose a token from the logits of an output row of the last pass.
+
+        Args:
+            row: Index of the row in the pass.
+            position: Of the token to be chosen, counted from the begin of the prompt.
+        """
+
+    def logprob(self, row: int, token: int) -> TokenLogprob:
+        """Report a chosen token's probability and its rivals'."""
+
+    def close(self) -> None:
+        """Free what it holds."""
+
+
+class Stream:
+    """One work in progress. `tokens` is the sequence so far, `placed` how much was evaluated."""
+
+    def __init__(self, work: Work, window: int, now: float) -> None:
+        self.work = work
+        self.tokens = [*work.prompt, *work.resume]
+        self.placed = 0
+        self.cached = 0
+        self.discarded = 0
+        self.slot: Slot | None = None
+        self.sampler: Sampler | None = None
+        self.finish: Finish | None = None
+        self.backlog = 0
+        self.fresh = False
+        """Whether there is output that should not wait: a first token, or the end."""
+        self._window = window
+        self._cap = _WINDOWS_WITHOUT_LIMIT * window
+        self._limit = min(work.max_tokens, self._cap) if work.max_tokens > 0 else self._cap
+        self._queued_at = now
+        self._began_at = now
+        self._first_at: float | None = None
+        self._guaranteed = False
+        self._text = TextAssembler(work.stops)
+        self._new_tokens: list[int] = []
+        self._new_text: list[str] = []
+        self._new_logprobs: list[TokenLogprob] = []
+
+    @property
+    def generating(self) -> bool:
+        return self._first_at is not None
+
+    @property
+    def parked(self) -> bool:
+        return self.backlog >= OUTPUT_BOUND
+
+    @property
+    def phase(self) -> Literal["prefill", "decode", "parked"]:
+        if not self.generating:
+            return "prefill"
+        return "parked" if self.parked else "decode"
+
+    @property
+    def generated(self) -> int:
+        return len(self.tokens) - len(self.work.prompt)
+
+    @property
+    def room(self) -> int:
+        """Cells left in the slot; the last one is kept free for a filler row."""
+        assert self.slot is not None
+        return self._window - 1 - len(self.slot.tokens)
+
+    @property
+    def pending(self) -> bool:
+        """Whether `collect` would give anything."""
+        return bool(self._new_tokens) or self.finish is not None
+
+    def begin(self, slot: Slot, cached: int, now: float, *, guaranteed: bool) -> None:
+        """Note the slot, the tokens that need no evaluation, and if determinism is sure."""
+        self._guaranteed = guaranteed
+        self.slot = slot
+        self.placed = cached
+        self.cached = min(cached, len(self.work.prompt))
+        self._began_at = now
+
+    def replay(self, pieces: list[bytes], now: float) -> None:
+        """Take resumed tokens, whose text was delivered already, through the assembler."""
+        for piece in pieces:
+            self._text.feed(piece)
+        self._check(now)
+
+    def take(
+        self, token: int, piece: bytes | None, logprob: TokenLogprob | None, now: float
+    ) -> None:
+        """Take a sampled token; `piece` is None if it ends the generation."""
+        if self._first_at is None:
+            self._first_at = now
+            self.fresh = True
+        self.tokens.append(token)
+        if piece is None:
+            self.end("stop", now)
+            return
+        self._new_tokens.append(token)
+        if logprob is not None:
+            self._new_logprobs.append(logprob)
+        text = self._text.feed(piece)
+        if text:
+            self._new_text.append(text)
+        self._check(now)
+
+    def _check(self, now: float) -> None:
+        if self._text.stop is not None:
+            self.end("stop", now)
+        elif self.generated >= self._limit:
+            self.end("length", now)
+
+    def end(self, reason: FinishReason, now: float, *, error: str = "") -> None:
+        """Finish. Held-back text comes out unless a stop sequence or the client ended it."""
+        if self.finish is not None:
+            return
+        if reason in ("stop", "length") and (rest := self._text.finish()):
+            self._new_text.append(rest)
+        began = self._began_at if self.slot else now
+        first = now if self._first_at is None else self._first_at
+        self.fresh = True
+        self.finish = Finish(
+            reason=reason,
+            stop_text=self._text.stop or "",
+            prompt_tokens=len(self.work.prompt),
+            cached_tokens=self.cached,
+            prompt_seconds=first - began,
+            generated_tokens=self.generated,
+            generation_seconds=now - first,
+            queued_seconds=began - self._queued_at,
+            discarded_tokens=self.discarded,
+            deterministic=self._guaranteed,
+            error=error,
+        )
+
+    def collect(self) -> Delta | None:
+        """Give what is new since the last time."""
+        self.fresh = False
+        if not self.pending:
+            return None
+        text = "".join(self._new_text)
+        self.backlog += len(text)
+        delta = Delta(
+            self.work.id, tuple(self._new_tokens), text, tuple(self._new_logprobs), self.finish
+        )
+        self._new_tokens, self._new_text, self._new_logprobs = [], [], []
+        return delta

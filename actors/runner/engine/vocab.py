@@ -1,0 +1,87 @@
+"""The vocabulary: text to tokens and back. Read-only, so any thread may use it."""
+
+import ctypes
+from collections.abc import Sequence
+
+import llama_cpp as C
+
+from .types import EngineError
+
+__all__ = ["Vocab"]
+
+_MAX_TEXT = 64 * 1024 * 1024
+"""Bytes of text that are tokenized at most."""
+
+
+class Vocab:
+    """The vocabulary of a loaded model."""
+
+    def __init__(self, model: C.llama_model_p) -> None:
+        self._vocab = C.llama_model_get_vocab(model)
+        vocab = self._vocab
+        self.size: int = C.llama_vocab_n_tokens(vocab)
+        self.bos: int = C.llama_vocab_bos(vocab)
+        self.eos: int = C.llama_vocab_eos(vocab)
+        self.add_bos: bool = C.llama_vocab_get_add_bos(vocab)
+        self.add_eos: bool = C.llama_vocab_get_add_eos(vocab)
+        self._pieces: dict[int, bytes] = {}
+        self._ends: dict[int, bool] = {}
+
+    @property
+    def handle(self) -> C.llama_vocab_p:
+        return self._vocab
+
+    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
+        """Split a text into tokens.
+
+        Args:
+            text: Any text; lone surrogates become replacement characters.
+            add_special: Add the tokens that the model wants around a prompt (BOS, EOS).
+            parse_special: Read the names of special tokens in the text as these tokens.
+
+        Raises:
+            EngineError: The text is too long.
+        """
+        data = text.encode("utf-8", "replace")
+        if len(data) > _MAX_TEXT:
+            raise EngineError(f"a text of {len(data)} bytes is too long to be tokenized")
+        capacity = len(data) + 8
+        while True:
+            tokens = (C.llama_token * capacity)()
+            count = C.llama_tokenize(
+                self._vocab, data, len(data), tokens, capacity, add_special, parse_special
+            )
+            if count >= 0:
+                return tokens[:count]
+            if -count <= capacity:
+                raise EngineError("the text cannot be tokenized")
+            capacity = -count
+
+    def piece(self, token: int) -> bytes:
+        """Give a token's bytes; special tokens are spelled out."""
+        piece = self._pieces.get(token)
+        if piece is None:
+            piece = self._pieces[token] = self._spell(token)
+        return piece
+
+    def detokenize(self, tokens: Sequence[int]) -> bytes:
+        """Join the bytes of tokens; special tokens are spelled out."""
+        return b"".join(map(self.piece, tokens))
+
+    def ends(self, token: int) -> bool:
+        """Tell whether a token ends the generation."""
+        ends = self._ends.get(token)
+        if ends is None:
+            ends = self._ends[token] = C.llama_vocab_is_eog(self._vocab, token)
+        return ends
+
+    def _spell(self, token: int) -> bytes:
+        if not 0 <= token < self.size:
+            raise EngineError(f"token {token} is not in the vocabulary of {self.size} tokens")
+        capacity = 64
+        while True:
+            buffer = ctypes.create_string_buffer(capacity)
+            count = C.llama_token_to_piece(self._vocab, token, buffer, capacity, 0, True)
+            if count >= 0:
+                return buffer.raw[:count]
+            capacity = -count
