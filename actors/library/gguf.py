@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Final
 
 import attrs
+
 from actorllm.actors.library.ggml_types import GGML_TYPES
 from actorllm.actors.library.gguf_cursor import SCALARS, Cursor, GgufError
 

@@ -1,0 +1,233 @@
+"""Which models there are: the user's store, and below it the read-only one of the program.
+
+A name in the user's store hides the same name below. Writing needs the store's lock, together with
+other writers; what removes blobs takes it alone (see `actors.blobs.pins`). All of it blocks: call
+it from a thread.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from actorllm.actors.blobs.files import TEMP_SUFFIX
+from actorllm.actors.blobs.store import BlobStore
+from actorllm.actors.library.manifests import Installed, ManifestFolder, Unreadable
+from actorllm.protocol.errors import Refused
+from actorllm.protocol.manifest import Manifest, ManifestError, parse_manifest
+from actorllm.protocol.names import Name, existing_spelling
+
+__all__ = ["BUILTIN_ROOT", "Catalog", "Garbage"]
+
+BUILTIN_ROOT: Final = Path(__file__).with_name("builtin")
+"""The store that comes with the package; it holds one small model."""
+
+_LEFTOVER_AGE: Final = 3600.0
+"""Seconds after which what nobody refers to counts as left over."""
+
+
+@attrs.frozen
+class Garbage:
+    """What a collection removed."""
+
+    blobs: int = 0
+    strays: int = 0
+    """Files that were no blobs, partial downloads among them."""
+    freed: int = 0
+    """Bytes."""
+    skipped: str = ""
+    """Why nothing was removed; empty: nothing stood in the way."""
+
+
+class Catalog:
+    """The models of a store, on top of those of a read-only one.
+
+    Args:
+        blobs: The user's store.
+        builtin: Root of the store below it; None: there is none.
+    """
+
+    def __init__(self, blobs: BlobStore, builtin: Path | None = BUILTIN_ROOT) -> None:
+        self.blobs = blobs
+        self._manifests = ManifestFolder(blobs.root)
+        self._below = None if builtin is None else BlobStore(builtin, read_only=True)
+        self._below_manifests = None if builtin is None else ManifestFolder(builtin)
+
+    def list(self) -> tuple[list[Installed], list[Unreadable]]:
+        """Return all models, newest first, and what could not be read."""
+        own = self._manifests.scan()
+        names = {found.name for found in own}
+        every = [*own]
+        every += [found for found in self._scan_below() if found.name not in names]
+        models = [found for found in every if isinstance(found, Installed)]
+        models.sort(key=lambda model: (-model.modified, model.name.full()))
+        return models, [found for found in every if isinstance(found, Unreadable)]
+
+    def find(self, name: Name) -> Installed | None:
+        """Return a model by its name in any case, None if there is none.
+
+        Raises:
+            Refused: The name is not valid: 400; the model's manifest cannot be read: 500.
+        """
+        found = self._get(name)
+        if found is None:
+            spelled = self.spelling(name)
+            found = self._get(spelled) if spelled != name else None
+        if isinstance(found, Unreadable):
+            raise Refused.because(
+                500, f"model '{name.short()}' is damaged ({found.reason}); pull or create it again"
+            )
+        return found
+
+    def spelling(self, name: Name) -> Name:
+        """Return a name in the spelling of the models that exist."""
+        models, unreadable = self.list()
+        return existing_spelling(name, [found.name for found in (*models, *unreadable)])
+
+    def is_builtin(self, name: Name) -> bool:
+        """Tell whether a name is that of a model of the read-only store."""
+        return self._below_manifests is not None and self._below_manifests.get(name) is not None
+
+    def blob(self, digest: str) -> Path | None:
+        """Return the file of a blob in either store, None if there is none."""
+        for store in (self.blobs, self._below):
+            if store is not None and store.has(digest):
+                return store.path(digest)
+        return None
+
+    def own(self, digest: str) -> bool:
+        """Make sure that a blob is in the user's store; False if it is nowhere. Pin it before."""
+        if self.blobs.has(digest):
+            return True
+        path = self.blob(digest)
+        if path is None:
+            return False
+        self.blobs.import_file(path, digest)
+        return True
+
+    def write(self, name: Name, data: bytes) -> frozenset[str]:
+        """Write a model's manifest, as it is, in the spelling of `spelling`.
+
+        Keep a pin on its blobs until this is done.
+
+        Returns:
+            Digests that the manifest before it referred to and this one does not: see `sweep`.
+
+        Raises:
+            Refused: The name or the manifest is not valid: 400; the disk is full: 507.
+        """
+        try:
+            manifest = parse_manifest(data)
+        except ManifestError as e:
+            raise Refused.because(400, f"invalid manifest: {e}") from e
+        with self.blobs.lock.adding():
+            before = self._manifests.get(name)
+            self._manifests.write(name, data)
+        old = _digests(before.manifest) if isinstance(before, Installed) else frozenset()
+        return old - _digests(manifest)
+
+    def copy(self, source: Name, destination: Name) -> Name | None:
+        """Give a model a second name.
+
+        Returns:
+            The new name as it is spelled on the disk; None: there is no such source.
+
+        Raises:
+            Refused: A name is not valid: 400; the disk is full: 507.
+        """
+        target = self.spelling(destination)
+        with self.blobs.lock.pin() as pin:
+            model = self.find(source)
+            if model is None:
+                return None
+            for digest in sorted(_digests(model.manifest)):
+                pin.add(digest)
+                self.own(digest)
+            folder = self._manifests if model.root == self.blobs.root else self._below_manifests
+            assert folder is not None
+            if folder is not self._manifests or model.name != target:
+                self.write(target, folder.raw(model.name))
+        return target
+
+    def delete(self, name: Name) -> int | None:
+        """Remove a model, and the blobs that nothing else refers to.
+
+        Returns:
+            The bytes that were freed; None: there is no such model.
+
+        Raises:
+            Refused: The name is not valid: 400; the model comes with the program: 403.
+        """
+        spelled = name if self._get(name) is not None else self.spelling(name)
+        with self.blobs.lock.removing():
+            model = self._manifests.get(spelled)
+            if model is None and self.is_builtin(spelled):
+                raise Refused.because(
+                    403,
+                    f"model '{spelled.short()}' comes with the program and cannot be deleted; "
+                    "ACTORLLM_BUILTIN=0 hides it",
+                )
+            if not self._manifests.remove(spelled):
+                return None
+            if isinstance(model, Unreadable) or model is None:
+                return 0
+            return self._sweep(_digests(model.manifest))
+
+    def sweep(self, digests: Iterable[str]) -> int:
+        """Remove those of some blobs that nothing refers to, and return the bytes freed."""
+        with self.blobs.lock.removing():
+            return self._sweep(digests)
+
+    def collect_garbage(self, *, older_than: float = _LEFTOVER_AGE) -> Garbage:
+        """Remove blobs that nothing refers to and files that are no blobs, if they are old.
+
+        Nothing is removed while a manifest cannot be read: it might refer to anything.
+
+        Args:
+            older_than: Seconds since the last change.
+        """
+        with self.blobs.lock.removing():
+            used = self._used()
+            if isinstance(used, Unreadable):
+                return Garbage(skipped=f"{used.name.short()}: {used.reason}")
+            self._manifests.remove_empty_folders()
+            blobs = strays = freed = 0
+            for entry in self.blobs.entries():
+                young = time.time() - entry.modified < older_than
+                if young or entry.digest in used or entry.path.name.endswith(TEMP_SUFFIX):
+                    continue
+                entry.path.unlink(missing_ok=True)
+                freed += entry.size
+                blobs += entry.digest is not None
+                strays += entry.digest is None
+            return Garbage(blobs, strays, freed)
+
+    def _get(self, name: Name) -> Installed | Unreadable | None:
+        found = self._manifests.get(name)
+        if found is None and self._below_manifests is not None:
+            found = self._below_manifests.get(name)
+        return found
+
+    def _scan_below(self) -> Sequence[Installed | Unreadable]:
+        return () if self._below_manifests is None else self._below_manifests.scan()
+
+    def _used(self) -> frozenset[str] | Unreadable:
+        """Return all digests that are referred to, or the first reason not to know."""
+        used = set(self.blobs.lock.pinned())
+        for found in self._manifests.scan():
+            if isinstance(found, Unreadable):
+                return found
+            used |= _digests(found.manifest)
+        return frozenset(used)
+
+    def _sweep(self, digests: Iterable[str]) -> int:
+        used = self._used()
+        if isinstance(used, Unreadable):
+            return 0
+        return sum(self.blobs.delete(digest) for digest in frozenset(digests) - used)
+
+
+def _digests(manifest: Manifest) -> frozenset[str]:
+    return frozenset(layer.digest for layer in manifest.blobs())
