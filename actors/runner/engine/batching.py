@@ -144,7 +144,7 @@ def prefill_pass(
         count -= 1  # a last chunk of one row would need a filler
     chunk = tuple(tokens[start : start + count])
     run = Run(slot.index, len(slot.tokens), chunk, output=count == left)
-    runs = (run,)
+    runs: tuple[Run, ...] = (run,)
     if orderly and count == 1 and can_cut:
         runs = (run, _filler_behind(run))
     rows = sum(len(run.tokens) for run in runs)

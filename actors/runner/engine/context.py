@@ -3,7 +3,7 @@
 import ctypes
 from typing import Any
 
-import llama_cpp as C
+import llama_cpp as cpp
 import numpy as np
 
 from .batching import Pass
@@ -16,7 +16,7 @@ __all__ = ["Batch", "Context", "flash_attention_type", "kv_type", "open_context"
 _PAD = 256
 """llama.cpp rounds the cells of a sequence up to a multiple of this."""
 
-_KV_TYPES = {"f16": C.GGML_TYPE_F16, "q8_0": C.GGML_TYPE_Q8_0, "q4_0": C.GGML_TYPE_Q4_0}
+_KV_TYPES = {"f16": cpp.GGML_TYPE_F16, "q8_0": cpp.GGML_TYPE_Q8_0, "q4_0": cpp.GGML_TYPE_Q4_0}
 
 _NO_ROOM = 1
 """What `llama_decode` returns if the cells do not suffice."""
@@ -34,9 +34,9 @@ def flash_attention_type(settings: EngineSettings, *, on_cpu: bool) -> int:
     if wanted == "auto" and on_cpu:
         wanted = "on"
     kinds = {
-        "on": C.LLAMA_FLASH_ATTN_TYPE_ENABLED,
-        "off": C.LLAMA_FLASH_ATTN_TYPE_DISABLED,
-        "auto": C.LLAMA_FLASH_ATTN_TYPE_AUTO,
+        "on": cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED,
+        "off": cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED,
+        "auto": cpp.LLAMA_FLASH_ATTN_TYPE_AUTO,
     }
     kind: int = kinds[wanted]
     return kind
@@ -48,21 +48,21 @@ def open_context(model: Model, params: Any) -> Any:
     Raises:
         EngineError: There is not enough memory, or an adapter does not fit.
     """
-    handle = C.llama_init_from_model(model.handle, params)
+    handle = cpp.llama_init_from_model(model.handle, params)
     if not handle:
         raise EngineError(
             "there is not enough memory for the context; use a smaller num_ctx or fewer slots"
         )
     paths = model.settings.adapters
     if paths:
-        adapters = (C.llama_adapter_lora_p_ctypes * len(paths))()
+        adapters = (cpp.llama_adapter_lora_p_ctypes * len(paths))()
         for index, path in enumerate(paths):
-            adapter = C.llama_adapter_lora_init(model.handle, path.encode())
+            adapter = cpp.llama_adapter_lora_init(model.handle, path.encode())
             if not adapter:
                 raise EngineError(f"adapter {index + 1} does not fit the model")
             adapters[index] = adapter
         scales = (ctypes.c_float * len(paths))(*([1.0] * len(paths)))
-        C.llama_set_adapters_lora(handle, adapters, len(paths), scales)
+        cpp.llama_set_adapters_lora(handle, adapters, len(paths), scales)
     return handle
 
 
@@ -78,8 +78,8 @@ class Batch:
         each = self.slot.ctypes.data + self.slot.itemsize * np.arange(capacity)
         self._slots = each.astype(np.uintp)
         self._count = np.arange(capacity, dtype=np.int32)
-        fields = dict(C.llama_batch._fields_)  # noqa: SLF001 -- ctypes' public attribute
-        self.struct = C.llama_batch()
+        fields = dict(cpp.llama_batch._fields_)
+        self.struct = cpp.llama_batch()
         for name, array in (
             ("token", self.token),
             ("pos", self.pos),
@@ -112,11 +112,11 @@ class Context:
         self._model = model
         self._window = settings.num_ctx
         self.vocab = model.vocab
-        params = C.llama_context_default_params()
+        params = cpp.llama_context_default_params()
         params.n_ctx = _padded(settings.num_ctx) * settings.slots
         params.n_seq_max = settings.slots
         params.n_batch = settings.num_batch
-        params.n_ubatch = min(settings.num_batch, C.llama_context_default_params().n_ubatch)
+        params.n_ubatch = min(settings.num_batch, cpp.llama_context_default_params().n_ubatch)
         params.n_threads = params.n_threads_batch = settings.threads
         params.flash_attn_type = flash_attention_type(settings, on_cpu=model.on_cpu)
         params.type_k = params.type_v = kv_type(settings)
@@ -125,11 +125,11 @@ class Context:
         params.kv_unified = False
         params.no_perf = True
         self._context = open_context(model, params)
-        self._memory = C.llama_get_memory(self._context)
+        self._memory = cpp.llama_get_memory(self._context)
         self._batch = Batch(settings.num_batch + settings.slots + 1)
         self._candidates = Candidates(self.vocab.size)
         self.can_cut = not model.recurrent
-        self.can_shift = bool(C.llama_memory_can_shift(self._memory))
+        self.can_shift = bool(cpp.llama_memory_can_shift(self._memory))
         self.flash_attention = params.flash_attn_type
         self.why_not_deterministic = self._why_not_deterministic()
         self.deterministic = not self.why_not_deterministic
@@ -145,10 +145,12 @@ class Context:
         self._batch.clear()
         self._batch.add(0, 0, (token, token), output=True)
         self._evaluate()
-        logits = np.ctypeslib.as_array(C.llama_get_logits_ith(self._context, 1), (self.vocab.size,))
+        logits = np.ctypeslib.as_array(
+            cpp.llama_get_logits_ith(self._context, 1), (self.vocab.size,)
+        )
         if not np.isfinite(logits).any():
             raise EngineError("the model computes no valid numbers with these settings")
-        C.llama_memory_clear(self._memory, False)
+        cpp.llama_memory_clear(self._memory, False)
 
     def decode(self, plan: Pass) -> None:
         """Evaluate the rows of a pass and forget its fillers.
@@ -163,25 +165,25 @@ class Context:
         self._evaluate()
         for run in plan.runs:
             if run.filler:
-                C.llama_memory_seq_rm(self._memory, run.slot, run.position, -1)
+                cpp.llama_memory_seq_rm(self._memory, run.slot, run.position, -1)
 
     def _evaluate(self) -> None:
-        result = C.llama_decode(self._context, self._batch.struct)
+        result = cpp.llama_decode(self._context, self._batch.struct)
         if result == _NO_ROOM:
             raise EngineError("the KV cache is full")
         if result != 0:
             raise RuntimeError(f"llama_decode returned {result}")
 
     def cut(self, slot: int, length: int) -> bool:
-        return bool(C.llama_memory_seq_rm(self._memory, slot, length, -1))
+        return bool(cpp.llama_memory_seq_rm(self._memory, slot, length, -1))
 
     def copy(self, source: int, target: int) -> None:
-        C.llama_memory_seq_rm(self._memory, target, -1, -1)
-        C.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+        cpp.llama_memory_seq_rm(self._memory, target, -1, -1)
+        cpp.llama_memory_seq_cp(self._memory, source, target, -1, -1)
 
     def shift(self, slot: int, keep: int, discard: int) -> None:
-        C.llama_memory_seq_rm(self._memory, slot, keep, keep + discard)
-        C.llama_memory_seq_add(self._memory, slot, keep + discard, -1, -discard)
+        cpp.llama_memory_seq_rm(self._memory, slot, keep, keep + discard)
+        cpp.llama_memory_seq_add(self._memory, slot, keep + discard, -1, -discard)
 
     def sampler(self, work: Work) -> ChainSampler:
         return ChainSampler(self._context, self.vocab, self._candidates, work, self._window)
@@ -190,13 +192,13 @@ class Context:
         return None if self.vocab.ends(token) else self.vocab.piece(token)
 
     def free(self) -> None:
-        C.llama_free(self._context)
+        cpp.llama_free(self._context)
 
     def _why_not_deterministic(self) -> str:
         model = self._model
         if not model.on_cpu:
             return "a GPU's sums depend on what is computed beside them"
-        if self.flash_attention != C.LLAMA_FLASH_ATTN_TYPE_ENABLED:
+        if self.flash_attention != cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED:
             return "flash attention is off"
         if model.recurrent:
             return "recurrent states depend on how a prompt was split"

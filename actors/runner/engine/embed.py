@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-import llama_cpp as C
+import llama_cpp as cpp
 import numpy as np
 
 from .context import Batch, flash_attention_type, open_context
@@ -15,11 +15,11 @@ __all__ = ["Embedder", "Pooling", "pack"]
 Pooling = Literal["none", "mean", "cls", "last", "rank"]
 
 _POOLING: dict[int, Pooling] = {
-    C.LLAMA_POOLING_TYPE_NONE: "none",
-    C.LLAMA_POOLING_TYPE_MEAN: "mean",
-    C.LLAMA_POOLING_TYPE_CLS: "cls",
-    C.LLAMA_POOLING_TYPE_LAST: "last",
-    C.LLAMA_POOLING_TYPE_RANK: "rank",
+    cpp.LLAMA_POOLING_TYPE_NONE: "none",
+    cpp.LLAMA_POOLING_TYPE_MEAN: "mean",
+    cpp.LLAMA_POOLING_TYPE_CLS: "cls",
+    cpp.LLAMA_POOLING_TYPE_LAST: "last",
+    cpp.LLAMA_POOLING_TYPE_RANK: "rank",
 }
 
 
@@ -42,7 +42,7 @@ class Embedder:
         settings = model.settings
         self._sequences = settings.slots
         self._longest = min(settings.num_ctx, settings.num_batch)
-        params = C.llama_context_default_params()
+        params = cpp.llama_context_default_params()
         # An input must fit into one physical batch, since its rows see each other both ways.
         params.n_ctx = params.n_batch = params.n_ubatch = settings.num_batch
         params.n_seq_max = settings.slots
@@ -53,8 +53,8 @@ class Embedder:
         params.no_perf = True
         self._context = open_context(model, params)
         self._batch = Batch(settings.num_batch)
-        self.pooling: Pooling = _POOLING.get(C.llama_pooling_type(self._context), "none")
-        self.dimensions: int = C.llama_model_n_embd_out(model.handle)
+        self.pooling: Pooling = _POOLING.get(cpp.llama_pooling_type(self._context), "none")
+        self.dimensions: int = cpp.llama_model_n_embd_out(model.handle)
 
     def embed(
         self, inputs: Sequence[Sequence[int]], *, normalize: bool
@@ -79,20 +79,20 @@ class Embedder:
         return tuple(vectors)
 
     def free(self) -> None:
-        C.llama_free(self._context)
+        cpp.llama_free(self._context)
 
     def _embed_batch(
         self, inputs: Sequence[Sequence[int]], *, normalize: bool
     ) -> list[tuple[float, ...]]:
-        memory = C.llama_get_memory(self._context)
+        memory = cpp.llama_get_memory(self._context)
         if memory:
-            C.llama_memory_clear(memory, False)
+            cpp.llama_memory_clear(memory, False)
         self._batch.clear()
         for index, tokens in enumerate(inputs):
             self._batch.add(index, 0, tuple(tokens), output=True)
         # Pooling reads every row, so every row is an output.
         self._batch.output[: self._batch.struct.n_tokens] = 1
-        if C.llama_decode(self._context, self._batch.struct) != 0:
+        if cpp.llama_decode(self._context, self._batch.struct) != 0:
             raise EngineError("the inputs cannot be embedded")
         last_rows = np.cumsum([len(tokens) for tokens in inputs]) - 1
         return [
@@ -102,9 +102,9 @@ class Embedder:
 
     def _read(self, sequence: int, last_row: int) -> Any:
         if self.pooling == "none":
-            pointer = C.llama_get_embeddings_ith(self._context, last_row)
+            pointer = cpp.llama_get_embeddings_ith(self._context, last_row)
         else:
-            pointer = C.llama_get_embeddings_seq(self._context, sequence)
+            pointer = cpp.llama_get_embeddings_seq(self._context, sequence)
         if not pointer:
             raise EngineError("the model gave no embedding")
         return np.ctypeslib.as_array(pointer, (self.dimensions,))

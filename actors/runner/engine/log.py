@@ -5,7 +5,7 @@ import os
 import sys
 from collections import deque
 
-import llama_cpp as C
+import llama_cpp as cpp
 
 __all__ = ["forget_log", "install_log", "logged_errors", "logged_warnings"]
 
@@ -15,7 +15,6 @@ _debug = bool(os.environ.get("ACTORLLM_DEBUG"))
 _last_level = 0
 
 
-@C.llama_log_callback
 def _log(level: int, text: bytes, _user_data: ctypes.c_void_p) -> None:
     global _last_level  # noqa: PLW0603 -- a continued line has the level of its beginning
     if level == _CONTINUED:
@@ -30,9 +29,12 @@ def _log(level: int, text: bytes, _user_data: ctypes.c_void_p) -> None:
     sys.stderr.flush()
 
 
+_callback = cpp.llama_log_callback(_log)  # referenced here, for llama.cpp keeps no reference
+
+
 def install_log() -> None:
-    """Take over llama.cpp's log. The callback lives as long as this module."""
-    C.llama_log_set(_log, ctypes.c_void_p(0))
+    """Take over llama.cpp's log."""
+    cpp.llama_log_set(_callback, ctypes.c_void_p(0))
 
 
 def forget_log() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import attrs
-import llama_cpp as C
+import llama_cpp as cpp
 
 from . import log
 from .amx import cpu_has_amx, refuse_amx
@@ -18,7 +18,7 @@ __all__ = ["Model", "Progress", "load_model"]
 Progress = Callable[[float], bool]
 """Told the part that is loaded, 0 to 1; returns false to abort."""
 
-_SAME_BITS = {C.LLAMA_FTYPE_MOSTLY_F16, C.LLAMA_FTYPE_MOSTLY_Q4_0, C.LLAMA_FTYPE_MOSTLY_Q8_0}
+_SAME_BITS = {cpp.LLAMA_FTYPE_MOSTLY_F16, cpp.LLAMA_FTYPE_MOSTLY_Q4_0, cpp.LLAMA_FTYPE_MOSTLY_Q8_0}
 """File types whose repacked kernels give the same bits for 2 to 63 rows; Q4_K's do not."""
 
 _GUESSED = 1024
@@ -38,7 +38,7 @@ class Model:
     def text(self, key: str) -> str:
         """Read a metadata value; empty if there is none."""
         buffer = ctypes.create_string_buffer(256)
-        count = C.llama_model_meta_val_str(self.handle, key.encode(), buffer, len(buffer))
+        count = cpp.llama_model_meta_val_str(self.handle, key.encode(), buffer, len(buffer))
         return buffer.value.decode("utf-8", "replace") if count >= 0 else ""
 
     @property
@@ -48,17 +48,19 @@ class Model:
     @property
     def description(self) -> str:
         buffer = ctypes.create_string_buffer(256)
-        C.llama_model_desc(self.handle, buffer, len(buffer))
+        cpp.llama_model_desc(self.handle, buffer, len(buffer))
         return buffer.value.decode("utf-8", "replace")
 
     @property
     def n_ctx_train(self) -> int:
-        n_ctx: int = C.llama_model_n_ctx_train(self.handle)
+        n_ctx: int = cpp.llama_model_n_ctx_train(self.handle)
         return n_ctx
 
     @property
     def recurrent(self) -> bool:
-        return bool(C.llama_model_is_recurrent(self.handle) or C.llama_model_is_hybrid(self.handle))
+        return bool(
+            cpp.llama_model_is_recurrent(self.handle) or cpp.llama_model_is_hybrid(self.handle)
+        )
 
     @property
     def embeds(self) -> bool:
@@ -67,7 +69,7 @@ class Model:
 
     @property
     def on_cpu(self) -> bool:
-        return self.settings.num_gpu == 0 or not C.llama_supports_gpu_offload()
+        return self.settings.num_gpu == 0 or not cpp.llama_supports_gpu_offload()
 
     @property
     def same_bits(self) -> bool:
@@ -79,7 +81,7 @@ class Model:
         return self.text(f"{self.architecture}.expert_count") not in ("", "0")
 
     def free(self) -> None:
-        C.llama_model_free(self.handle)
+        cpp.llama_model_free(self.handle)
 
 
 def load_model(settings: EngineSettings, progress: Progress | None = None) -> Model:
@@ -90,7 +92,7 @@ def load_model(settings: EngineSettings, progress: Progress | None = None) -> Mo
     """
     log.install_log()
     log.forget_log()
-    C.llama_backend_init()
+    cpp.llama_backend_init()
     amx: Literal["absent", "refused", "allowed"] = "allowed" if cpu_has_amx() else "absent"
     if amx == "absent" or settings.allow_amx:
         handle, settings = _load(settings, progress)
@@ -108,7 +110,7 @@ def _load(settings: EngineSettings, progress: Progress | None) -> tuple[Any, Eng
     handle = _load_once(settings, progress)
     unsafe = settings.extra_buffers and _file_type(handle) not in _SAME_BITS
     if settings.deterministic and unsafe:
-        C.llama_model_free(handle)
+        cpp.llama_model_free(handle)
         settings = attrs.evolve(settings, extra_buffers=False)
         handle = _load_once(settings, progress)
     return handle, settings
@@ -117,24 +119,24 @@ def _load(settings: EngineSettings, progress: Progress | None) -> tuple[Any, Eng
 def _load_once(settings: EngineSettings, progress: Progress | None) -> Any:
     aborted = False
 
-    @C.llama_progress_callback
     def report(part: float, _user_data: ctypes.c_void_p) -> bool:
         nonlocal aborted
         aborted = progress is not None and not progress(part)
         return not aborted
 
-    params = C.llama_model_default_params()
+    params = cpp.llama_model_default_params()
     params.n_gpu_layers = settings.num_gpu
     params.main_gpu = settings.main_gpu
     params.use_extra_bufts = settings.extra_buffers
-    params.progress_callback = report
+    callback = cpp.llama_progress_callback(report)
+    params.progress_callback = callback
     if settings.use_mmap is not None:
-        mode = C.LLAMA_LOAD_MODE_MMAP if settings.use_mmap else C.LLAMA_LOAD_MODE_NONE
+        mode = cpp.LLAMA_LOAD_MODE_MMAP if settings.use_mmap else cpp.LLAMA_LOAD_MODE_NONE
         params.load_mode = mode
-    handle = C.llama_model_load_from_file(settings.model_path.encode(), params)
+    handle = cpp.llama_model_load_from_file(settings.model_path.encode(), params)
     if aborted:
         if handle:
-            C.llama_model_free(handle)
+            cpp.llama_model_free(handle)
         raise EngineError("loading was aborted")
     if not handle:
         raise EngineError(f"the model cannot be loaded: {_reason(settings.model_path)}")
@@ -142,7 +144,7 @@ def _load_once(settings: EngineSettings, progress: Progress | None) -> Any:
 
 
 def _file_type(handle: Any) -> int:
-    file_type: int = C.llama_model_ftype(handle)
+    file_type: int = cpp.llama_model_ftype(handle)
     return file_type & ~_GUESSED
 
 

@@ -4,7 +4,7 @@ import time
 from typing import Literal
 
 import attrs
-import llama_cpp as C
+import llama_cpp as cpp
 
 from . import log
 from .batching import ORDERLY_ROWS
@@ -20,9 +20,9 @@ _MAX_SLOTS = ORDERLY_ROWS
 """All slots must fit into one orderly pass."""
 _SMALLEST_WINDOW = 4
 _FLASH: dict[int, Literal["auto", "on", "off"]] = {
-    C.LLAMA_FLASH_ATTN_TYPE_AUTO: "auto",
-    C.LLAMA_FLASH_ATTN_TYPE_ENABLED: "on",
-    C.LLAMA_FLASH_ATTN_TYPE_DISABLED: "off",
+    cpp.LLAMA_FLASH_ATTN_TYPE_AUTO: "auto",
+    cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED: "on",
+    cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED: "off",
 }
 
 
@@ -91,15 +91,15 @@ def _facts(
         n_ctx=model.settings.num_ctx,
         n_ctx_train=model.n_ctx_train,
         n_vocab=vocab.size,
-        n_embd=C.llama_model_n_embd_out(handle),
-        n_layer=C.llama_model_n_layer(handle),
-        n_params=C.llama_model_n_params(handle),
-        size=C.llama_model_size(handle),
+        n_embd=cpp.llama_model_n_embd_out(handle),
+        n_layer=cpp.llama_model_n_layer(handle),
+        n_params=cpp.llama_model_n_params(handle),
+        size=cpp.llama_model_size(handle),
         bos=vocab.bos,
         eos=vocab.eos,
         add_bos=vocab.add_bos,
         add_eos=vocab.add_eos,
-        has_chat_template=C.llama_model_chat_template(handle, None) is not None,
+        has_chat_template=cpp.llama_model_chat_template(handle, None) is not None,
         pooling=pooling,
         can_embed=embedder is not None,
         can_shift=context is not None and context.can_shift,

@@ -8,27 +8,18 @@ another process continues draws the same numbers.
 import ctypes
 from typing import Any
 
-import llama_cpp as C
+import llama_cpp as cpp
 import numpy as np
 
 from .grammar import MAX_GRAMMAR
 from .logprobs import Logits, token_logprob
+from .seeds import position_seed
 from .types import EngineError, Sampling, TokenLogprob, Work
 from .vocab import Vocab
 
-__all__ = ["Candidates", "ChainSampler", "position_seed"]
+__all__ = ["Candidates", "ChainSampler"]
 
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
-_WORD = (1 << 64) - 1
-
-
-def position_seed(seed: int, position: int) -> int:
-    """Hash a seed and a position into 32 bits (splitmix64's mixing steps)."""
-    word = (seed + (position + 1) * 0x9E3779B97F4A7C15) & _WORD
-    word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) & _WORD
-    word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & _WORD
-    mixed = (word ^ (word >> 31)) & 0xFFFFFFFF
-    return 0 if mixed == C.LLAMA_DEFAULT_SEED else mixed  # the default means "random"
 
 
 class Candidates:
@@ -39,7 +30,7 @@ class Candidates:
         self._fresh["id"] = np.arange(n_vocab)
         self._data = self._fresh.copy()
         self._single = np.zeros(1, _CANDIDATE)
-        self._array = C.llama_token_data_array()
+        self._array = cpp.llama_token_data_array()
 
     def load(self, logits: Logits) -> None:
         """Take the logits of one row."""
@@ -48,7 +39,7 @@ class Candidates:
         self._point(self._data)
 
     def apply(self, sampler: Any) -> None:
-        C.llama_sampler_apply(sampler, ctypes.byref(self._array))
+        cpp.llama_sampler_apply(sampler, ctypes.byref(self._array))
 
     @property
     def exhausted(self) -> bool:
@@ -67,7 +58,7 @@ class Candidates:
         return not np.isneginf(self._single["logit"][0])
 
     def _point(self, data: "np.ndarray[Any, Any]") -> None:
-        self._array.data = ctypes.cast(data.ctypes.data, C.llama_token_data_p)
+        self._array.data = ctypes.cast(data.ctypes.data, cpp.llama_token_data_p)
         self._array.size = len(data)
         self._array.selected = -1
         self._array.sorted = False
@@ -86,7 +77,7 @@ class ChainSampler:
         self._greedy = work.sampling.temperature <= 0
         self._grammar = self._make_grammar(work.sampling.grammar)
         self._chain = self._make_chain(work.sampling, window)
-        self._fixed = C.llama_sampler_chain_n(self._chain)
+        self._fixed = cpp.llama_sampler_chain_n(self._chain)
         try:
             self._replay(work, window)
         except EngineError:
@@ -103,7 +94,7 @@ class ChainSampler:
             self._renew_draw(position_seed(self._sampling.seed, position))
         if self._grammar is not None:
             return self._pick_within_grammar(row)
-        token: int = C.llama_sampler_sample(self._chain, self._context, row)
+        token: int = cpp.llama_sampler_sample(self._chain, self._context, row)
         return token
 
     def logprob(self, row: int, token: int) -> TokenLogprob:
@@ -112,28 +103,28 @@ class ChainSampler:
 
     def close(self) -> None:
         if self._chain is not None:
-            C.llama_sampler_free(self._chain)
+            cpp.llama_sampler_free(self._chain)
             self._chain = None
         if self._grammar is not None:
-            C.llama_sampler_free(self._grammar)
+            cpp.llama_sampler_free(self._grammar)
             self._grammar = None
 
     def _make_chain(self, s: Sampling, window: int) -> Any:
-        params = C.llama_sampler_chain_default_params()
+        params = cpp.llama_sampler_chain_default_params()
         params.no_perf = True
-        chain = C.llama_sampler_chain_init(params)
+        chain = cpp.llama_sampler_chain_init(params)
         links = []
         if _penalizes(s):
             last = window if s.repeat_last_n < 0 else s.repeat_last_n
             penalties = (s.repeat_penalty, s.frequency_penalty, s.presence_penalty)
-            links.append(C.llama_sampler_init_penalties(self._vocab.size, last, *penalties))
+            links.append(cpp.llama_sampler_init_penalties(self._vocab.size, last, *penalties))
         if self._greedy:
-            links.append(C.llama_sampler_init_greedy())
+            links.append(cpp.llama_sampler_init_greedy())
         else:
             links += _narrowing(s)
-            links.append(C.llama_sampler_init_temp(s.temperature))
+            links.append(cpp.llama_sampler_init_temp(s.temperature))
         for link in links:
-            C.llama_sampler_chain_add(chain, link)
+            cpp.llama_sampler_chain_add(chain, link)
         return chain
 
     def _make_grammar(self, text: str | None) -> Any:
@@ -141,7 +132,7 @@ class ChainSampler:
             return None
         if len(text) > MAX_GRAMMAR:
             raise EngineError(f"a grammar of {len(text)} characters is too long")
-        grammar = C.llama_sampler_init_grammar(self._vocab.handle, text.encode(), b"root")
+        grammar = cpp.llama_sampler_init_grammar(self._vocab.handle, text.encode(), b"root")
         if not grammar:
             raise EngineError("the grammar is malformed")
         return grammar
@@ -149,17 +140,17 @@ class ChainSampler:
     def _replay(self, work: Work, window: int) -> None:
         if _penalizes(work.sampling):
             for token in (*work.prompt, *work.resume)[-window:]:
-                C.llama_sampler_accept(self._chain, token)
+                cpp.llama_sampler_accept(self._chain, token)
         if self._grammar is not None:
             for token in work.resume:
                 if not self._candidates.allowed(self._grammar, token):
                     raise EngineError("the tokens to be resumed do not follow the grammar")
-                C.llama_sampler_accept(self._grammar, token)
+                cpp.llama_sampler_accept(self._grammar, token)
 
     def _renew_draw(self, seed: int) -> None:
-        if C.llama_sampler_chain_n(self._chain) > self._fixed:
-            C.llama_sampler_free(C.llama_sampler_chain_remove(self._chain, self._fixed))
-        C.llama_sampler_chain_add(self._chain, C.llama_sampler_init_dist(seed))
+        if cpp.llama_sampler_chain_n(self._chain) > self._fixed:
+            cpp.llama_sampler_free(cpp.llama_sampler_chain_remove(self._chain, self._fixed))
+        cpp.llama_sampler_chain_add(self._chain, cpp.llama_sampler_init_dist(seed))
 
     def _pick_within_grammar(self, row: int) -> int:
         # The grammar is slow over a whole vocabulary and agrees with most picks: try one first.
@@ -174,12 +165,12 @@ class ChainSampler:
                 raise EngineError("the grammar leaves no token to choose from")
             candidates.apply(self._chain)
             token = candidates.selected()
-        C.llama_sampler_accept(self._grammar, token)
-        C.llama_sampler_accept(self._chain, token)
+        cpp.llama_sampler_accept(self._grammar, token)
+        cpp.llama_sampler_accept(self._chain, token)
         return token
 
     def _logits(self, row: int) -> Logits:
-        pointer = C.llama_get_logits_ith(self._context, row)
+        pointer = cpp.llama_get_logits_ith(self._context, row)
         return np.ctypeslib.as_array(pointer, (self._vocab.size,))
 
 
@@ -192,11 +183,11 @@ def _narrowing(s: Sampling) -> list[Any]:
     """Make the samplers that leave fewer candidates, as far as they are switched on."""
     links = []
     if s.top_k > 0:
-        links.append(C.llama_sampler_init_top_k(s.top_k))
+        links.append(cpp.llama_sampler_init_top_k(s.top_k))
     if s.typical_p < 1:
-        links.append(C.llama_sampler_init_typical(s.typical_p, 1))
+        links.append(cpp.llama_sampler_init_typical(s.typical_p, 1))
     if s.top_p < 1:
-        links.append(C.llama_sampler_init_top_p(s.top_p, 1))
+        links.append(cpp.llama_sampler_init_top_p(s.top_p, 1))
     if s.min_p > 0:
-        links.append(C.llama_sampler_init_min_p(s.min_p, 1))
+        links.append(cpp.llama_sampler_init_min_p(s.min_p, 1))
     return links

@@ -3,7 +3,7 @@
 import ctypes
 from collections.abc import Sequence
 
-import llama_cpp as C
+import llama_cpp as cpp
 
 from .types import EngineError
 
@@ -16,19 +16,19 @@ _MAX_TEXT = 64 * 1024 * 1024
 class Vocab:
     """The vocabulary of a loaded model."""
 
-    def __init__(self, model: C.llama_model_p) -> None:
-        self._vocab = C.llama_model_get_vocab(model)
+    def __init__(self, model: cpp.llama_model_p) -> None:
+        self._vocab = cpp.llama_model_get_vocab(model)
         vocab = self._vocab
-        self.size: int = C.llama_vocab_n_tokens(vocab)
-        self.bos: int = C.llama_vocab_bos(vocab)
-        self.eos: int = C.llama_vocab_eos(vocab)
-        self.add_bos: bool = C.llama_vocab_get_add_bos(vocab)
-        self.add_eos: bool = C.llama_vocab_get_add_eos(vocab)
+        self.size: int = cpp.llama_vocab_n_tokens(vocab)
+        self.bos: int = cpp.llama_vocab_bos(vocab)
+        self.eos: int = cpp.llama_vocab_eos(vocab)
+        self.add_bos: bool = cpp.llama_vocab_get_add_bos(vocab)
+        self.add_eos: bool = cpp.llama_vocab_get_add_eos(vocab)
         self._pieces: dict[int, bytes] = {}
         self._ends: dict[int, bool] = {}
 
     @property
-    def handle(self) -> C.llama_vocab_p:
+    def handle(self) -> cpp.llama_vocab_p:
         return self._vocab
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
@@ -47,12 +47,12 @@ class Vocab:
             raise EngineError(f"a text of {len(data)} bytes is too long to be tokenized")
         capacity = len(data) + 8
         while True:
-            tokens = (C.llama_token * capacity)()
-            count = C.llama_tokenize(
+            tokens = (cpp.llama_token * capacity)()
+            count = cpp.llama_tokenize(
                 self._vocab, data, len(data), tokens, capacity, add_special, parse_special
             )
             if count >= 0:
-                return tokens[:count]
+                return list(tokens[:count])
             if -count <= capacity:
                 raise EngineError("the text cannot be tokenized")
             capacity = -count
@@ -72,7 +72,7 @@ class Vocab:
         """Tell whether a token ends the generation."""
         ends = self._ends.get(token)
         if ends is None:
-            ends = self._ends[token] = C.llama_vocab_is_eog(self._vocab, token)
+            ends = self._ends[token] = cpp.llama_vocab_is_eog(self._vocab, token)
         return ends
 
     def _spell(self, token: int) -> bytes:
@@ -81,7 +81,7 @@ class Vocab:
         capacity = 64
         while True:
             buffer = ctypes.create_string_buffer(capacity)
-            count = C.llama_token_to_piece(self._vocab, token, buffer, capacity, 0, True)
+            count = cpp.llama_token_to_piece(self._vocab, token, buffer, capacity, 0, True)
             if count >= 0:
                 return buffer.raw[:count]
             capacity = -count

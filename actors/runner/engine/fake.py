@@ -1,0 +1,235 @@
+"""The engine without a model: same batching, invented text. For simulations of actors.
+
+There is no thread: the host calls `step` while the engine is `runnable`, and then lets
+`step_seconds` of its own time pass. Each byte is a token. The text is a function of prompt, seed
+and position, so a resumed stream goes on as it would have.
+"""
+
+import zlib
+from collections.abc import Callable, Sequence
+
+from .batching import Pass
+from .seeds import position_seed
+from .stepper import Stepper
+from .types import (
+    Delta,
+    EngineError,
+    EngineSettings,
+    EngineStats,
+    Loaded,
+    Logprob,
+    TokenLogprob,
+    Work,
+)
+
+__all__ = ["FAKE_BOS", "FAKE_EOS", "FakeEngine", "Script"]
+
+FAKE_BOS = 256
+FAKE_EOS = 257
+_VOCABULARY = 258
+_DIMENSIONS = 8
+_LETTERS = b"eeeetttaaooiinnsshhrrdlu     "
+
+Script = Callable[[Work, int], int]
+"""Gives the token at an index of a work's answer: a byte, or `FAKE_EOS`."""
+
+
+def babble(work: Work, index: int) -> int:
+    """Invent letters; the answer has 8 to 71 of them."""
+    key = work.sampling.seed ^ zlib.crc32(repr(work.prompt).encode())
+    if index >= 8 + position_seed(key, 0) % 64:
+        return FAKE_EOS
+    return _LETTERS[position_seed(key, index + 1) % len(_LETTERS)]
+
+
+class FakeEngine:
+    """An engine that is stepped by its host. Not thread-safe."""
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        *,
+        clock: Callable[[], float],
+        pass_seconds: float = 0.01,
+        row_seconds: float = 0.0001,
+        script: Script = babble,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            settings: Only window, slots, batch and `embedding` matter.
+            clock: The host's time in seconds, such as `trio.current_time`.
+            pass_seconds: What a pass costs, and
+            row_seconds: what each of its rows costs.
+            script: Writes the answers.
+        """
+        self._settings = settings
+        self._backend = _FakeBackend(settings.slots, pass_seconds, row_seconds, script)
+        self._stepper = Stepper(
+            self._backend,
+            slots=settings.slots,
+            window=settings.num_ctx,
+            num_batch=settings.num_batch,
+            clock=clock,
+            deterministic=settings.deterministic,
+        )
+
+    def load(self, progress: Callable[[float], bool] | None = None) -> Loaded:
+        """Say what a real engine would.
+
+        Raises:
+            EngineError: `progress` aborted.
+        """
+        for part in (0.0, 0.5, 1.0):
+            if progress is not None and not progress(part):
+                raise EngineError("loading was aborted")
+        embedding = self._settings.embedding
+        return Loaded(
+            description="fake",
+            architecture="fake",
+            n_ctx=self._settings.num_ctx,
+            n_ctx_train=self._settings.num_ctx,
+            n_vocab=_VOCABULARY,
+            n_embd=_DIMENSIONS,
+            n_layer=1,
+            n_params=0,
+            size=0,
+            bos=FAKE_BOS,
+            eos=FAKE_EOS,
+            add_bos=False,
+            add_eos=False,
+            has_chat_template=False,
+            pooling="mean" if embedding else "none",
+            can_embed=embedding,
+            can_shift=True,
+            recurrent=False,
+            deterministic=True,
+            why_not_deterministic="",
+            flash_attention="on",
+            threads=1,
+            amx="absent",
+            settings=self._settings,
+            seconds=0.0,
+            warnings=(),
+        )
+
+    def submit(self, work: Work) -> None:
+        """Queue a work."""
+        self._stepper.submit(work)
+
+    def cancel(self, work_id: int) -> None:
+        """End a work with `cancelled`, unless it has ended already."""
+        self._stepper.cancel(work_id)
+
+    def drained(self, work_id: int, characters: int) -> None:
+        """Say that delivered text was passed on."""
+        self._stepper.drained(work_id, characters)
+
+    @property
+    def runnable(self) -> bool:
+        """Whether `step` has something to do or to give."""
+        return self._stepper.runnable or self._stepper.pending
+
+    @property
+    def step_seconds(self) -> float:
+        """What the last step costs of the host's time; 0 if it ran no pass."""
+        return self._backend.cost
+
+    def step(self) -> list[Delta]:
+        """Run one pass and give what is new."""
+        self._backend.cost = 0.0
+        self._stepper.step()
+        return self._stepper.collect()
+
+    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
+        """Give one token for each byte, behind a BOS if special tokens are wanted."""
+        return [FAKE_BOS] * add_special + list(text.encode("utf-8", "replace"))
+
+    def detokenize(self, tokens: Sequence[int]) -> bytes:
+        """Join bytes; special tokens have no text."""
+        return bytes(token for token in tokens if token < FAKE_BOS)
+
+    def embed(
+        self, inputs: Sequence[Sequence[int]], *, normalize: bool = True
+    ) -> tuple[tuple[float, ...], ...]:
+        """Hash each input to a vector.
+
+        Raises:
+            EngineError: The settings are not for embeddings.
+        """
+        if not self._settings.embedding:
+            raise EngineError("this model does not support embeddings")
+        return tuple(_vector(tokens, normalize=normalize) for tokens in inputs)
+
+    def stats(self) -> EngineStats:
+        """Report what the slots do."""
+        return self._stepper.stats()
+
+    def close(self) -> list[Delta]:
+        """End all streams and give their last deltas."""
+        self._stepper.end_all("")
+        return self._stepper.collect()
+
+
+class _FakeBackend:
+    """Keeps the cells as a KV cache would, and checks that it is asked for sensible things."""
+
+    can_cut = can_shift = deterministic = True
+    bos = FAKE_BOS
+
+    def __init__(self, slots: int, pass_seconds: float, row_seconds: float, script: Script) -> None:
+        self.cells: list[list[int]] = [[] for _ in range(slots)]
+        self.cost = 0.0
+        self._pass_seconds = pass_seconds
+        self._row_seconds = row_seconds
+        self._script = script
+
+    def decode(self, plan: Pass) -> None:
+        self.cost = self._pass_seconds + self._row_seconds * plan.rows
+        for run in plan.runs:
+            if run.position != len(self.cells[run.slot]):
+                raise RuntimeError(f"rows at {run.position} do not follow the cells of a slot")
+            self.cells[run.slot] += run.tokens
+        for run in plan.runs:
+            if run.filler:
+                del self.cells[run.slot][run.position :]
+
+    def cut(self, slot: int, length: int) -> bool:
+        del self.cells[slot][length:]
+        return True
+
+    def copy(self, source: int, target: int) -> None:
+        self.cells[target] = self.cells[source].copy()
+
+    def shift(self, slot: int, keep: int, discard: int) -> None:
+        del self.cells[slot][keep : keep + discard]
+
+    def sampler(self, work: Work) -> "_FakeSampler":
+        return _FakeSampler(work, self._script)
+
+    def piece(self, token: int) -> bytes | None:
+        return None if token == FAKE_EOS else bytes((token,)) if token < FAKE_BOS else b""
+
+
+class _FakeSampler:
+    def __init__(self, work: Work, script: Script) -> None:
+        self._work = work
+        self._script = script
+
+    def pick(self, row: int, position: int) -> int:
+        return self._script(self._work, position - len(self._work.prompt))
+
+    def logprob(self, row: int, token: int) -> TokenLogprob:
+        piece = bytes((token,)) if token < FAKE_BOS else b""
+        chosen = Logprob(token, piece, 0.0)
+        return TokenLogprob(chosen, (chosen,) * min(1, self._work.sampling.top_logprobs))
+
+    def close(self) -> None:
+        pass
+
+
+def _vector(tokens: Sequence[int], *, normalize: bool) -> tuple[float, ...]:
+    key = zlib.crc32(repr(tuple(tokens)).encode())
+    values = [position_seed(key, i) / 2**31 - 1 for i in range(_DIMENSIONS)]
+    norm = sum(value * value for value in values) ** 0.5 if normalize else 1.0
+    return tuple(value / norm for value in values)
