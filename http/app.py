@@ -1,0 +1,86 @@
+"""The HTTP application: all routes, on actors that are given.
+
+    edge.py         what every route needs
+    connection.py   one request on its ASGI connection
+    guards.py       Host, Origin, 404, 405, redirects
+    stream.py       answers that are written while they are made
+    generation.py   submit, follow, put together: for all dialects
+    errors.py       exceptions to answers
+    metrics.py      numbers for Prometheus
+    wire/           decoding of request bodies
+    ollama/ openai/ anthropic/   the dialects, a module per topic
+"""
+
+from typing import Any
+
+from quart.wrappers import Request, Response
+from quart_trio import QuartTrio
+from werkzeug.routing import Rule
+
+from actorllm.http import guards, insight
+from actorllm.http.connection import Connection, EdgeRequest
+from actorllm.http.edge import Edge, Log, Node
+from actorllm.http.errors import is_expected, problem_of, refusal
+from actorllm.http.metrics import Metrics
+from actorllm.http.ollama import generation, info
+from actorllm.http.stream import log_crash
+from actorllm.protocol.settings import Settings
+
+__all__ = ["App", "create_app"]
+
+_BLUEPRINTS = (info.blueprint, generation.blueprint, insight.blueprint)
+
+
+class _Rule(Rule):
+    """A route for the methods that it names: no HEAD that nobody asked for."""
+
+    def __init__(self, string: str, **options: Any) -> None:
+        options.pop("provide_automatic_options", None)
+        wanted = {m.upper() for m in options.get("methods") or {"GET"}}
+        super().__init__(string, **options)
+        self.methods = wanted
+
+
+class App(QuartTrio):
+    """Quart under Trio with our connection, our requests and our routes."""
+
+    asgi_http_class = Connection
+    request_class = EdgeRequest
+    url_rule_class = _Rule  # type: ignore[assignment]
+
+    def __init__(self, edge: Edge) -> None:
+        super().__init__(__name__, static_folder=None)
+        self.edge = edge
+        self.config.update(
+            # Nothing ends by itself: a long generation is no error, uploads have their own limits.
+            RESPONSE_TIMEOUT=None,
+            BODY_TIMEOUT=None,
+            MAX_CONTENT_LENGTH=None,
+            PROVIDE_AUTOMATIC_OPTIONS=False,
+        )
+        self.url_map.merge_slashes = False
+        for blueprint in _BLUEPRINTS:
+            self.register_blueprint(blueprint(edge))
+        guards.install(self, edge.settings)
+        self.register_error_handler(Exception, self._failed)
+
+    async def _failed(self, error: Exception) -> Response:
+        if not is_expected(error):
+            log_crash(self.edge.log, error)
+        return refusal(problem_of(error))
+
+    def answered(self, request: Request, response: Response, seconds: float) -> None:
+        """Count a request whose answer has been sent."""
+        route = request.url_rule.rule if request.url_rule is not None else "none"
+        self.edge.metrics.answered(route, request.method, response.status_code, seconds)
+
+
+def create_app(node: Node, settings: Settings, log: Log) -> App:
+    """Make the ASGI application.
+
+    Args:
+        node: The actors; asked by their paths.
+        settings: Limits, origins and the address that is listened on.
+        log: A structlog logger for what nobody expected.
+    """
+    return App(Edge(node, settings, log, Metrics(node.snapshot)))

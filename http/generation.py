@@ -1,0 +1,80 @@
+"""Generations and embeddings, whatever the dialect: submit, follow, put together."""
+
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from quart import request
+
+from actorllm.http.edge import ASK_TIMEOUT, Edge, Items
+from actorllm.protocol.errors import Refused
+from actorllm.protocol.messages.generation import (
+    Chunk,
+    EmbedRequest,
+    Embeddings,
+    Follow,
+    FollowEmbed,
+    GenerateRequest,
+    Submit,
+    SubmitEmbed,
+)
+
+__all__ = ["client_of_request", "collect", "embed", "generate", "join"]
+
+WINDOW = 64
+"""Chunks that a runner may be ahead of a client who reads slowly."""
+
+
+def client_of_request() -> str:
+    """Name who asks: the address, with a hash of the key where one is given."""
+    client = request.remote_addr or "local"
+    key = request.headers.get("Authorization") or request.headers.get("X-Api-Key")
+    if key:
+        client += "#" + hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:12]
+    return client
+
+
+@asynccontextmanager
+async def generate(edge: Edge, wanted: GenerateRequest, client: str) -> AsyncIterator[Items[Chunk]]:
+    """Open the stream of a generation; leaving it cancels the generation."""
+    ticket = await edge.node.ref("/queue").ask(Submit(wanted, client), timeout=ASK_TIMEOUT)
+    async with edge.node.ref(ticket.job).stream(Follow(), window=WINDOW) as items:
+        yield items
+
+
+async def collect(edge: Edge, wanted: GenerateRequest, client: str) -> Chunk:
+    """Wait for a whole generation."""
+    chunks: list[Chunk] = []
+    async with generate(edge, wanted, client) as items:
+        async for item in items:
+            chunks.append(item)
+            chunks += items.take_ready()
+    return join(chunks)
+
+
+def join(chunks: Sequence[Chunk]) -> Chunk:
+    """Put the chunks of a generation together.
+
+    Raises:
+        Refused: The last one is missing.
+    """
+    if not chunks or chunks[-1].done is None:
+        raise Refused.because(500, "the generation ended early")
+    return Chunk(
+        content="".join([c.content for c in chunks]),
+        thinking="".join([c.thinking for c in chunks]),
+        tool_calls=tuple(call for c in chunks for call in c.tool_calls),
+        logprobs=tuple(p for c in chunks for p in c.logprobs),
+        done=chunks[-1].done,
+    )
+
+
+async def embed(edge: Edge, wanted: EmbedRequest, client: str) -> Embeddings:
+    """Wait for vectors."""
+    ticket = await edge.node.ref("/queue").ask(SubmitEmbed(wanted, client), timeout=ASK_TIMEOUT)
+    async with edge.node.ref(ticket.job).stream(FollowEmbed()) as items:
+        async for vectors in items:
+            edge.metrics.embedded(vectors)
+            answer: Embeddings = vectors
+            return answer
+    raise Refused.because(500, "nothing was answered")

@@ -1,0 +1,145 @@
+"""`/api/generate` and `/api/chat`."""
+
+from functools import partial
+from typing import Any
+
+from quart import Blueprint
+from quart.wrappers import Response
+
+from actorllm.http.edge import Edge, read_body
+from actorllm.http.generation import client_of_request, collect, generate
+from actorllm.http.ollama.frames import ChatFrames, GenerateFrames
+from actorllm.http.stream import Streamed
+from actorllm.http.wire.binding import body, given
+from actorllm.http.wire.kinds import IMAGES, KEEP_ALIVE, THINK, TOOLS, MessageBody, chat_message
+from actorllm.protocol.chat import JsonObject, Think
+from actorllm.protocol.errors import Refused
+from actorllm.protocol.messages.generation import GenerateRequest
+
+__all__ = ["blueprint"]
+
+MOST_TOP_LOGPROBS = 20
+
+
+@body("api.GenerateRequest")
+class GenerateBody:
+    """Body of `/api/generate`."""
+
+    model: str = ""
+    prompt: str = ""
+    suffix: str = ""
+    system: str = ""
+    template: str = ""
+    context: tuple[int, ...] = ()
+    stream: bool = True
+    raw: bool = False
+    format: Any = None
+    keep_alive: int | None = given(default=None, kind=KEEP_ALIVE)
+    images: tuple[bytes, ...] = given(default=(), kind=IMAGES)
+    options: JsonObject | None = None
+    think: Think = given(default=None, kind=THINK)
+    truncate: bool = True
+    shift: bool | None = None
+    render_only: bool = given(default=False, key="_debug_render_only")
+    logprobs: bool = False
+    top_logprobs: int = 0
+
+
+@body("api.ChatRequest")
+class ChatBody:
+    """Body of `/api/chat`."""
+
+    model: str = ""
+    messages: tuple[MessageBody, ...] = ()
+    stream: bool = True
+    format: Any = None
+    keep_alive: int | None = given(default=None, kind=KEEP_ALIVE)
+    tools: tuple[JsonObject, ...] = given(default=(), kind=TOOLS)
+    options: JsonObject | None = None
+    think: Think = given(default=None, kind=THINK)
+    truncate: bool = True
+    shift: bool | None = None
+    render_only: bool = given(default=False, key="_debug_render_only")
+    logprobs: bool = False
+    top_logprobs: int = 0
+
+
+def _check(body: GenerateBody | ChatBody) -> None:
+    if not 0 <= body.top_logprobs <= MOST_TOP_LOGPROBS:
+        raise Refused.because(400, f"top_logprobs must be between 0 and {MOST_TOP_LOGPROBS}")
+
+
+def generate_request(body: GenerateBody) -> GenerateRequest:
+    """Translate a body of `/api/generate`."""
+    _check(body)
+    return GenerateRequest(
+        model=body.model,
+        kind="generate",
+        prompt=body.prompt,
+        suffix=body.suffix,
+        system=body.system,
+        template=body.template,
+        context=body.context,
+        raw=body.raw,
+        images=body.images,
+        format=body.format,
+        options=body.options or {},
+        keep_alive=body.keep_alive,
+        think=body.think,
+        truncate=body.truncate,
+        shift=body.shift,
+        logprobs=body.logprobs,
+        top_logprobs=body.top_logprobs,
+        render_only=body.render_only,
+    )
+
+
+def chat_request(body: ChatBody) -> GenerateRequest:
+    """Translate a body of `/api/chat`."""
+    _check(body)
+    if not body.model:
+        raise Refused.because(400, "model is required")
+    return GenerateRequest(
+        model=body.model,
+        kind="chat",
+        messages=tuple(map(chat_message, body.messages)),
+        tools=body.tools,
+        format=body.format,
+        options=body.options or {},
+        keep_alive=body.keep_alive,
+        think=body.think,
+        truncate=body.truncate,
+        shift=body.shift,
+        logprobs=body.logprobs,
+        top_logprobs=body.top_logprobs,
+        render_only=body.render_only,
+    )
+
+
+def blueprint(edge: Edge) -> Blueprint:
+    """Make the routes."""
+    api = Blueprint("ollama_generation", __name__)
+    limit = edge.settings.max_request_bytes
+
+    async def answer(
+        request: GenerateRequest, frames: GenerateFrames | ChatFrames, stream: bool
+    ) -> Response:
+        client = client_of_request()
+        if stream:
+            return Streamed(partial(generate, edge, request, client), frames, edge.log)
+        return frames.document(await collect(edge, request, client))
+
+    @api.post("/api/generate")
+    async def generate_route() -> Response:
+        body = await read_body(GenerateBody, limit)
+        frames = GenerateFrames(body.model, edge.metrics)
+        return await answer(generate_request(body), frames, body.stream)
+
+    @api.post("/api/chat")
+    async def chat_route() -> Response:
+        body = await read_body(ChatBody, limit)
+        return await answer(
+            chat_request(body), ChatFrames(body.model, edge.metrics), body.stream
+        )
+
+    return api

@@ -1,0 +1,142 @@
+"""Answers that are written while they are made.
+
+The status waits for the first item: a refusal before it is a real status, later it is a last frame.
+All items that are there go out in one write.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Generic, Protocol, TypeVar
+
+import trio
+from quart.utils import encode_headers
+from quart_trio.wrappers import TrioResponse
+
+from actorllm.http.connection import Send, Writing
+from actorllm.http.edge import Items, Log
+from actorllm.http.errors import is_expected, problem_of
+from actorllm.protocol.errors import Problem
+
+__all__ = ["NDJSON", "SSE", "Frames", "Streamed", "log_crash"]
+
+NDJSON = "application/x-ndjson"
+SSE = "text/event-stream"
+
+R = TypeVar("R")
+R_contra = TypeVar("R_contra", contravariant=True)
+
+
+class Frames(Protocol[R_contra]):
+    """How a dialect writes a stream."""
+
+    @property
+    def content_type(self) -> str: ...
+
+    def whole(self, first: R_contra) -> TrioResponse | None:
+        """Answer with one document, where the first item says that nothing will be streamed."""
+
+    def refused(self, problem: Problem) -> TrioResponse:
+        """Answer instead of a stream."""
+
+    def write(self, items: Sequence[R_contra]) -> bytes:
+        """Write items; nothing is lost between two writes."""
+
+    def end(self) -> bytes:
+        """Write what comes after the last item."""
+
+    def failed(self, problem: Problem) -> bytes:
+        """Write that the stream ends early."""
+
+
+def log_crash(log: Log, error: BaseException) -> None:
+    """Log an error that nobody expected, with its trace."""
+    log.error("request failed", exc_info=error)
+
+
+class Streamed(Writing, Generic[R]):
+    """A response made of the items of a stream.
+
+    Args:
+        source: Opens the stream; leaving it cancels the producer.
+        frames: The dialect.
+        log: For errors that nobody expected.
+    """
+
+    def __init__(
+        self,
+        source: Callable[[], AbstractAsyncContextManager[Items[R]]],
+        frames: Frames[R],
+        log: Log,
+    ) -> None:
+        super().__init__()
+        self._source = source
+        self._frames = frames
+        self._log = log
+        self._started = False
+
+    async def write(self, send: Send) -> None:
+        try:
+            async with self._source() as items:
+                whole = await self._write_items(send, items)
+        except trio.Cancelled:
+            raise
+        except Exception as e:
+            await self._fail(send, e)
+        else:
+            if whole is not None:
+                await self._write_whole(send, whole)
+
+    async def _write_items(self, send: Send, items: Items[R]) -> TrioResponse | None:
+        frames = self._frames
+        try:
+            item = await anext(items)
+        except StopAsyncIteration:
+            return frames.refused(Problem(500, "nothing was answered"))
+        whole = frames.whole(item)
+        if whole is not None:
+            return whole
+        await self._start(send, 200, frames.content_type)
+        while True:
+            await _write_body(send, frames.write([item, *items.take_ready()]))
+            try:
+                item = await anext(items)
+            except StopAsyncIteration:
+                break
+        await self._finish(send, frames.end())
+        return None
+
+    async def _fail(self, send: Send, error: Exception) -> None:
+        if not is_expected(error):
+            log_crash(self._log, error)
+        problem = problem_of(error)
+        if self._started:
+            await self._finish(send, self._frames.failed(problem))
+        else:
+            await self._write_whole(send, self._frames.refused(problem))
+
+    async def _start(self, send: Send, status: int, content_type: str) -> None:
+        self._started = True
+        self.status_code = status
+        self.headers["Content-Type"] = content_type
+        await send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": encode_headers(self.headers),
+            }
+        )
+
+    async def _write_whole(self, send: Send, whole: TrioResponse) -> None:
+        self.headers.update(whole.headers)
+        await self._start(send, whole.status_code, whole.headers["Content-Type"])
+        await self._finish(send, await whole.get_data(as_text=False))
+
+    @staticmethod
+    async def _finish(send: Send, data: bytes) -> None:
+        await _write_body(send, data)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _write_body(send: Callable[[Any], Awaitable[None]], data: bytes) -> None:
+    if data:
+        await send({"type": "http.response.body", "body": data, "more_body": True})

@@ -1,0 +1,147 @@
+"""Kinds of values that several request bodies share."""
+
+from typing import Any
+
+from actorllm.http.wire.binding import BYTES, FLOAT64, Custom, List, body, given
+from actorllm.protocol.chat import ChatMessage, JsonObject, Think, ToolCall
+from actorllm.protocol.durations import keep_alive
+
+__all__ = [
+    "IMAGES",
+    "KEEP_ALIVE",
+    "OPENAI_TOOLS",
+    "THINK",
+    "TOOLS",
+    "MessageBody",
+    "chat_message",
+]
+
+_LEVELS = frozenset({"high", "medium", "low", "max"})
+
+
+def _read_keep_alive(value: Any) -> int | None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = FLOAT64.read(value)
+    return keep_alive(value)
+
+
+KEEP_ALIVE = Custom(_read_keep_alive, "api.Duration")
+
+
+def _read_think(value: Any) -> Think:
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(
+            'think must be a boolean or string ("high", "medium", "low", "max", true, or false)'
+        )
+    if value not in _LEVELS:
+        raise ValueError(
+            f'invalid think value: "{value[:100]}" '
+            '(must be "high", "medium", "low", "max", true, or false)'
+        )
+    return value
+
+
+THINK = Custom(_read_think, "api.ThinkValue")
+IMAGES = List(BYTES, "[]api.ImageData")
+
+
+def _read_ordered(value: Any) -> JsonObject:
+    # The reference keeps the order of keys with a library that has its own words for this.
+    if not isinstance(value, dict):
+        raise ValueError("Value looks like object, but can't find closing '}' symbol")
+    return value
+
+
+_ORDERED = Custom(_read_ordered)
+
+
+@body("api.ToolCallFunction")
+class FunctionCallBody:
+    """The call of a function."""
+
+    index: int = 0
+    name: str = ""
+    arguments: JsonObject | None = given(default=None, kind=_ORDERED)
+
+
+@body("api.ToolCall")
+class ToolCallBody:
+    """A tool call in a message."""
+
+    id: str = ""
+    function: FunctionCallBody = FunctionCallBody()
+
+
+@body("api.Message", own="api.Alias")
+class MessageBody:
+    """A message of a conversation."""
+
+    role: str = ""
+    content: str = ""
+    thinking: str = ""
+    images: tuple[bytes, ...] = given(default=(), kind=IMAGES)
+    tool_calls: tuple[ToolCallBody, ...] = ()
+    tool_name: str = ""
+    tool_call_id: str = ""
+
+
+def chat_message(message: MessageBody) -> ChatMessage:
+    """Translate a message; roles are lower-cased and not validated."""
+    return ChatMessage(
+        role=message.role.lower(),
+        content=message.content,
+        thinking=message.thinking,
+        images=message.images,
+        tool_calls=tuple(
+            ToolCall(
+                name=call.function.name,
+                arguments=call.function.arguments or {},
+                id=call.id,
+                index=call.function.index,
+            )
+            for call in message.tool_calls
+        ),
+        tool_name=message.tool_name,
+        tool_call_id=message.tool_call_id,
+    )
+
+
+@body("api.ToolFunctionParameters")
+class _ParametersBody:
+    """Checked, not used: tools travel as they were sent."""
+
+    type: str = ""
+    required: tuple[str, ...] = ()
+    properties: JsonObject | None = given(default=None, kind=_ORDERED)
+
+
+@body("api.ToolFunction")
+class _FunctionBody:
+    name: str = ""
+    description: str = ""
+    parameters: _ParametersBody = _ParametersBody()
+
+
+@body("api.Tool")
+class _ToolBody:
+    type: str = ""
+    function: _FunctionBody = _FunctionBody()
+
+
+class _Tools:
+    """Tool declarations: checked as the reference checks them, kept as they are."""
+
+    def __init__(self, go: str) -> None:
+        self._checked = List(_STRUCT_OF_TOOL, go)
+        self.go = go
+
+    def read(self, value: Any) -> tuple[JsonObject, ...]:
+        self._checked.read(value)
+        return tuple(tool for tool in value if tool is not None)
+
+
+_STRUCT_OF_TOOL = getattr(_ToolBody, "__wire_struct__")  # noqa: B009 -- set by the decorator
+TOOLS = _Tools("api.Tools")
+OPENAI_TOOLS = _Tools("[]api.Tool")
