@@ -5,12 +5,12 @@ A variable `X` is read as `ACTORLLM_X`, then as `OLLAMA_X`, so that an existing 
 """
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
+
 from actorllm.protocol.address import Address
 
 __all__ = ["VARIABLES", "Settings", "SettingsError", "Variable", "env"]
@@ -18,8 +18,6 @@ __all__ = ["VARIABLES", "Settings", "SettingsError", "Variable", "env"]
 PREFIXES = ("ACTORLLM_", "OLLAMA_")
 MIB = 1024 * 1024
 
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION_PART = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ns|us|µs|ms|s|m|h)")
 _TRUE = {"1", "t", "true", "y", "yes", "on"}
 _FALSE = {"0", "f", "false", "n", "no", "off"}
 
@@ -63,15 +61,14 @@ def _number(least: int, most: int) -> Callable[[str], int]:
 
 def _seconds(text: str) -> float:
     """Read `300` (seconds) or `1h30m`; a negative one is `inf`."""
-    bare = text.removeprefix("-")
-    if bare.isascii() and bare.isdigit() and len(bare) < 13:
-        value = float(bare)
-    else:
-        parts = _DURATION_PART.findall(bare)
-        if not parts or "".join(map("".join, parts)) != bare:
-            raise ValueError('use seconds or a duration such as "90s", "5m" or "1h30m"')
-        value = sum(float(number) * _UNITS[unit] for number, unit in parts)
-    return math.inf if text.startswith("-") and value else value
+    from actorllm.protocol.durations import parse_duration  # brings the codec: not at every start
+
+    try:
+        value = parse_duration(f"{text}s" if text.removeprefix("-").isdecimal() else text) / 1e9
+    except ValueError:
+        hint = 'use seconds or a duration such as "90s", "5m" or "1h30m"'
+        raise ValueError(hint) from None
+    return math.inf if value < 0 else value
 
 
 def _limit_seconds(text: str) -> float:

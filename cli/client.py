@@ -1,0 +1,162 @@
+"""The HTTP client of the commands: requests, streams of JSON lines, uploads of blobs."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import attrs
+import httpx
+
+from actorllm.cli.errors import Failure, NotFound
+from actorllm.cli.text import one_line
+from actorllm.cli.wire import Json
+from actorllm.protocol.address import Address
+from actorllm.protocol.version import package_version
+
+__all__ = ["Client"]
+
+MAX_BODY = 256 * 1024 * 1024
+"""Largest answer that is read, in bytes: `show --verbose` of a large vocabulary fits."""
+
+MAX_LINE = 16 * 1024 * 1024
+"""Longest line of a stream, in bytes."""
+
+_CONNECT_SECONDS = 5.0
+_PROBE_SECONDS = 2.0
+
+
+@attrs.frozen
+class Client:
+    """Talks to one server. Every error is a `Failure` with one line of text."""
+
+    address: Address
+    _http: httpx.Client = attrs.field(init=False)
+
+    @_http.default
+    def _make_http(self) -> httpx.Client:
+        return httpx.Client(
+            base_url=self.address.url,
+            headers={"User-Agent": f"actorllm/{package_version()}"},
+            # Loading a model and generating take as long as they take; Ctrl-C is the limit.
+            timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
+            trust_env=not self.address.is_local,  # a proxy does not reach our loopback
+        )
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._http.close()
+
+    def version(self) -> str | None:
+        """Return the server's version, or None if no server answers."""
+        try:
+            answer = self._http.get("/api/version", timeout=_PROBE_SECONDS)
+            found = answer.raise_for_status().json()["version"]
+        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+            return None
+        return str(found)
+
+    def get(self, path: str) -> Json:
+        """GET a JSON object."""
+        return self._request("GET", path)
+
+    def post(self, path: str, body: Json) -> Json:
+        """POST a JSON object and return the answer, `{}` if it has no body."""
+        return self._request("POST", path, body)
+
+    def delete(self, path: str, body: Json) -> Json:
+        """DELETE with a JSON object."""
+        return self._request("DELETE", path, body)
+
+    @contextmanager
+    def stream(self, path: str, body: Json) -> Iterator[Iterator[Json]]:
+        """POST a JSON object; iterate over the JSON lines of the answer.
+
+        Leaving the block early drops the connection, which cancels the work on the server.
+        """
+        with self._errors(), self._http.stream("POST", path, json=body) as answer:
+            if answer.is_error:
+                raise _failure(answer, _body(answer))
+            yield (_checked(line) for line in _lines(answer))
+
+    def has_blob(self, digest: str) -> bool:
+        """Say whether the server has a blob already."""
+        with self._errors():
+            answer = self._http.head(f"/api/blobs/{digest}")
+        if answer.status_code not in (200, 404):
+            raise _failure(answer, b"")
+        return answer.status_code == 200
+
+    def upload_blob(self, digest: str, chunks: Iterator[bytes], size: int) -> None:
+        """POST a blob of `size` bytes piece by piece."""
+        headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
+        with self._errors():
+            answer = self._http.post(f"/api/blobs/{digest}", content=chunks, headers=headers)
+        if answer.is_error:
+            raise _failure(answer, answer.content)
+
+    def _request(self, method: str, path: str, body: Json | None = None) -> Json:
+        with self._errors(), self._http.stream(method, path, json=body) as answer:
+            content = _body(answer)
+        if answer.is_error:
+            raise _failure(answer, content)
+        return _object(content) if content.strip() else {}
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (httpx.ConnectError, httpx.ConnectTimeout) as e:
+            raise Failure(
+                f"no server answers at {self.address.url}; start one with `actorllm serve` "
+                "or set ACTORLLM_HOST"
+            ) from e
+        except httpx.HTTPError as e:
+            reason = one_line(str(e)) or type(e).__name__
+            raise Failure(f"the connection to {self.address.url} broke: {reason}") from e
+
+
+def _body(answer: httpx.Response) -> bytes:
+    content = bytearray()
+    for chunk in answer.iter_bytes():
+        content += chunk
+        if len(content) > MAX_BODY:
+            raise Failure(f"the server's answer is longer than {MAX_BODY} bytes")
+    return bytes(content)
+
+
+def _lines(answer: httpx.Response) -> Iterator[bytes]:
+    rest = b""
+    for chunk in answer.iter_bytes():
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from filter(bytes.strip, lines)
+        if len(rest) > MAX_LINE:
+            raise Failure(f"a line of the server's answer is longer than {MAX_LINE} bytes")
+    if rest.strip():
+        yield rest
+
+
+def _checked(line: bytes) -> Json:
+    item = _object(line)
+    error = item.get("error")
+    if error:
+        raise Failure(one_line(str(error)))
+    return item
+
+
+def _object(content: bytes) -> Json:
+    try:
+        value = json.loads(content)
+    except ValueError as e:
+        raise Failure("the server's answer is not JSON; is it really an actorllm server?") from e
+    if not isinstance(value, dict):
+        raise Failure("the server's answer is not a JSON object")
+    return value
+
+
+def _failure(answer: httpx.Response, content: bytes) -> Failure:
+    try:
+        text = json.loads(content)["error"]
+    except (ValueError, KeyError, TypeError):
+        text = content.decode(errors="replace")
+    line = one_line(str(text)) or f"{answer.status_code} {answer.reason_phrase}"
+    return (NotFound if answer.status_code == 404 else Failure)(line)

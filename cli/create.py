@@ -1,0 +1,114 @@
+"""`actorllm create`: a model from a Modelfile."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from actorllm.cli.daemon import connect
+from actorllm.cli.errors import Failure
+from actorllm.cli.progress import Report
+from actorllm.cli.sources import find_source, source_files, upload
+from actorllm.cli.text import one_line
+from actorllm.cli.wire import Json
+
+if TYPE_CHECKING:
+    from actorllm.cli.client import Client
+    from actorllm.protocol.modelfile import Recipe
+
+__all__ = ["create"]
+
+_HERE = b"FROM .\n"
+
+
+@click.command()
+@click.argument("model")
+@click.option(
+    "-f",
+    "--file",
+    default="",
+    metavar="PATH",
+    help="The Modelfile, - for standard input.  [default: Modelfile, else the files here]",
+)
+@click.option("-q", "--quantize", default="", metavar="TYPE", help="Quantize to this type: q8_0.")
+@click.option("--draft-quantize", default="", metavar="TYPE", help="Quantize the draft model.")
+def create(model: str, file: str, quantize: str, draft_quantize: str) -> None:
+    """Create a model from a Modelfile."""
+    recipe, folder = _read(file)
+    for warning in recipe.warnings:
+        click.echo(one_line(warning), err=True)
+    client = connect()
+    with Report() as report:
+        request = {"model": model} | _request(client, recipe, folder, report)
+        request |= {"quantize": quantize} if quantize else {}
+        request |= {"draft_quantize": draft_quantize} if draft_quantize else {}
+        with client.stream("/api/create", request) as items:
+            for item in items:
+                report.show(item)
+
+
+def _read(file: str) -> "tuple[Recipe, Path]":
+    """Return the recipe, and the folder that its paths start from."""
+    from actorllm.protocol.modelfile import (
+        MAX_MODELFILE,
+        ModelfileError,
+        parse_modelfile,
+        recipe_of,
+    )
+
+    path = Path(file or "Modelfile")
+    try:
+        if file == "-":
+            source, path = sys.stdin.buffer.read(MAX_MODELFILE + 1), Path("Modelfile")
+        elif not file and not path.exists():
+            source = _HERE
+        else:
+            with path.open("rb") as opened:
+                source = opened.read(MAX_MODELFILE + 1)
+        return recipe_of(parse_modelfile(source)), path.parent
+    except OSError as e:
+        raise Failure(f"cannot read the Modelfile {one_line(str(path))}: {e.strerror}") from e
+    except ModelfileError as e:
+        raise Failure(one_line(str(e))) from e
+
+
+def _request(client: "Client", recipe: "Recipe", folder: Path, report: Report) -> Json:
+    """Upload what the recipe names, and return the fields of the request that it fills."""
+    names = [s for s in recipe.sources if s and find_source(s, folder) is None]
+    if len(set(names)) > 1:
+        raise Failure(f"FROM names more than one model: {one_line(', '.join(names))}")
+    files = [source for source in recipe.sources if source and source not in names]
+    if files and names:
+        raise Failure(f"FROM names files, and {one_line(names[0])!r}, which is no file here")
+    fields: Json = {
+        "from": names[0] if names else "",
+        "files": _upload_all(client, files, folder, report),
+        "adapters": _upload_all(client, recipe.adapters, folder, report),
+        "draft_files": _upload_all(client, recipe.drafts, folder, report),
+        "template": recipe.template,
+        "system": recipe.system,
+        "license": list(recipe.licenses),
+        "parameters": recipe.parameters,
+        "messages": [{"role": m.role, "content": m.content} for m in recipe.messages],
+        "renderer": recipe.renderer,
+        "parser": recipe.parser,
+        "requires": recipe.requires,
+    }
+    return {key: value for key, value in fields.items() if value}
+
+
+def _upload_all(
+    client: "Client", sources: "list[str] | tuple[str, ...]", folder: Path, report: Report
+) -> dict[str, str]:
+    """Upload files and folders; return the digest of each file by its name."""
+    digests: dict[str, str] = {}
+    for source in sources:
+        path = find_source(source, folder)
+        if path is None:
+            raise Failure(f"there is no file {one_line(source)!r}")
+        for name, file in source_files(path).items():
+            digest = upload(client, file, report)
+            if digests.setdefault(name, digest) != digest:
+                raise Failure(f"two files are called {one_line(name)!r}; rename one")
+    return digests

@@ -1,0 +1,105 @@
+"""The command `actorllm`: its groups, its exit statuses and its one-line errors.
+
+Exit status: 0 done, 1 error, 2 wrong usage, 130 interrupted.
+"""
+
+import sys
+from typing import Any
+
+import click
+
+from actorllm.cli import create, manage, run, serve, show, transfers, tree
+from actorllm.cli.completion import completion
+from actorllm.cli.errors import Failure
+
+__all__ = ["cli", "main"]
+
+_ALIASES = {"ls": "list", "start": "serve"}
+
+
+class _Group(click.Group):
+    """A group in the order of its commands' importance, with aliases."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return super().get_command(ctx, _ALIASES.get(cmd_name, cmd_name))
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    from actorllm.cli.daemon import connect
+    from actorllm.protocol.version import package_version
+
+    ours, answer = package_version(), connect(start=False).version()
+    # Our own server answers 0.33.0+actorllm.0.1.0, for clients that ask for Ollama's version.
+    server = answer.rpartition("+actorllm.")[2] if answer else None
+    if server is None:
+        click.echo("Warning: no running actorllm server answers")
+    click.echo(f"actorllm version is {server or ours}")
+    if server not in (None, ours):
+        click.echo(f"Warning: client version is {ours}")
+    ctx.exit()
+
+
+@click.group(
+    cls=_Group,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="The commands talk to a server, which they start when none runs on this machine. "
+    "`actorllm serve --help` lists the variables of the environment.",
+)
+@click.option(
+    "-v",
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the version of the server and, if it differs, of this client.",
+)
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Run large language models on this machine."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+_COMMANDS: tuple[click.Command, ...] = (
+    run.run,
+    serve.serve,
+    manage.list_models,
+    manage.ps,
+    tree.tree,
+    show.show,
+    create.create,
+    transfers.pull,
+    transfers.push,
+    manage.stop,
+    manage.cp,
+    manage.rm,
+    completion,
+)
+for _command in _COMMANDS:
+    cli.add_command(_command)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    try:
+        status: Any = cli.main(arguments, prog_name="actorllm", standalone_mode=False)
+    except click.Abort:
+        return 130
+    except click.ClickException as e:
+        e.show()
+        return e.exit_code
+    except Failure as e:
+        click.echo(f"Error: {e}", err=True)
+        return 1
+    return status if isinstance(status, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

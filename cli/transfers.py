@@ -1,0 +1,47 @@
+"""`actorllm pull` and `push`: models from and to a registry."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from actorllm.cli.completion import MODEL
+from actorllm.cli.daemon import connect
+from actorllm.cli.progress import Report
+from actorllm.cli.wire import Json
+
+if TYPE_CHECKING:
+    from actorllm.cli.client import Client
+
+__all__ = ["pull", "push", "transfer"]
+
+_INSECURE = click.option("--insecure", is_flag=True, help="Use plain HTTP for the registry.")
+
+
+def transfer(client: "Client", path: str, model: str, *, insecure: bool) -> None:
+    """Let the server pull or push a model, and report the progress.
+
+    Raises:
+        Failure: The server refused or broke off; the text is the server's.
+    """
+    body: Json = {"model": model}
+    if insecure:
+        body["insecure"] = True
+    with client.stream(path, body) as items, Report() as report:
+        for item in items:
+            report.show(item)
+
+
+@click.command()
+@click.argument("model")
+@_INSECURE
+def pull(model: str, insecure: bool) -> None:
+    """Pull a model from a registry."""
+    transfer(connect(), "/api/pull", model, insecure=insecure)
+
+
+@click.command()
+@click.argument("model", type=MODEL)
+@_INSECURE
+def push(model: str, insecure: bool) -> None:
+    """Push a model to a registry."""
+    transfer(connect(), "/api/push", model, insecure=insecure)
