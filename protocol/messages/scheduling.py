@@ -14,6 +14,8 @@ __all__ = [
     "ListLoaded",
     "LoadedList",
     "LoadedModel",
+    "Proven",
+    "ProvenNoted",
     "Unload",
     "Unloaded",
 ]
@@ -23,28 +25,47 @@ __all__ = [
 class Lease(Value):
     """A slot of a runner."""
 
+    id: int
     runner: str
     """Path of the runner actor."""
+    incarnation: int
     num_ctx: int
     """Tokens of context that each slot has."""
     load_duration: int
     """Nanoseconds that the load took for this request; small if it was loaded."""
     embeds: bool = False
+    unproven: bool = False
+    """Whether the scheduler wants to hear (`Proven`) when the first token has come."""
     notices: tuple[str, ...] = ()
     """Degraded settings of the runner, a line each."""
 
 
 @message
 class Acquire(Stream[Lease]):
-    """Wait for a slot on a runner for the model; loads it when needed."""
+    """Wait for a slot on a runner for the model; loads it when needed.
+
+    Refused with 503 when too many wait, and with 500 when the model cannot be loaded.
+    """
 
     model: ResolvedModel
     options: Options
     client: str
     keep_alive: int | None = None
     """Nanoseconds; negative: forever; None: the last value for the model, else the default."""
-    context_given: bool = False
-    """Whether the client or the model set num_ctx; else it is chosen by the daemon."""
+    suspect: bool = False
+    """A runner died under this request: until it is proven, no other suspect runs beside it."""
+
+
+@message
+class ProvenNoted(Value):
+    """Heard."""
+
+
+@message
+class Proven(Ask[ProvenNoted]):
+    """The first token of an unproven lease has come."""
+
+    lease: int
 
 
 @message

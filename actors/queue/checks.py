@@ -1,0 +1,63 @@
+"""What can be refused before anything is loaded: in the order and the words of the protocol."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from actorllm.protocol import gojson
+from actorllm.protocol.errors import Refused
+from actorllm.protocol.messages.generation import GenerateRequest
+from actorllm.protocol.messages.models import ResolvedModel
+
+__all__ = ["check_capabilities", "check_format", "effective_think", "is_empty"]
+
+
+def is_empty(request: GenerateRequest) -> bool:
+    """Whether the request wants a model loaded or unloaded, and nothing generated."""
+    if request.kind == "chat":
+        return not request.messages
+    return not request.prompt
+
+
+def check_capabilities(request: GenerateRequest, model: ResolvedModel) -> None:
+    """Refuse what the model cannot do.
+
+    Raises:
+        Refused: 400.
+    """
+    has = model.capabilities
+    if request.raw and (request.template or request.system or request.context):
+        raise Refused.because(400, "raw mode does not support template, system, or context")
+    if request.think and "thinking" not in has and not request.drop_unsupported_thinking:
+        raise Refused.because(400, f'"{request.model}" does not support thinking')
+    if "completion" not in has:
+        raise Refused.because(400, f'"{request.model}" does not support {request.kind}')
+    lacking = []
+    if request.tools and "tools" not in has:
+        lacking.append(f"{model.full_name} does not support tools")
+    if request.suffix and "insert" not in has:
+        lacking.append(f"{model.full_name} does not support insert")
+    if lacking:
+        raise Refused.because(400, "\n".join(lacking))
+
+
+def effective_think(request: GenerateRequest, model: ResolvedModel) -> bool | str | None:
+    """The request's `think`, or true for a thinking model when the request does not say."""
+    if "thinking" not in model.capabilities:
+        return None if request.drop_unsupported_thinking else request.think
+    return True if request.think is None else request.think
+
+
+def check_format(wanted: Any) -> Mapping[str, Any] | str | None:
+    """Return the format: None, "json" or a schema.
+
+    Raises:
+        Refused: 500, as clients of the protocol expect it.
+    """
+    if wanted is None or wanted == "":
+        return None
+    if wanted == "json" or isinstance(wanted, dict):
+        return wanted  # type: ignore[no-any-return]
+    quoted = gojson.text(gojson.text(wanted))
+    raise Refused.because(
+        500, f'invalid format: {quoted}; expected "json" or a valid JSON Schema object'
+    )

@@ -1,0 +1,71 @@
+"""What a client has got so far, and what the death of a runner means for its request."""
+
+import attrs
+
+from actorllm.actors.kernel import Exit
+from actorllm.actors.runner.messages import Piece, Resume
+from actorllm.protocol.errors import Problem
+
+__all__ = ["MAX_FAILOVERS", "Delivery", "Verdict", "judge"]
+
+MAX_FAILOVERS = 8
+"""Runners that may die under one stream before it gives up."""
+
+
+class Delivery:
+    """The tokens and texts that a stream has handed on."""
+
+    def __init__(self) -> None:
+        self._tokens: list[int] = []
+        self._content = 0
+        self._thinking = 0
+        self._calls = 0
+
+    def note(self, piece: Piece) -> None:
+        """Count what is handed on now."""
+        self._tokens += piece.tokens
+        self._content += len(piece.chunk.content)
+        self._thinking += len(piece.chunk.thinking)
+        self._calls += len(piece.chunk.tool_calls)
+
+    @property
+    def calls(self) -> int:
+        return self._calls
+
+    def resume(self) -> Resume:
+        """Where another runner goes on."""
+        return Resume(tuple(self._tokens), self._content, self._thinking, self._calls)
+
+
+@attrs.frozen
+class Verdict:
+    """What follows from the death of a runner under a request."""
+
+    problem: Problem | None
+    """The request ends with it; None: another runner goes on."""
+    suspect: bool = False
+    """Whether the request itself may be what kills: it goes on, but under observation."""
+
+
+def judge(model: str, exit_: Exit, failovers: int, *, observed: bool, advanced: bool) -> Verdict:
+    """Decide how a request goes on after its runner has died.
+
+    A request is observed after a death in company: no other suspect runs beside it until it has
+    got a token. If the runner dies then, the request is what kills it.
+
+    Args:
+        model: Its name, for the text.
+        exit_: How the runner ended.
+        failovers: Runners that died under the request, this one included.
+        observed: Whether the request was under observation.
+        advanced: Whether it got a token from the runner that died.
+    """
+    how = exit_.text or exit_.kind
+    words = f"; its last words: {exit_.last_words[-1][:300]}" if exit_.last_words else ""
+    if observed and not advanced:
+        text = f"this request crashed the runner of {model!r} twice ({how}{words}); change it"
+        return Verdict(Problem(500, text))
+    if failovers > MAX_FAILOVERS:
+        text = f"the runner of {model!r} died {failovers} times under this request ({how}{words})"
+        return Verdict(Problem(500, text))
+    return Verdict(None, suspect=not advanced)

@@ -1,0 +1,311 @@
+"""One request: resolved, leased a runner, streamed, and carried over the death of runners."""
+
+import random
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+import attrs
+import trio
+
+from actorllm.actors.kernel import Actor, ActorDied, KernelError, Ref
+from actorllm.actors.queue.checks import (
+    check_capabilities,
+    check_format,
+    effective_think,
+    is_empty,
+)
+from actorllm.actors.queue.delivery import Delivery, judge
+from actorllm.actors.runner.messages import Embed, Generate, Piece
+from actorllm.protocol.errors import Refused
+from actorllm.protocol.messages.generation import (
+    Chunk,
+    Done,
+    Embeddings,
+    EmbedRequest,
+    Follow,
+    FollowEmbed,
+    GenerateRequest,
+)
+from actorllm.protocol.messages.models import Purpose, ResolvedModel, ResolveModel
+from actorllm.protocol.messages.scheduling import Acquire, Lease, Proven, Unload
+from actorllm.protocol.options import Options, merge
+
+__all__ = ["Job"]
+
+_FOLLOW_WITHIN = 10.0
+"""Seconds within which somebody must follow a job."""
+_ASK_TIMEOUT = 30.0
+_RETRY_PAUSE = 0.05
+_WAIT_WINDOW = 4
+_NS = 1_000_000_000
+
+
+class Job(Actor):
+    """A request that was admitted.
+
+    Args:
+        request: What the client wants.
+        client: Who it is, for fairness.
+    """
+
+    def __init__(self, request: GenerateRequest | EmbedRequest, client: str) -> None:
+        self._request = request
+        self._client = client
+        self._state = "admitted"
+        self._followed = False
+        self._began = 0.0
+        self._failovers = 0
+
+    async def started(self) -> None:
+        self._began = trio.current_time()
+        self.ctx.run(self._end_if_forgotten)
+
+    async def _end_if_forgotten(self) -> None:
+        await trio.sleep(_FOLLOW_WITHIN)
+        if not self._followed:
+            self.ctx.log.warning("nobody followed the job")
+            self.ctx.end()
+
+    def info(self) -> Mapping[str, Any]:
+        return {"model": self._request.model, "state": self._state, "client": self._client,
+                "failovers": self._failovers}  # fmt: skip
+
+    # The two conversations
+
+    async def follow(self, m: Follow) -> AsyncIterator[Chunk]:
+        """Stream a generation; the last chunk has `done`."""
+        request = self._request
+        if self._followed or not isinstance(request, GenerateRequest):
+            raise Refused.because(409, "this job is followed already")
+        self._followed = True
+        try:
+            async with aclosing(self._generate(request)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        finally:
+            self.ctx.end()
+
+    async def follow_embed(self, m: FollowEmbed) -> AsyncIterator[Embeddings]:
+        """Stream the vectors: one item."""
+        request = self._request
+        if self._followed or not isinstance(request, EmbedRequest):
+            raise Refused.because(409, "this job is followed already")
+        self._followed = True
+        try:
+            yield await self._embed(request)
+        finally:
+            self.ctx.end()
+
+    # Generation
+
+    async def _generate(self, request: GenerateRequest) -> AsyncGenerator[Chunk, None]:
+        model = await self._resolve(request.model, request.kind)
+        if is_empty(request) and request.keep_alive == 0:
+            await self._scheduler.ask(Unload(model.weights.digest), timeout=_ASK_TIMEOUT)
+            yield Chunk(done=Done("unload"))
+            return
+        check_capabilities(request, model)
+        check_format(request.format)
+        options, notices = _options(model, request.default_options, request.options)
+        if is_empty(request):
+            async with self._scheduler.stream(self._acquire(model, options)) as leases:
+                await self._lease(leases)
+            yield Chunk(done=Done("load"))
+            return
+        work = Generate(
+            request=attrs.evolve(  # type: ignore[misc]
+                request, think=effective_think(request, model), options={}, default_options={}
+            ),
+            model=model,
+            options=options,
+            now=time.time(),
+        )
+        async with aclosing(self._attempts(work)) as pieces:
+            async for piece in pieces:
+                yield self._finished(piece.chunk, notices) if piece.chunk.done else piece.chunk
+
+    async def _attempts(self, work: Generate) -> AsyncGenerator[Piece, None]:
+        """Stream from one runner after the other, until one has brought it to an end."""
+        delivery = Delivery()
+        suspect = False
+        while True:
+            self._state = "queued"
+            attempt = _Attempt(self._client, suspect=suspect)
+            try:
+                stream = self._attempt(work, attempt, delivery)
+                async with aclosing(stream) as pieces:
+                    async for piece in pieces:
+                        yield piece
+            except ActorDied as e:
+                self._failovers += 1
+                verdict = judge(
+                    work.request.model,
+                    e.exit,
+                    self._failovers,
+                    observed=suspect and e.path == attempt.runner,
+                    advanced=attempt.advanced,
+                )
+                self.ctx.log.warning(
+                    "runner died under a request",
+                    runner=e.path,
+                    exit=str(e.exit),
+                    failovers=self._failovers,
+                    quarantined=verdict.problem is not None,
+                )
+                if verdict.problem is not None:
+                    raise Refused(verdict.problem) from None
+                suspect = verdict.suspect and bool(attempt.runner)
+            else:
+                return
+            await trio.sleep(_RETRY_PAUSE)
+            work = attrs.evolve(work, resume=delivery.resume())  # type: ignore[misc]
+
+    async def _attempt(
+        self, work: Generate, attempt: "_Attempt", delivery: Delivery
+    ) -> AsyncGenerator[Piece, None]:
+        acquire = self._acquire(work.model, work.options, suspect=attempt.suspect)
+        async with self._scheduler.stream(acquire, window=_WAIT_WINDOW) as leases:
+            lease = attempt.lease = await self._lease(leases)
+            self._state = "running"
+            async with self._runner(lease).stream(work) as pieces:
+                async for piece in pieces:
+                    delivery.note(piece)
+                    if piece.tokens and not attempt.advanced:
+                        attempt.advanced = True
+                        await self._report(lease)
+                    yield piece
+                    if piece.chunk.done is not None:
+                        return
+        raise Refused.because(500, f"the runner of {work.request.model!r} ended without a word")
+
+    async def _report(self, lease: Lease) -> None:
+        """Tell the scheduler that the runner works, if it wants to hear."""
+        if not lease.unproven:
+            return
+        try:
+            await self._scheduler.ask(Proven(lease.id), timeout=_ASK_TIMEOUT)
+        except KernelError as e:  # the stream matters more than the report
+            self.ctx.log.warning("could not report progress", error=str(e))
+
+    def _finished(self, chunk: Chunk, notices: tuple[str, ...]) -> Chunk:
+        """Add to the last chunk what the job alone knows."""
+        assert chunk.done is not None
+        if self._failovers:
+            notices += (f"the runner died {self._failovers} times; the stream went on",)
+        done = attrs.evolve(  # type: ignore[misc]
+            chunk.done,
+            total_duration=self._elapsed(),
+            load_duration=self._load_duration,
+            failovers=self._failovers,
+            notices=(*notices, *self._lease_notices, *chunk.done.notices),
+        )
+        return attrs.evolve(chunk, done=done)  # type: ignore[misc]
+
+    # Embeddings
+
+    async def _embed(self, request: EmbedRequest) -> Embeddings:
+        model = await self._resolve(request.model, "embed" if request.normalize else "embeddings")
+        options, _ = _options(model, {}, request.options)
+        work = Embed(
+            inputs=request.inputs,
+            truncate=request.truncate,
+            normalize=request.normalize,
+            dimensions=request.dimensions,
+            num_ctx=options.num_ctx,
+        )
+        while True:
+            self._state = "queued"
+            runner = ""
+            try:
+                acquire = self._acquire(model, options)
+                async with self._scheduler.stream(acquire) as leases:
+                    lease = await self._lease(leases)
+                    if not request.inputs:
+                        return Embeddings((), self._elapsed(), self._load_duration)
+                    runner = lease.runner
+                    async with self._runner(lease).stream(work) as items:
+                        embedded = await anext(items)
+                return Embeddings(
+                    embedded.vectors,
+                    self._elapsed(),
+                    self._load_duration,
+                    embedded.prompt_tokens,
+                )
+            except ActorDied as e:
+                self._failovers += 1
+                observed = self._failovers > 1 and e.path == runner
+                verdict = judge(
+                    request.model, e.exit, self._failovers, observed=observed, advanced=False
+                )
+                if verdict.problem is not None:
+                    raise Refused(verdict.problem) from None
+            await trio.sleep(_RETRY_PAUSE)
+
+    # What both need
+
+    _load_duration = 0
+    _lease_notices: tuple[str, ...] = ()
+
+    @property
+    def _scheduler(self) -> Ref:
+        return self.ctx.ref("/scheduler")
+
+    def _runner(self, lease: Lease) -> Ref:
+        return Ref(self.ctx.node, lease.runner, lease.incarnation)
+
+    def _elapsed(self) -> int:
+        return int((trio.current_time() - self._began) * _NS)
+
+    async def _resolve(self, name: str, purpose: Purpose) -> ResolvedModel:
+        self._state = "resolving"
+        library = self.ctx.ref("/library")
+        return await library.ask(ResolveModel(name, purpose), timeout=_ASK_TIMEOUT, again=True)
+
+    def _acquire(self, model: ResolvedModel, options: Options, *, suspect: bool = False) -> Acquire:
+        return Acquire(
+            model=model,
+            options=options,
+            client=self._client,
+            keep_alive=self._request.keep_alive,
+            suspect=suspect,
+        )
+
+    async def _lease(self, leases: AsyncIterator[Lease]) -> Lease:
+        try:
+            lease = await anext(leases)
+        except StopAsyncIteration:
+            raise Refused.because(500, "the scheduler gave no runner; try again") from None
+        if not self._load_duration:
+            self._load_duration = lease.load_duration
+        self._lease_notices = lease.notices
+        return lease
+
+
+@attrs.define
+class _Attempt:
+    """One runner's part of a generation."""
+
+    client: str
+    suspect: bool
+    lease: Lease | None = None
+    advanced: bool = False
+
+    @property
+    def runner(self) -> str:
+        return self.lease.runner if self.lease is not None else ""
+
+
+def _options(
+    model: ResolvedModel, defaults: Mapping[str, Any], asked: Mapping[str, Any]
+) -> tuple[Options, tuple[str, ...]]:
+    """Merge the layers of options; choose a seed, so that a resumed stream has the same.
+
+    Returns:
+        The options, and a notice for each key that was ignored.
+    """
+    options, ignored = merge(Options(), model.params, defaults, asked)
+    if options.seed < 0:
+        options = attrs.evolve(options, seed=random.SystemRandom().getrandbits(31))  # type: ignore[misc]
+    return options, tuple(f"option {key!r} is unknown and was ignored" for key in ignored)

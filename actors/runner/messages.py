@@ -1,0 +1,102 @@
+"""What a runner is told and what it says. Imports no llama.cpp: the daemon speaks this, too."""
+
+import attrs
+
+from actorllm.actors.runner.engine.types import EngineSettings
+from actorllm.protocol.codec import Stream, Value, message
+from actorllm.protocol.messages.generation import Chunk, GenerateRequest
+from actorllm.protocol.messages.models import ResolvedModel
+from actorllm.protocol.options import Options
+
+__all__ = [
+    "Embed",
+    "Embedded",
+    "Generate",
+    "Load",
+    "LoadReport",
+    "Piece",
+    "Resume",
+    "RunnerArgs",
+]
+
+
+@message
+class RunnerArgs(Value):
+    """What a runner is made from: the weights and how to load them. Names come with requests."""
+
+    settings: EngineSettings
+
+
+@message
+class LoadReport(Value):
+    """Progress of a load; the last one has `ready`."""
+
+    fraction: float
+    ready: bool = False
+    num_ctx: int = 0
+    """Tokens of context of each slot."""
+    slots: int = 0
+    deterministic: bool = False
+    """Whether deterministic requests are guaranteed to be so."""
+    can_embed: bool = False
+    notices: tuple[str, ...] = ()
+    """What was degraded, a line each."""
+
+
+@message
+class Load(Stream[LoadReport]):
+    """Load the weights. Refused with 500 when they cannot be loaded. Leaving aborts the load."""
+
+
+@message
+class Resume:
+    """What a stream has delivered before its runner died."""
+
+    tokens: tuple[int, ...] = ()
+    content: int = 0
+    """Characters."""
+    thinking: int = 0
+    """Characters."""
+    tool_calls: int = 0
+
+
+@message
+class Generate(Stream["Piece"]):
+    """Continue a prompt."""
+
+    request: GenerateRequest
+    model: ResolvedModel
+    options: Options
+    """Merged; the seed is chosen."""
+    now: float
+    """Unix seconds of the request: templates may print the date, and must print it again."""
+    resume: Resume = attrs.field(factory=Resume)
+
+
+@message
+class Piece(Value):
+    """What came of a stream within a few milliseconds."""
+
+    tokens: tuple[int, ...]
+    """Those that a resumed stream must not repeat."""
+    chunk: Chunk
+
+
+@message
+class Embedded(Value):
+    """Vectors in the order of the inputs."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    prompt_tokens: int
+
+
+@message
+class Embed(Stream[Embedded]):
+    """Compute vectors: exactly one item. Refused with 400 for inputs that do not fit."""
+
+    inputs: tuple[str, ...]
+    truncate: bool
+    normalize: bool
+    dimensions: int
+    num_ctx: int | None
+    """The request's, if it gave one: the limit of an input."""

@@ -1,0 +1,194 @@
+"""One load: make room, start a process, load the weights; after a crash, one rung lower."""
+
+import math
+import signal
+from typing import TYPE_CHECKING
+
+import psutil
+import trio
+
+from actorllm.actors.kernel import ActorDied, ChildSpec, Exit, KernelError, Restart, StartFailed
+from actorllm.actors.kernel.process import ProcessActor
+from actorllm.actors.runner.engine.ladder import next_rung
+from actorllm.actors.runner.engine.types import EngineSettings
+from actorllm.actors.runner.messages import Load, LoadReport, RunnerArgs
+from actorllm.actors.scheduler.room import make_room
+from actorllm.actors.scheduler.runners import Runner, Waiter
+from actorllm.actors.scheduler.terms import engine_settings, need, rung_notice
+from actorllm.protocol.errors import Problem, Refused
+
+if TYPE_CHECKING:
+    from actorllm.actors.scheduler.actor import Scheduler
+
+__all__ = ["Loading", "free_memory"]
+
+_TRIES_ON_A_RUNG = 3
+"""Processes that may be killed from outside before a load is given up."""
+_START_SECONDS = 60.0
+_STOP_SECONDS = 10.0
+_CRASHES = frozenset(
+    {signal.SIGSEGV, signal.SIGILL, signal.SIGBUS, signal.SIGFPE, signal.SIGABRT, signal.SIGTRAP}
+)
+_GIB = 1024**3
+
+
+def free_memory() -> int:
+    """Bytes of memory that a new process could use now."""
+    return int(psutil.virtual_memory().available)
+
+
+class Loading:
+    """The load of one model, from the first process to the one that is ready."""
+
+    def __init__(self, scheduler: "Scheduler", waiter: Waiter) -> None:
+        self._scheduler = scheduler
+        self._waiter = waiter
+        self._model = waiter.request.model
+        self._scope = trio.CancelScope()
+
+    @property
+    def name(self) -> str:
+        return self._model.name
+
+    @property
+    def key(self) -> str:
+        return self._waiter.key
+
+    def abandon(self, key: str) -> None:
+        """Nobody waits for the weights of this digest any more."""
+        if key == self.key:
+            self._scope.cancel()
+
+    @staticmethod
+    def lower_rung(rung: int, exit_: Exit) -> int | None:
+        """The rung after a death: lower if the process crashed by itself, None at the end."""
+        by_itself = exit_.signal in _CRASHES or exit_.kind == "crashed"
+        return next_rung(rung) if by_itself else rung
+
+    async def run(self) -> None:
+        """Load; every ending is told to those who wait."""
+        scheduler = self._scheduler
+        runner: Runner | None = None
+        try:
+            with self._scope:
+                runner = await self._climb_down()
+        except Refused as e:
+            scheduler.ctx.log.warning("load failed", model=self.name, error=e.problem.text)
+            scheduler.refuse_all(self.key, e.problem)
+        if runner is None:
+            await self._clean_up()
+            return
+        runner.state = "ready"
+        runner.idle_since = trio.current_time()
+        scheduler.ctx.log.info(
+            "loaded",
+            model=self.name,
+            seconds=round(runner.load_seconds, 3),
+            num_ctx=runner.num_ctx,
+            slots=runner.slots,
+            rung=runner.rung,
+        )
+
+    async def _clean_up(self) -> None:
+        runner = self._scheduler.runners.get(self.key)
+        if runner is not None and runner.state == "loading":
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + _STOP_SECONDS):
+                await self._scheduler.stop_child(runner.child)
+            self._scheduler.forget(runner)
+
+    async def _climb_down(self) -> Runner:
+        scheduler = self._scheduler
+        rung = scheduler.rungs.get(self.key)
+        tries = 0
+        while True:
+            tries += 1
+            engine = engine_settings(self._model, self._waiter.terms, scheduler.settings, rung)
+            await self._make_room(engine)
+            try:
+                return await self._load_once(engine, rung)
+            except (ActorDied, StartFailed) as e:
+                await self._clean_up()
+                scheduler.ctx.log.warning("runner died while loading", exit=str(e.exit), rung=rung)
+                lower = await scheduler.step_down(self.key, rung, e.exit)
+                if lower is None or tries >= _TRIES_ON_A_RUNG * (rung + 1):
+                    raise Refused(_load_problem(self.name, e.exit)) from None
+                rung = lower
+            except KernelError as e:
+                await self._clean_up()
+                raise Refused.because(500, f"loading {self.name!r} failed: {e}") from None
+
+    async def _make_room(self, engine: EngineSettings) -> None:
+        scheduler = self._scheduler
+        needed = need(self._model, engine).total
+        while True:
+            candidates = [r.candidate() for r in scheduler.evictable()]
+            free = scheduler.memory()
+            room = make_room(needed, free, scheduler.most_loaded, candidates)
+            if room.action == "load":
+                return
+            if room.action == "refuse":
+                raise Refused.because(
+                    500,
+                    f"model requires more system memory ({needed / _GIB:.1f} GiB) than is available "
+                    f"({free / _GIB:.1f} GiB); lower num_ctx or use a smaller quantization",
+                )
+            scheduler.ctx.log.info("evicting to make room", key=room.key[:19], needed=needed)
+            await scheduler.evict(room.key)
+
+    async def _load_once(self, engine: EngineSettings, rung: int) -> Runner:
+        scheduler = self._scheduler
+        began = trio.current_time()
+        runner = Runner(
+            model=self._model,
+            terms=self._waiter.terms,
+            rung=rung,
+            size=need(self._model, engine).total,
+            keep_alive=scheduler.settings.keep_alive,
+            child=scheduler.next_child(self.name),
+        )
+        scheduler.runners[self.key] = runner
+        runner.ref = await scheduler.start_child(_spec(runner.child, scheduler.entry, engine))
+        report = await self._follow(runner)
+        runner.num_ctx = report.num_ctx
+        runner.slots = report.slots
+        runner.notices = (*rung_notice(rung), *report.notices)
+        runner.load_seconds = trio.current_time() - began
+        return runner
+
+    async def _follow(self, runner: Runner) -> LoadReport:
+        """Wait for the end of a load that goes on as long as it makes progress."""
+        limit = self._scheduler.settings.load_timeout
+        assert runner.ref is not None
+        async with runner.ref.stream(Load()) as reports:
+            while True:
+                with trio.move_on_after(limit if math.isfinite(limit) else math.inf) as scope:
+                    report = await anext(reports)
+                if scope.cancelled_caught:
+                    raise Refused.because(
+                        500,
+                        f"loading {self.name!r} made no progress for {limit:g} s; "
+                        "set ACTORLLM_LOAD_TIMEOUT to wait longer",
+                    )
+                if report.ready:
+                    return report
+
+
+def _spec(child: str, entry: str, engine: EngineSettings) -> ChildSpec:
+    return ChildSpec(
+        id=child,
+        start=lambda: ProcessActor(entry, RunnerArgs(engine)),
+        restart=Restart.TEMPORARY,
+        shutdown=_STOP_SECONDS,
+        start_timeout=_START_SECONDS,
+        kind="process",
+        max_messages=4096,
+    )
+
+
+def _load_problem(name: str, exit_: Exit) -> Problem:
+    words = f": {exit_.last_words[-1][:300]}" if exit_.last_words else ""
+    return Problem(
+        500,
+        f"the runner of {name!r} died while loading ({exit_.text or exit_.kind}){words}; "
+        "see the daemon's log, or try another quantization",
+    )

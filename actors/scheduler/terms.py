@@ -1,0 +1,120 @@
+"""How a model is loaded for a request, and whether what is loaded will do."""
+
+from typing import Literal, cast
+
+import attrs
+
+from actorllm.actors.library.memory import MemoryNeed, predict
+from actorllm.actors.runner.engine.ladder import RUNGS, at_rung
+from actorllm.actors.runner.engine.types import EngineSettings
+from actorllm.protocol.messages.models import ResolvedModel
+from actorllm.protocol.options import Options
+from actorllm.protocol.settings import Settings
+
+__all__ = ["DEFAULT_CONTEXT", "Terms", "need", "suits", "terms_of"]
+
+DEFAULT_CONTEXT = 4096
+"""Tokens of context when nobody says how many, on machines without a large GPU."""
+_LEAST_CONTEXT = 4
+_CONTEXT_STEP = 256
+"""llama.cpp rounds the window of a slot up to it."""
+_LONGEST_EMBEDDING_BATCH = 2048
+
+KvType = Literal["f16", "q8_0", "q4_0"]
+
+
+@attrs.frozen
+class Terms:
+    """What a request wants of a load. None: whatever is there."""
+
+    num_ctx: int
+    """Tokens of each slot, already rounded and clamped."""
+    context_given: bool
+    num_batch: int | None
+    num_gpu: int | None
+    main_gpu: int | None
+    use_mmap: bool | None
+    threads: int | None
+    embedding: bool
+    adapters: tuple[str, ...]
+
+
+def terms_of(model: ResolvedModel, options: Options, settings: Settings) -> Terms:
+    """What the options of a request ask of the load of its model."""
+    wanted = options.num_ctx or settings.context_length or DEFAULT_CONTEXT
+    trained = model.context_length or wanted
+    num_ctx = max(_LEAST_CONTEXT, min(wanted, trained))
+    return Terms(
+        num_ctx=-(-num_ctx // _CONTEXT_STEP) * _CONTEXT_STEP,
+        context_given=options.num_ctx is not None,
+        num_batch=options.num_batch,
+        num_gpu=options.num_gpu if options.num_gpu >= 0 else None,
+        main_gpu=options.main_gpu,
+        use_mmap=options.use_mmap,
+        threads=options.num_thread or None,
+        embedding=model.pooling is not None,
+        adapters=tuple(a.path for a in model.adapters),
+    )
+
+
+def suits(loaded: Terms, wanted: Terms) -> bool:
+    """Whether a runner that was loaded on some terms serves a request; if not, it is reloaded.
+
+    A smaller or equal context never reloads, and what a request leaves open never does.
+    """
+    if wanted.adapters != loaded.adapters:
+        return False
+    if wanted.context_given and wanted.num_ctx > loaded.num_ctx:
+        return False
+    pairs = (
+        (wanted.num_batch, loaded.num_batch),
+        (wanted.num_gpu, loaded.num_gpu),
+        (wanted.main_gpu, loaded.main_gpu),
+        (wanted.use_mmap, loaded.use_mmap),
+        (wanted.threads, loaded.threads),
+    )
+    return all(want is None or want == have for want, have in pairs)
+
+
+def engine_settings(
+    model: ResolvedModel, terms: Terms, settings: Settings, rung: int
+) -> EngineSettings:
+    """The settings of an engine for these terms, on a rung of the degrade ladder."""
+    flash = settings.flash_attention
+    kv_type = settings.kv_cache_type
+    batch = terms.num_batch or 512
+    if terms.embedding:
+        batch = min(_LONGEST_EMBEDDING_BATCH, terms.num_ctx)
+    wanted = EngineSettings(
+        model_path=model.weights.path,
+        num_ctx=terms.num_ctx,
+        slots=1 if terms.embedding else settings.num_parallel,
+        num_batch=max(1, min(batch, terms.num_ctx)),
+        threads=terms.threads or 0,
+        kv_type=cast("KvType", kv_type if kv_type in ("q8_0", "q4_0") else "f16"),
+        flash_attention="auto" if flash is None else "on" if flash else "off",
+        use_mmap=terms.use_mmap,
+        num_gpu=-1 if terms.num_gpu is None else terms.num_gpu,
+        main_gpu=terms.main_gpu or 0,
+        adapters=terms.adapters,
+        embedding=terms.embedding,
+        deterministic=settings.deterministic,
+    )
+    return at_rung(wanted, rung)
+
+
+def rung_notice(rung: int) -> tuple[str, ...]:
+    """What a request is told of the rung that its runner stands on."""
+    return (f"degraded to stay alive: {RUNGS[rung].text}",) if rung else ()
+
+
+def need(model: ResolvedModel, engine: EngineSettings) -> MemoryNeed:
+    """The memory that a load will take."""
+    return predict(
+        model.memory,
+        context=engine.num_ctx * engine.slots,
+        slots=engine.slots,
+        batch=engine.num_batch,
+        kv_type=engine.kv_type,
+        flash_attention=engine.flash_attention != "off",
+    )
