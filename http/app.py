@@ -1,14 +1,14 @@
 """The HTTP application: all routes, on actors that are given.
 
-    edge.py         what every route needs
-    connection.py   one request on its ASGI connection
-    guards.py       Host, Origin, 404, 405, redirects
-    stream.py       answers that are written while they are made
-    generation.py   submit, follow, put together: for all dialects
-    errors.py       exceptions to answers
-    metrics.py      numbers for Prometheus
-    wire/           decoding of request bodies
-    ollama/ openai/ anthropic/   the dialects, a module per topic
+edge.py         what every route needs
+connection.py   one request on its ASGI connection
+guards.py       Host, Origin, 404, 405, redirects
+stream.py       answers that are written while they are made
+generation.py   submit, follow, put together: for all dialects
+errors.py       exceptions to answers
+metrics.py      numbers for Prometheus
+wire/           decoding of request bodies
+ollama/ openai/ anthropic/   the dialects, a module per topic
 """
 
 from typing import Any
@@ -22,13 +22,22 @@ from actorllm.http.connection import Connection, EdgeRequest
 from actorllm.http.edge import Edge, Log, Node
 from actorllm.http.errors import is_expected, problem_of, refusal
 from actorllm.http.metrics import Metrics
-from actorllm.http.ollama import generation, info
+from actorllm.http.ollama import blobs, create, embeddings, generation, info, models, transfers
 from actorllm.http.stream import log_crash
 from actorllm.protocol.settings import Settings
 
 __all__ = ["App", "create_app"]
 
-_BLUEPRINTS = (info.blueprint, generation.blueprint, insight.blueprint)
+_BLUEPRINTS = (
+    info.blueprint,
+    generation.blueprint,
+    embeddings.blueprint,
+    models.blueprint,
+    blobs.blueprint,
+    create.blueprint,
+    transfers.blueprint,
+    insight.blueprint,
+)
 
 
 class _Rule(Rule):

@@ -24,6 +24,7 @@ from quart_trio.wrappers.request import TrioBody
 __all__ = ["BodyTooLarge", "Connection", "EdgeRequest", "RequestBody", "Send", "Writing"]
 
 Send = Callable[[Any], Awaitable[None]]
+Count = Callable[[Request, Response, float], None]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 MOST_WAITING = 1 << 20
@@ -142,7 +143,8 @@ class Connection(TrioASGIHTTPConnection):
         else:
             assert isinstance(response, Response)
             await self._send_response(send, response)
-        self.app.answered(request, response, time.perf_counter() - began)
+        count: Count = self.app.answered  # type: ignore[attr-defined]  # our App has it
+        count(request, response, time.perf_counter() - began)
         nursery.cancel_scope.cancel()
 
     async def _send_response(self, send: Send, response: Any) -> None:

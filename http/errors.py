@@ -9,7 +9,7 @@ from actorllm.http.connection import BodyTooLarge
 from actorllm.protocol.errors import Problem, Refused
 from actorllm.protocol.gojson import dumps
 
-__all__ = ["is_expected", "json_response", "problem_of", "refusal"]
+__all__ = ["JSON", "is_expected", "json_response", "problem_of", "refusal"]
 
 JSON = "application/json; charset=utf-8"
 

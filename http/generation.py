@@ -10,8 +10,8 @@ from actorllm.http.edge import ASK_TIMEOUT, Edge, Items
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import (
     Chunk,
-    EmbedRequest,
     Embeddings,
+    EmbedRequest,
     Follow,
     FollowEmbed,
     GenerateRequest,

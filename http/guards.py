@@ -12,6 +12,7 @@ from quart_trio.wrappers import TrioResponse
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import RequestRedirect
 
+from actorllm.http.respond import empty
 from actorllm.protocol.settings import Settings
 
 __all__ = ["Origins", "allowed_host", "install"]
@@ -102,11 +103,11 @@ def install(app: Quart, settings: Settings) -> None:
         host = request.headers.get("Host", "")
         if origin and not _is_same(origin, host):
             if not origins.allows(origin):
-                return _empty(403)
+                return empty(403)
             if request.method == "OPTIONS":
                 return _preflight(origin)
         if checks_host and not allowed_host(host, own_name=own_name):
-            return _empty(403)
+            return empty(403)
         return None
 
     @app.after_request
@@ -138,14 +139,8 @@ def _is_same(origin: str, host: str) -> bool:
     return origin in {f"http://{host}", f"https://{host}"}
 
 
-def _empty(status: int) -> TrioResponse:
-    response = TrioResponse(b"", status=status)
-    del response.headers["Content-Type"]
-    return response
-
-
 def _preflight(origin: str) -> TrioResponse:
-    response = _empty(204)
+    response = empty(204)
     del response.headers["Content-Length"]
     response.headers["Access-Control-Allow-Origin"] = origin
     response.headers["Access-Control-Allow-Methods"] = _METHODS
@@ -192,6 +187,5 @@ def _redirect_to_slashless() -> TrioResponse | None:
         response.headers["Content-Type"] = "text/html; charset=utf-8"
     else:
         del response.headers["Content-Type"]
-    response.autocorrect_location_header = False
     response.headers["Location"] = wanted
     return response

@@ -1,12 +1,11 @@
 """What can be seen of the inside: `/api/actors` and `/metrics`."""
 
-from quart import Blueprint
-from quart.wrappers import Response
-from quart_trio.wrappers import TrioResponse
-
 from typing import Any
 
 import attrs
+from quart import Blueprint
+from quart.wrappers import Response
+from quart_trio.wrappers import TrioResponse
 
 from actorllm.http.edge import Edge
 from actorllm.http.errors import json_response
@@ -22,7 +21,9 @@ def to_json(value: Any, depth: int = _MAX_DEPTH) -> Any:
     if depth == 0:
         return "…"
     if attrs.has(type(value)):
-        return {a.name: to_json(getattr(value, a.name), depth - 1) for a in attrs.fields(type(value))}
+        return {
+            a.name: to_json(getattr(value, a.name), depth - 1) for a in attrs.fields(type(value))
+        }
     if isinstance(value, dict):
         return {str(k): to_json(v, depth - 1) for k, v in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

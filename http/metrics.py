@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from actorllm.actors.kernel.insight import ActorSnapshot, Counters, NodeSnapshot
+from actorllm.actors.kernel.insight import ActorSnapshot, NodeSnapshot
 from actorllm.protocol.messages.generation import Done, Embeddings
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
@@ -93,8 +93,8 @@ class _Tree(Collector):
         now: NodeSnapshot = self._snapshot()
         yield GaugeMetricFamily("actorllm_uptime_seconds", "Age of the daemon.", now.uptime)
         counters = CounterMetricFamily("actorllm_messages", "Messages.", labels=("what",))
-        for field in attrs.fields(Counters):
-            counters.add_metric((field.name,), getattr(now.counters, field.name))
+        for name, value in attrs.asdict(now.counters).items():  # type: ignore[arg-type]
+            counters.add_metric((name,), value)
         yield counters
         yield from _actor_metrics(now.root)
 

@@ -80,7 +80,7 @@ class Streamed(Writing, Generic[R]):
                 whole = await self._write_items(send, items)
         except trio.Cancelled:
             raise
-        except Exception as e:
+        except Exception as e:  # noqa: BLE001 -- whatever it is, the client must be told
             await self._fail(send, e)
         else:
             if whole is not None:

@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Callable, Iterable
 from json import JSONDecodeError, JSONDecoder
 from json.encoder import encode_basestring
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 __all__ = ["MAX_DEPTH", "Float32s", "JsonError", "Number", "dumps", "loads", "quote", "text"]
 
@@ -36,7 +36,7 @@ class Number(float):
     __slots__ = ("literal",)
     literal: str
 
-    def __new__(cls, literal: str) -> "Number":
+    def __new__(cls, literal: str) -> Self:
         number = super().__new__(cls, literal)
         number.literal = literal
         return number
@@ -269,7 +269,9 @@ def _go_text(error: JSONDecodeError, source: str) -> str:
         return _invalid(source, at, "in string literal")
     if said.startswith(r"Invalid \u"):
         digits = re.compile(r"\\u[0-9a-fA-F]*").match(source, source.rfind("\\u", 0, at + 2))
-        return _invalid(source, digits.end() if digits else at, r"in \u hexadecimal character escape")
+        return _invalid(
+            source, digits.end() if digits else at, r"in \u hexadecimal character escape"
+        )
     return _invalid(source, at + 1, "in string escape code")
 
 

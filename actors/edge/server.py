@@ -127,7 +127,7 @@ class _Connection(TCPServer):
 
     def drop(self) -> None:
         """End everything now, a write that waits for the client included."""
-        self.stream.socket.close()  # type: ignore[attr-defined]
+        self.stream.socket.close()
         group = getattr(self, "_task_group", None)
         if group is not None and group._nursery is not None:  # noqa: SLF001 -- no other way in
             group._nursery.cancel_scope.cancel()  # noqa: SLF001
@@ -169,7 +169,7 @@ class _Server:
     def opened(self, connection: _Connection) -> Iterator[None]:
         """Keep a connection in view."""
         self._open.add(connection)
-        fd = connection.stream.socket.fileno()  # type: ignore[attr-defined]
+        fd = connection.stream.socket.fileno()
         try:
             with self.hangups.watch(fd, connection.drop):
                 yield

@@ -138,8 +138,6 @@ def blueprint(edge: Edge) -> Blueprint:
     @api.post("/api/chat")
     async def chat_route() -> Response:
         body = await read_body(ChatBody, limit)
-        return await answer(
-            chat_request(body), ChatFrames(body.model, edge.metrics), body.stream
-        )
+        return await answer(chat_request(body), ChatFrames(body.model, edge.metrics), body.stream)
 
     return api

@@ -81,7 +81,9 @@ def _found(value: Any) -> str:
         return "bool"
     if isinstance(value, int | float):
         return "number"
-    return {str: "string", list: "array", dict: "object"}[type(value)]
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object"
 
 
 @attrs.frozen
@@ -179,7 +181,7 @@ class Custom:
     """A value with rules of its own."""
 
     reader: Callable[[Any], Any]
-    """Raises ValueError with the error's text."""
+    """Raises ValueError with its text, or Refused."""
     go: str = ""
 
     def read(self, value: Any) -> Any:
@@ -264,14 +266,15 @@ def body(go: str, *, own: str = "") -> Callable[[type[T]], type[T]]:
     """
 
     def make(cls: type[T]) -> type[T]:
-        made = attrs.frozen(kw_only=True)(cls)
+        made: Any = attrs.frozen(kw_only=True)(cls)
         hints = get_type_hints(made)
         fields = {}
         for a in attrs.fields(made):
             kind = a.metadata.get(_KIND) or _kind_of(hints[a.name])
             fields[(a.metadata.get(_KEY) or a.name).lower()] = (a.name, kind)
         setattr(made, _STRUCT, Struct(made, go, bool(own), own, fields))
-        return made
+        checked: type[T] = made
+        return checked
 
     return make
 

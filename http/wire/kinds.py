@@ -5,6 +5,7 @@ from typing import Any
 from actorllm.http.wire.binding import BYTES, FLOAT64, Custom, List, body, given
 from actorllm.protocol.chat import ChatMessage, JsonObject, Think, ToolCall
 from actorllm.protocol.durations import keep_alive
+from actorllm.protocol.errors import Refused
 
 __all__ = [
     "IMAGES",
@@ -32,13 +33,15 @@ def _read_think(value: Any) -> Think:
     if isinstance(value, bool):
         return value
     if not isinstance(value, str):
-        raise ValueError(
-            'think must be a boolean or string ("high", "medium", "low", "max", true, or false)'
+        raise Refused.because(
+            400,
+            'think must be a boolean or string ("high", "medium", "low", "max", true, or false)',
         )
     if value not in _LEVELS:
-        raise ValueError(
+        raise Refused.because(
+            400,
             f'invalid think value: "{value[:100]}" '
-            '(must be "high", "medium", "low", "max", true, or false)'
+            '(must be "high", "medium", "low", "max", true, or false)',
         )
     return value
 
@@ -50,7 +53,7 @@ IMAGES = List(BYTES, "[]api.ImageData")
 def _read_ordered(value: Any) -> JsonObject:
     # The reference keeps the order of keys with a library that has its own words for this.
     if not isinstance(value, dict):
-        raise ValueError("Value looks like object, but can't find closing '}' symbol")
+        raise Refused.because(400, "Value looks like object, but can't find closing '}' symbol")
     return value
 
 
