@@ -55,12 +55,11 @@ class Catalog:
         self._below = None if builtin is None else BlobStore(builtin, read_only=True)
         self._below_manifests = None if builtin is None else ManifestFolder(builtin)
 
-    def list(self) -> tuple[list[Installed], list[Unreadable]]:
+    def models(self) -> tuple[list[Installed], list[Unreadable]]:
         """Return all models, newest first, and what could not be read."""
         own = self._manifests.scan()
         names = {found.name for found in own}
-        every = [*own]
-        every += [found for found in self._scan_below() if found.name not in names]
+        every = [*own, *(found for found in self._scan_below() if found.name not in names)]
         models = [found for found in every if isinstance(found, Installed)]
         models.sort(key=lambda model: (-model.modified, model.name.full()))
         return models, [found for found in every if isinstance(found, Unreadable)]
@@ -83,8 +82,9 @@ class Catalog:
 
     def spelling(self, name: Name) -> Name:
         """Return a name in the spelling of the models that exist."""
-        models, unreadable = self.list()
-        return existing_spelling(name, [found.name for found in (*models, *unreadable)])
+        models, unreadable = self.models()
+        names = [model.name for model in models] + [found.name for found in unreadable]
+        return existing_spelling(name, names)
 
     def is_builtin(self, name: Name) -> bool:
         """Tell whether a name is that of a model of the read-only store."""

@@ -1,14 +1,14 @@
 """How much memory a model takes, predicted before it is loaded. Everything in bytes."""
 
 from math import ceil
-from typing import Final
+from typing import Any, Final, cast
 
 import attrs
 
 from actorllm.actors.library.gguf import ArrayAt, Gguf
 from actorllm.protocol.messages.models import MemoryShape
 
-__all__ = ["KV_BYTES", "MemoryNeed", "memory_shape", "predict"]
+__all__ = ["KV_BYTES", "MemoryNeed", "memory_shape", "predict", "with_extra"]
 
 KV_BYTES: Final = {
     "f32": 4.0,
@@ -41,14 +41,10 @@ class MemoryNeed:
         return self.weights + self.kv_cache + self.state + self.compute
 
 
-def memory_shape(gguf: Gguf, *, extra: int = 0) -> MemoryShape:
+def memory_shape(gguf: Gguf) -> MemoryShape:
     """Take from a header what the memory depends on.
 
     Every layer counts with the whole context: layers with a sliding window may take less.
-
-    Args:
-        gguf: The header of the weights.
-        extra: Bytes of adapters and projectors.
     """
     arch = gguf.architecture
     layers = min(gguf.integer(f"{arch}.block_count") or 0, _MAX_LAYERS)
@@ -60,7 +56,7 @@ def memory_shape(gguf: Gguf, *, extra: int = 0) -> MemoryShape:
     value = gguf.integer(f"{arch}.attention.value_length") or head
     caches = gguf.metadata.get(f"{arch}.attention.causal") is not False
     return MemoryShape(
-        weights=gguf.size + extra,
+        weights=gguf.size,
         layers=layers,
         kv_values=min(sum(kv_heads) * (key + value), _MOST) if caches else 0,
         state_bytes=min(_state(gguf, arch, layers), _MOST),
@@ -69,6 +65,12 @@ def memory_shape(gguf: Gguf, *, extra: int = 0) -> MemoryShape:
         feed_forward=max(_per_layer(gguf, f"{arch}.feed_forward_length", layers, 0), default=0),
         vocabulary=_vocabulary(gguf, arch),
     )
+
+
+def with_extra(shape: MemoryShape, extra: int) -> MemoryShape:
+    """Return the shape with the bytes of adapters and projectors in the weights."""
+    wider: MemoryShape = attrs.evolve(cast("Any", shape), weights=shape.weights + extra)
+    return wider
 
 
 def predict(

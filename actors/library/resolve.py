@@ -1,0 +1,56 @@
+"""A model with everything that running it needs. It blocks: call it from a thread."""
+
+from actorllm.actors.library.content import damaged
+from actorllm.actors.library.details import model_info
+from actorllm.actors.library.facts import CHAT_TEMPLATE
+from actorllm.actors.library.memory import with_extra
+from actorllm.actors.library.opened import OpenModel
+from actorllm.protocol.errors import Refused
+from actorllm.protocol.messages.models import ResolvedModel
+
+__all__ = ["resolved_model"]
+
+
+def resolved_model(model: OpenModel) -> ResolvedModel:
+    """Collect what the scheduler, the prompts and the runner want to know.
+
+    Raises:
+        Refused: The model is damaged: 500; its format cannot be run: 400.
+    """
+    found, config, content = model.found, model.config, model.content
+    if config.model_format not in {"", "gguf"}:
+        raise Refused.because(
+            400,
+            f"model '{found.name.short()}' is in {config.model_format} format, which cannot be run; "
+            "create it again from a GGUF file",
+        )
+    weights, facts = model.weights, model.facts
+    if weights is None or facts is None:
+        raise damaged(found.name, "it has no weights")
+    extra = sum(blob.size for blob in (*model.projectors, *model.adapters, *model.drafts))
+    chat_template = model.header(weights).text(CHAT_TEMPLATE) if facts.jinja else None
+    return ResolvedModel(
+        name=found.name.short(),
+        full_name=found.name.full(),
+        digest=found.digest,
+        weights=weights,
+        projectors=model.projectors,
+        adapters=model.adapters,
+        drafts=model.drafts,
+        details=model_info(found.manifest, config, facts, lengths=False),
+        renderer=config.renderer,
+        parser=config.parser,
+        capabilities=model.capabilities(),
+        template=content.template,
+        native=model.is_native,
+        chat_template=chat_template,
+        harmony=model.is_harmony,
+        system=content.system,
+        params=content.params,
+        messages=content.messages,
+        architecture=facts.architecture,
+        context_length=facts.context_length,
+        parameter_count=facts.parameter_count,
+        pooling=facts.pooling,
+        memory=with_extra(facts.memory, extra),
+    )
