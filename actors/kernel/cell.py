@@ -60,7 +60,7 @@ class Cell:
         self.running = 0
         self._nursery: trio.Nursery | None = None
         self._handlers = cast("dict[type[Message], Handler]", {})
-        self._open: set[Promise | Pipe] = set()
+        self._open: dict[Promise | Pipe, None] = {}  # in order, so that runs can be replayed
         self._recent: deque[int] = deque(maxlen=_REMEMBERED)
         self._recent_set: set[int] = set()
         self._watchers: list[Callable[[Exit], None]] = []
@@ -103,6 +103,8 @@ class Cell:
         self._handlers = dict(handlers_of(type(actor)))
         self.actor = actor
         with trio.fail_after(self.spec.start_timeout):
+            if self.node.faults is not None:
+                await self.node.faults.before_spawn(self)
             await actor.started()
 
     async def _loop(self) -> None:
@@ -178,14 +180,14 @@ class Cell:
             MailboxFull: It has no place.
         """
         self.mailbox.put(envelope)
-        if envelope.port is not None:
-            self._open.add(envelope.port)
+        if envelope.port is not None and not _is_settled(envelope.port):
+            self._open[envelope.port] = None
 
     async def _take(self, envelope: Envelope) -> None:
         if self._is_duplicate(envelope.id):
             self.node.count("duplicates")
             return
-        if envelope.deadline < trio.current_time():
+        if envelope.deadline < trio.current_time() or _is_settled(envelope.port):
             self.node.count("expired")
             self._settle_with(envelope.port, Failure("timeout", f"{envelope.tag} expired"))
             return
@@ -200,7 +202,7 @@ class Cell:
         assert self.actor is not None
         if self.actor.forwards:
             if envelope.port is not None:
-                self._open.discard(envelope.port)
+                self._open.pop(envelope.port, None)
             await self.actor.forward(envelope)
             return
         try:
@@ -267,7 +269,7 @@ class Cell:
             trace_id.reset(token)
 
     def _resolve(self, promise: Promise, reply: Message | None, envelope: Envelope) -> None:
-        self._open.discard(promise)
+        self._open.pop(promise, None)
         if reply is None:
             raise TypeError(f"the handler of {envelope.tag} at {self.path} returned no reply")
         if not promise.resolve(encode(reply)):
@@ -288,30 +290,35 @@ class Cell:
         """Run a stream's handler: an item for each credit, the end exactly once."""
         pipe = envelope.port
         assert isinstance(pipe, Pipe)
+        trace_id.set(envelope.trace)
         with trio.CancelScope() as scope:
-            if pipe.left:
-                return
             pipe.on_leave = scope.cancel
-            trace_id.set(envelope.trace)
-            items = cast(
-                "AsyncGenerator[Message, None]", handler.bind(cast("Actor", self.actor))(message)
-            )
-            pipe.open()
             try:
-                async with aclosing(items):
-                    async for item in items:
-                        pipe.push(encode(item))
-                        if pipe.credit <= 0:
-                            await pipe.wait_credit()
+                if not pipe.left:
+                    await self._push_items(handler, message, pipe)
             except Refused as e:
                 self._refuse(pipe, e.problem, envelope)
             else:
                 pipe.close()
-        self._open.discard(pipe)
+        self._open.pop(pipe, None)
+
+    async def _push_items(self, handler: Handler, message: Message, pipe: Pipe) -> None:
+        pipe.open()
+        make = cast(
+            "Callable[[Message], AsyncGenerator[Message, None]]",
+            handler.bind(cast("Actor", self.actor)),
+        )
+        async with aclosing(make(message)) as items:
+            async for item in items:
+                if pipe.left:  # it left while this task was about to run: no cancellation comes
+                    return
+                pipe.push(encode(item))
+                if pipe.credit <= 0:
+                    await pipe.wait_credit()
 
     def _settle_with(self, port: Promise | Pipe | None, failure: Failure) -> None:
         if port is not None:
-            self._open.discard(port)
+            self._open.pop(port, None)
             _settle(port, failure)
 
     # Tasks of its own
@@ -335,6 +342,11 @@ def _settle(port: Promise | Pipe, failure: Failure) -> None:
         port.fail(failure)
     else:
         port.close(failure)
+
+
+def _is_settled(port: Promise | Pipe | None) -> bool:
+    """Whether nobody waits any more: the asker has left, or another incarnation has answered."""
+    return port is not None and (port.settled if isinstance(port, Promise) else port.closed)
 
 
 def _first(error: BaseException) -> BaseException:

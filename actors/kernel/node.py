@@ -38,14 +38,16 @@ class FaultHook(Protocol):
     def title(self) -> str:
         """One line for logs and the live tree."""
 
-    def on_deliver(self, node: "Node", path: str, envelope: Envelope) -> bool:
+    def on_deliver(
+        self, node: "Node", path: str, incarnation: int | None, envelope: Envelope
+    ) -> bool:
         """Take a delivery over? True: the hook drops it or delivers it by itself."""
 
     async def before_handle(self, cell: Cell, envelope: Envelope) -> None:
         """Crash, hang or kill the actor before it handles a message."""
 
     async def before_spawn(self, cell: Cell) -> None:
-        """Make a start slow, or make it fail."""
+        """Make a start slow, or raise to make it fail."""
 
     def wrap_link(self, path: str, stream: trio.abc.Stream) -> trio.abc.Stream:
         """Cut or stall the transport to a child process."""
@@ -180,7 +182,7 @@ class Node:
         """
         self.count("sent")
         envelope = self._envelope(kind, m, frame, port, deadline)
-        if self.faults is not None and self.faults.on_deliver(self, path, envelope):
+        if self.faults is not None and self.faults.on_deliver(self, path, incarnation, envelope):
             return
         self.deliver(path, envelope, incarnation)
 
@@ -220,20 +222,29 @@ class Node:
             self.count("rejected")
             raise
 
-    def redeliver(self, path: str, envelope: Envelope) -> None:
-        """Deliver later than sent: a full mailbox becomes an answer, as nobody is there to catch."""
+    def redeliver(self, path: str, envelope: Envelope, incarnation: int | None = None) -> None:
+        """Deliver later than sent: as nobody is there to catch, a full mailbox becomes an answer.
+
+        A message that wants none becomes a dead letter.
+        """
         try:
-            self.deliver(path, envelope)
+            self.deliver(path, envelope, incarnation)
         except MailboxFull as e:
-            self._fail(envelope, failure_of(e))
+            if envelope.port is not None:
+                self._fail(envelope, failure_of(e))
+            else:
+                self._bury(path, envelope, str(e))
 
     def undeliverable(self, path: str, envelope: Envelope, exit_: Exit) -> None:
         """A message that nobody will take: an error for who waits, else a dead letter."""
         if envelope.port is not None:
             self._fail(envelope, Failure("died", path=path, exit=exit_))
-            return
-        self.dead_letters.add(DeadLetter(path, envelope.tag, str(exit_)))
-        self.log.warning("dead letter", to=path, message=envelope.tag, reason=str(exit_))
+        else:
+            self._bury(path, envelope, str(exit_))
+
+    def _bury(self, path: str, envelope: Envelope, reason: str) -> None:
+        self.dead_letters.add(DeadLetter(path, envelope.tag, reason))
+        self.log.warning("dead letter", to=path, message=envelope.tag, reason=reason)
 
     @staticmethod
     def _fail(envelope: Envelope, failure: Failure) -> None:

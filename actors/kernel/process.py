@@ -249,6 +249,11 @@ class ProcessActor(Actor):
                 text = f"no heartbeat for {silence:.1f} s"
                 raise ExitAs(Exit("killed", text, None, self._handle.last_words()))
 
+    def kill(self) -> None:
+        """Kill the child with its process group, as a crash of it would end it."""
+        if self._handle is not None:
+            self._handle.kill()
+
     def info(self) -> Mapping[str, Any]:
         facts: dict[str, Any] = {"pid": self._handle.pid if self._handle is not None else 0}
         if self._child is not None:

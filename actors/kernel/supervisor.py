@@ -97,11 +97,16 @@ class Supervisor(Actor):
         if spec.id in self.children:
             raise ValueError(f"{self.ctx.path} has a child {spec.id!r} already")
         child = self.children[spec.id] = Child(spec)
-        exit_ = await self._incarnate(child)
+        path = self.ctx.node.child_path(self.ctx.path, spec.id)
+        exit_: Exit | None = Exit("stopped", "its start was cancelled")
+        try:
+            exit_ = await self._incarnate(child)
+        finally:
+            if exit_ is not None:
+                self.children.pop(spec.id, None)
         if exit_ is not None:
-            self.children.pop(spec.id, None)
-            raise StartFailed(f"{self.ctx.path.rstrip('/')}/{spec.id}", exit_)
-        return self.ref_of(spec.id)
+            raise StartFailed(path, exit_)
+        return Ref(self.ctx.node, path, child.incarnation)
 
     def ref_of(self, id_: str) -> Ref:
         """The current incarnation of a child."""
@@ -141,8 +146,6 @@ class Supervisor(Actor):
         cell = Cell(node, path, child.spec, child.incarnation)
         node.register(cell)
         child.cell = cell
-        if node.faults is not None:
-            await node.faults.before_spawn(cell)
         await self.ctx.start_cell(cell)
         if cell.exit is not None and not cell.was_started:
             child.last_exit = str(cell.exit)
