@@ -1,0 +1,6 @@
+"""Create: new models from uploaded files or from other models.
+
+facts    what must be known of a GGUF file
+checks   what is refused of a request, and in which order
+plan     which layers and which config the new model has
+"""

@@ -1,0 +1,232 @@
+"""What is refused of a create request, and in which order.
+
+    check_request     at once, before the answer begins
+    origin_of         what to build on, or that there is nothing
+    check_format      whether uploaded files are of a kind that can be built on
+    check_weights     whether they are one model
+    quantization_of   the type to convert weights to, or that they cannot be
+
+A user's errors are 400 here, also the few for which the original says 500.
+"""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+
+from actorllm.actors.builder.facts import GgufFacts, GgufFile
+from actorllm.protocol.chat import JsonObject
+from actorllm.protocol.errors import Refused
+from actorllm.protocol.messages.building import Create
+from actorllm.protocol.modelfile import ModelfileError, check_requires
+from actorllm.protocol.names import Name, parse_ref, valid_name
+
+__all__ = [
+    "CLOUD_HOST",
+    "FromFiles",
+    "FromModel",
+    "FromRemote",
+    "Origin",
+    "check_adapters",
+    "check_format",
+    "check_info",
+    "check_request",
+    "check_weights",
+    "checked_requires",
+    "origin_of",
+    "quantization_of",
+]
+
+CLOUD_HOST = "https://ollama.com"
+_MAX_FILES = 10_000
+_INFO_TEXTS = ("model_family", "base_name", "quantization_level", "parameter_size")
+_INFO_NUMBERS = ("context_length", "embedding_length")
+_QUANTIZATIONS = ("F32", "F16", "Q4_K_S", "Q4_K_M", "Q8_0")
+_UNQUANTIZED = {0: "F32", 1: "F16", 32: "BF16"}
+"""By `general.file_type`."""
+
+
+@attrs.frozen
+class FromModel:
+    """Build on a model of the library, which may have to be pulled."""
+
+    name: Name
+
+
+@attrs.frozen
+class FromFiles:
+    """Build on uploaded files: relative path to digest, which may yet be invalid."""
+
+    files: Mapping[str, str]
+
+
+@attrs.frozen
+class FromRemote:
+    """Make a stand-in for a model on another host."""
+
+    host: str
+    model: str
+
+
+Origin = FromModel | FromFiles | FromRemote
+
+
+def check_request(create: Create) -> Name:
+    """Check what needs no look at any file, and return the name of the new model.
+
+    Raises:
+        Refused: 400.
+    """
+    name = valid_name(parse_ref(create.model).base)
+    if create.draft_quantize and not create.drafts:
+        raise Refused.because(400, "--draft-quantize requires a DRAFT model")
+    for files in (create.files, create.adapters, create.drafts):
+        _check_files(files or {})
+    return name
+
+
+def _check_files(files: Mapping[str, str]) -> None:
+    if len(files) > _MAX_FILES:
+        raise Refused.because(400, f"more than {_MAX_FILES} files")
+    for path, digest in files.items():
+        if not digest:
+            raise Refused.because(400, "invalid digest format")
+        # As Windows has other separators, drives and roots, a path must be plain on every system.
+        if "\\" in path or ":" in path or {"", ".", ".."} & set(path.split("/")):
+            raise Refused.because(400, "file path must be relative")
+
+
+def origin_of(create: Create) -> Origin:
+    """Tell what the model is built on: `from` before files.
+
+    Raises:
+        Refused: 400: an invalid name or host, or nothing to build on.
+    """
+    if create.source:
+        ref = parse_ref(create.source)
+        if create.remote_host:
+            return FromRemote(_checked_host(create.remote_host), create.source)
+        name = valid_name(ref.base)
+        return FromRemote(CLOUD_HOST, ref.base) if ref.is_cloud else FromModel(name)
+    if create.files is not None:
+        return FromFiles(create.files)
+    raise Refused.because(400, "neither 'from' or 'files' was specified")
+
+
+def _checked_host(text: str) -> str:
+    host = text if "://" in text else f"https://{text}"
+    try:
+        parts = urlsplit(host)
+        valid = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or not host.isascii() or not host.isprintable() or " " in host:
+        raise Refused.because(400, "remote_host must be the URL of a server")
+    return host
+
+
+def check_format(files: Mapping[str, str], gguf_digests: AbstractSet[str]) -> None:
+    """Check that uploaded files are GGUF, by their names or else by their first bytes.
+
+    Args:
+        files: Relative path to digest.
+        gguf_digests: Those, as spelled in `files`, whose blob begins as a GGUF file does.
+
+    Raises:
+        Refused: 400: no file of a known type, or one that would have to be converted.
+    """
+    if any(path.endswith(".safetensors") for path in files):
+        raise Refused.because(
+            400, "safetensors cannot be converted here; convert the model to GGUF first"
+        )
+    if not any(path.endswith(".gguf") or digest in gguf_digests for path, digest in files.items()):
+        raise Refused.because(400, "unknown type")
+
+
+def check_weights(files: Sequence[GgufFile]) -> None:
+    """Check that files make one model: one with weights, any number of projectors.
+
+    Raises:
+        Refused: 400.
+    """
+    weights = [file for file in files if file.facts.role == "weights"]
+    if not files:
+        raise Refused.because(400, "no files provided to convert")
+    if any(file.facts.parts > 1 for file in files):
+        raise Refused.because(400, "the weights are split into several files; merge them first")
+    if len(weights) != 1:
+        problem = "none" if not weights else "more than one"
+        raise Refused.because(400, f"{problem} of the files holds the weights of a model")
+    if any(file.facts.role == "adapter" for file in files):
+        raise Refused.because(400, "an adapter must be given as one, not as a file of the model")
+
+
+def check_adapters(files: Sequence[GgufFile]) -> None:
+    """Check that there is at most one adapter.
+
+    Raises:
+        Refused: 400.
+    """
+    if len(files) > 1:
+        raise Refused.because(400, "only one adapter is currently supported")
+
+
+def quantization_of(requested: str, facts: GgufFacts) -> str | None:
+    """Return the type that weights must be converted to, None if they have it or none was asked.
+
+    Raises:
+        Refused: 400: an unknown type, or weights that are quantized already.
+    """
+    wanted = requested.upper()
+    if not wanted:
+        return None
+    wanted = "Q4_K_M" if wanted == "Q4_K" else wanted
+    if wanted not in _QUANTIZATIONS and wanted != "BF16":
+        names = ", ".join(_QUANTIZATIONS)
+        problem = f"unsupported quantization type {wanted[:40]} - supported types are {names}"
+        raise Refused.because(400, problem)
+    have = _UNQUANTIZED.get(-1 if facts.file_type is None else facts.file_type)
+    if have is None:
+        problem = "quantization is only supported for F16, BF16 and F32 models"
+        raise Refused.because(400, problem)
+    return None if have == wanted else wanted
+
+
+def check_info(info: JsonObject) -> None:
+    """Check the types of what is said about a model.
+
+    Raises:
+        Refused: 400.
+    """
+    for key in _INFO_TEXTS:
+        if not isinstance(info.get(key) or "", str):
+            raise _bad_info(key, "a string")
+    for key in _INFO_NUMBERS:
+        value: Any = info.get(key, 0)
+        if value is None:
+            continue
+        if type(value) not in {int, float}:
+            raise _bad_info(key, "a number")
+        if not 0 <= value < 2**31 or value != int(value):
+            raise _bad_info(key, "a non-negative integer")
+    words = info.get("capabilities") or []
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise _bad_info("capabilities", "an array of strings")
+
+
+def _bad_info(key: str, kind: str) -> Refused:
+    return Refused.because(400, f'info field "{key}" must be {kind}')
+
+
+def checked_requires(version: str) -> str:
+    """Return a required version, or nothing where nothing is required.
+
+    Raises:
+        Refused: 400: it is no version.
+    """
+    try:
+        return check_requires(version) if version else ""
+    except ModelfileError as e:
+        raise Refused.because(400, str(e)) from None
