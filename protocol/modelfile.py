@@ -4,10 +4,10 @@
     recipe_of         commands to the fields of a create request
 
 Grammar: an instruction (in any case), blanks, a value to the end of the line. A value that begins
-with `"` or `\"""` goes on until a line ends with the same; there are no escapes. `#` starts a comment
-only where an instruction could stand. What we do better than the original: a CR LF is one line end,
-and of what cannot be seen only control characters are dropped, since joiners and wide spaces are
-part of people's writing.
+with one or three double quotes goes on until a line ends with as many; there are no escapes. `#`
+starts a comment only where an instruction could stand. Better than the original: a CR LF is one
+line end, and of what cannot be seen only control characters are dropped, since joiners and wide
+spaces are part of people's writing.
 """
 
 import re
