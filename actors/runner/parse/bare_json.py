@@ -5,7 +5,7 @@ import re
 from actorllm.actors.runner.parse.calls import MAX_CALL, BadCall, Toolbox
 from actorllm.actors.runner.parse.fenced import Decode
 from actorllm.actors.runner.parse.parsed import Parsed, Sink
-from actorllm.actors.runner.parse.scan import JsonEnd, Scanner
+from actorllm.actors.runner.parse.scan import JsonEnd, Scanner, Tags
 
 __all__ = ["BareJsonParser"]
 
@@ -23,6 +23,7 @@ class BareJsonParser:
         self._decode = decode
         self._tools = tools
         self._bracket = bracket
+        self._opening = Tags([bracket])
         self._sink = Sink()
         self._scan = Scanner()
         self._state = self._between
@@ -58,7 +59,7 @@ class BareJsonParser:
             self._sink.content(self._scan.take_spaces())
         if self._scan.empty:
             return False
-        if self._scan.take_tag(self._bracket):
+        if self._scan.take_tag(self._opening):
             self._end.follow(self._bracket)
             self._value.append(self._bracket)
             self._state = self._collect

@@ -3,7 +3,8 @@
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from actorllm.protocol.chat import JsonObject, Tool, ToolCall
@@ -16,6 +17,7 @@ __all__ = [
     "call_of_object",
     "json_object",
     "load_json",
+    "partly",
 ]
 
 MAX_CALL = 1 << 20
@@ -28,6 +30,21 @@ _ARGUMENT_KEYS = ("arguments", "parameters", "args", "input")
 
 class BadCall(ValueError):  # noqa: N818 -- a verdict on text, no failure of the program
     """Text is not a call in the format at hand."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.read: list[ToolCall] = []
+        """Calls of the same text that are complete."""
+
+
+@contextmanager
+def partly(calls: list[ToolCall]) -> Iterator[None]:
+    """Let a `BadCall` that is raised inside carry `calls`, those read before it."""
+    try:
+        yield
+    except BadCall as bad:
+        bad.read = calls
+        raise
 
 
 class Toolbox:

@@ -1,5 +1,6 @@
 """Values written as plain text, read as the type that the tool declares."""
 
+import math
 import re
 from typing import Any
 
@@ -59,6 +60,8 @@ def _number(text: str) -> int | float | None:
     if not _NUMBER.fullmatch(text):
         return None
     number = float(text)
+    if not math.isfinite(number):
+        return None
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 

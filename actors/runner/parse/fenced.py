@@ -38,10 +38,11 @@ class Spaces(Enum):
     """What becomes of white space at the edges of content."""
 
     KEEP = 0
-    TRIM = 1
+    """All stays but that between calls, and that between a call and the end."""
+    AROUND = 1
+    """None between calls, thinking and the edges of the answer; between words it stays."""
+    TRIM = 2
     """None before or behind thinking and calls, and none at the end."""
-    TRIM_ALL = 2
-    """As `TRIM`, and none at the start."""
 
 
 @frozen
@@ -56,6 +57,8 @@ class Fence:
     """Tags with brackets that come before the JSON value of a fence without a closing tag."""
     seed: str = ""
     """The end of `open` that belongs to the JSON value: the bracket of `[TOOL_CALLS] [`."""
+    ends_with: str = ""
+    """What a call must end with to be complete where its closing tag is missing."""
     json: bool = False
     """Whether the text is JSON, in whose strings a closing tag means nothing."""
 
@@ -65,25 +68,35 @@ class Dialect:
     """How a family marks thinking and calls."""
 
     think_open: str = ""
+    think_labels: tuple[str, ...] = ()
+    """Words that may follow `think_open` and belong to it."""
     think_close: str = ""
     opens: Opens = Opens.NEVER
     fences: tuple[Fence, ...] = ()
     calls_in_thinking: bool = False
     """Whether a call ends thinking that was not closed."""
     spaces: Spaces = Spaces.TRIM
+    trim_start: bool = False
+    """Whether content loses the white space at its start."""
     trim_thinking: bool = True
     """Whether thinking loses the white space at its end."""
     hide_thinking: bool = False
     """Whether thinking that nobody asked for is left out."""
-    noise: tuple[str, ...] = ()
-    """Tags that mean nothing in content and are left out."""
+    begins: tuple[str, ...] = ()
+    """Tags, left out, behind which white space is part of the content."""
+    ends: tuple[str, ...] = ()
+    """Tags, left out, behind which white space is not part of the content."""
 
     def fence(self, tag: str) -> Fence | None:
         return next((fence for fence in self.fences if fence.open == tag), None)
 
+    def think_tags(self) -> list[str]:
+        return [self.think_open, *(self.think_open + label for label in self.think_labels)]
+
     def tags_in_content(self) -> Tags:
-        opening = [self.think_open] if self.opens is Opens.ANYWHERE else []
-        return Tags([*opening, *(fence.open for fence in self.fences), *self.noise])
+        opening = self.think_tags() if self.opens is Opens.ANYWHERE else []
+        calls = (fence.open for fence in self.fences)
+        return Tags([*opening, *calls, *self.begins, *self.ends])
 
     def tags_in_thinking(self) -> Tags:
         calls = [fence.open for fence in self.fences] if self.calls_in_thinking else []
@@ -102,12 +115,17 @@ class FencedParser:
         self._scan = Scanner()
         self._in_content = dialect.tags_in_content()
         self._in_thinking = dialect.tags_in_thinking()
+        self._think_tags = Tags(dialect.think_tags())
         self._state = self._inside if in_thinking else self._opening
         self._content = Edges(self._sink.content, hold=dialect.spaces is not Spaces.KEEP)
         say = _nobody if dialect.hide_thinking else self._sink.thinking
         self._thinking = Edges(say, hold=dialect.trim_thinking)
         self._call: CallText | None = None
         self._lead = ""
+        self._after_call = False
+        self._trims = dialect.spaces is not Spaces.KEEP
+        if dialect.trim_start:
+            self._content.skip_spaces()
 
     def feed(self, text: str) -> Parsed:
         self._scan.push(text)
@@ -119,6 +137,8 @@ class FencedParser:
         self._run()
         if self._call is not None:
             self._end_call(self._call)
+        if self._dialect.spaces is Spaces.AROUND and not self._after_call:
+            self._content.flush()
         return self._sink.take()
 
     def _run(self) -> None:
@@ -129,7 +149,9 @@ class FencedParser:
         """Nothing was said yet."""
         if self._dialect.opens is Opens.FIRST:
             self._lead += self._scan.take_spaces()
-            begun = self._scan.take_tag(self._dialect.think_open)
+            if self._scan.empty:
+                return False
+            begun = self._scan.take_tag(self._think_tags)
             if begun is None:
                 return False
             if begun:
@@ -137,8 +159,6 @@ class FencedParser:
         return self._begin_content()
 
     def _begin_content(self) -> bool:
-        if self._dialect.spaces is Spaces.TRIM_ALL:
-            self._content.skip_spaces()
         self._content.write(self._lead)
         self._state = self._say
         return True
@@ -151,7 +171,9 @@ class FencedParser:
     def _inside(self) -> bool:
         """The prompt opened the thinking; a model may open it once more."""
         self._lead += self._scan.take_spaces()
-        again = self._scan.take_tag(self._dialect.think_open)
+        if self._scan.empty:
+            return False
+        again = self._scan.take_tag(self._think_tags)
         if again is None:
             return False
         if again:
@@ -168,7 +190,7 @@ class FencedParser:
         self._thinking.drop()
         if token.tag == self._dialect.think_close:
             self._state = self._say
-            if self._dialect.spaces is not Spaces.KEEP or not self._sink.has_content:
+            if self._trims or not self._sink.has_content:
                 self._content.skip_spaces()
             return True
         return self._begin_call(token.tag)
@@ -176,14 +198,18 @@ class FencedParser:
     def _say(self) -> bool:
         token = self._scan.take(self._in_content)
         self._content.write(token.text)
+        self._after_call = self._after_call and not token.text.strip()
         if not token.tag:
             return False
-        if token.tag in self._dialect.noise:
+        if self._dialect.fence(token.tag):
+            return self._begin_call(token.tag)
+        if token.tag in self._dialect.begins:
+            self._content.keep_spaces()
             return True
-        if token.tag == self._dialect.think_open:
-            self._content.drop()
-            return self._begin_thinking()
-        return self._begin_call(token.tag)
+        if token.tag in self._dialect.ends:
+            self._content.skip_spaces()
+            return True
+        return self._begin_thinking()
 
     def _begin_call(self, tag: str) -> bool:
         fence = self._dialect.fence(tag)
@@ -208,15 +234,27 @@ class FencedParser:
         self._state = self._say
         try:
             calls = call.decode(self._tools)
-        except BadCall:
+        except BadCall as bad:
             self._content.flush()
             self._sink.unparsed(call.spill())
+            self._say_calls(bad.read)
             return
-        self._content.drop()
-        for each in calls:
-            self._sink.call(each)
-        if self._dialect.spaces is not Spaces.KEEP:
+        self._say_calls(calls)
+        if self._dialect.spaces is Spaces.TRIM:
+            self._content.drop()
             self._content.skip_spaces()
+            return
+        if not self._sink.has_content:
+            self._content.skip_spaces()
+        if self._dialect.spaces is Spaces.AROUND:
+            self._after_call = True
+        else:
+            self._content.drop()
+            self._content.hold_spaces()
+
+    def _say_calls(self, calls: list[ToolCall]) -> None:
+        for call in calls:
+            self._sink.call(call)
 
 
 def _nobody(_: str) -> None:
@@ -231,15 +269,29 @@ class Edges:
         self._hold = hold
         self._held: list[str] = []
         self._skip = False
+        self._hold_next = False
 
     def skip_spaces(self) -> None:
         """Leave out the white space that comes next."""
         self._skip = True
 
+    def keep_spaces(self) -> None:
+        """Pass on the white space that comes next."""
+        self._skip = False
+
+    def hold_spaces(self) -> None:
+        """Hold the white space that comes next until it is known what follows."""
+        self._hold_next = True
+
     def write(self, text: str) -> None:
         if self._skip:
             text = text.lstrip()
             self._skip = not text
+        if self._hold_next and text:
+            self._hold_next = text.isspace()
+            if self._hold_next:
+                self._held.append(text)
+                return
         body = text.rstrip() if self._hold else text
         if body:
             self.flush()
@@ -315,6 +367,8 @@ class CallText:
         if self._fence.close:
             cut = len(body) - len(self._fence.close) if self._closed else self._partial(body)
             body = body[:cut]
+        if not self._closed and not body.rstrip().endswith(self._fence.ends_with):
+            raise BadCall("the call is cut off")
         return self._fence.decode(self._fence.seed + body, tools)
 
     def _partial(self, body: str) -> int:

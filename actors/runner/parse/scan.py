@@ -29,6 +29,13 @@ class Tags:
     def find(self, text: str, start: int) -> re.Match[str] | None:
         return self._pattern.search(text, start)
 
+    def match(self, text: str, at: int) -> re.Match[str] | None:
+        return self._pattern.match(text, at)
+
+    def may_begin(self, text: str, at: int) -> bool:
+        """Whether all of the text from `at` on is the beginning of a longer tag."""
+        return len(text) - at <= self._reach and text[at:] in self._prefixes
+
     def held_from(self, text: str, start: int) -> int:
         """Where the earliest suffix begins that may still become a tag; the end, if there is none."""
         for at in range(max(start, len(text) - self._reach), len(text)):
@@ -109,15 +116,13 @@ class Scanner:
         self._at = len(self._text)
         return text
 
-    def take_tag(self, tag: str) -> bool | None:
-        """Consume `tag` if it comes next; None: that is not certain yet."""
-        if self._text.startswith(tag, self._at):
-            self._at += len(tag)
-            return True
-        rest = len(self._text) - self._at
-        if rest < len(tag) and not self._closed and tag.startswith(self._text[self._at :]):
+    def take_tag(self, tags: Tags) -> bool | None:
+        """Consume a tag if one comes next; None: that is not certain yet."""
+        if not self._closed and tags.may_begin(self._text, self._at):
             return None
-        return False
+        match = tags.match(self._text, self._at)
+        self._at = match.end() if match else self._at
+        return match is not None
 
     def take_json(self, end: "JsonEnd") -> str:
         """Consume text up to the end of the JSON value that `end` follows, or all there is."""
