@@ -28,8 +28,8 @@ __all__ = [
 ]
 
 TEMP_SUFFIX: Final = ".actorllm-tmp"
-"""End of the names of temporary files. No valid blob or tag has it in that place, so other programs
-on the same store take them for leftovers and remove old ones."""
+"""End of the names of temporary files. They start with a dot, which no blob and no tag does, so other
+programs on the same store skip them, and remove old ones as leftovers."""
 
 _NEWBORN: Final = 60.0
 """Seconds in which a temporary file may exist without a lock on it yet."""
@@ -52,7 +52,7 @@ def create_temp(folder: Path) -> tuple[FileIO, Path]:
     Returns:
         The file, which holds an exclusive lock until it is closed, and its path.
     """
-    path = folder / f"_{os.getpid()}-{secrets.token_hex(8)}{TEMP_SUFFIX}"
+    path = folder / f".{os.getpid()}-{secrets.token_hex(8)}{TEMP_SUFFIX}"
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     fcntl.flock(fd, fcntl.LOCK_EX)
     return FileIO(fd, "r+"), path

@@ -16,4 +16,6 @@
     naming.py        names in requests and their refusals
     builtin/         the store of the model that comes with the package (make_builtin.py)
     actor.py         who says all that to other actors
+
+All but the actor is without actors, and what reads files blocks: call it from a thread.
 """

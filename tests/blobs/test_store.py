@@ -144,7 +144,7 @@ def test_entries_tell_blobs_from_other_files(store):
 def test_only_the_temporary_files_of_dead_processes_are_removed(store):
     with store.open_writer() as living:
         living.write(b"data")
-        dead = store.folder / f"_1-0{TEMP_SUFFIX}"
+        dead = store.folder / f".1-0{TEMP_SUFFIX}"
         dead.write_bytes(b"left")
         assert remove_dead_temps(store.folder) == []  # too young to know
         assert remove_dead_temps(store.folder, newborn=0) == [dead]
