@@ -55,6 +55,16 @@ class Client:
             return None
         return str(found)
 
+    def is_up(self) -> bool:
+        """Say whether anything listens; a server too busy to answer at once does."""
+        try:
+            self._http.get("/api/version", timeout=_PROBE_SECONDS)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol):
+            return False
+        except httpx.HTTPError:
+            return True
+        return True
+
     def get(self, path: str) -> Json:
         """GET a JSON object."""
         return self._request("GET", path)

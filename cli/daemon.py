@@ -60,7 +60,7 @@ def connect(*, start: bool = True) -> "Client":
     command = click.get_current_context(silent=True)
     if command is not None:
         command.call_on_close(client.close)
-    if start and settings.host.is_local and client.version() is None:
+    if start and settings.host.is_local and not client.is_up():
         _start(settings, client)
     return client
 
@@ -70,7 +70,7 @@ def _start(settings: Settings, client: "Client") -> None:
         settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         deadline = time.monotonic() + START_SECONDS
         with _starting_alone(settings.state / "start.lock", deadline):
-            if client.version() is not None:  # somebody else was faster
+            if client.is_up():  # somebody else was faster
                 return
             log = settings.state / "daemon.log"
             child = _spawn(settings, log)
@@ -84,9 +84,11 @@ def _start(settings: Settings, client: "Client") -> None:
 def _starting_alone(path: Path, deadline: float) -> Iterator[None]:
     """Keep other commands from starting a daemon at the same time."""
     with path.open("w") as lock:
-        while not _locked(lock) and time.monotonic() < deadline:
+        while not _locked(lock):
+            if time.monotonic() > deadline:
+                raise Failure("another command is starting the daemon, and gets nowhere; try again")
             time.sleep(_POLL_SECONDS)
-        yield  # past the deadline the address itself decides: only one can bind it
+        yield
 
 
 def _locked(lock: IO[str]) -> bool:
@@ -119,8 +121,8 @@ def _spawn(settings: Settings, log: Path) -> "subprocess.Popen[bytes]":
 
 
 def _wait(client: "Client", child: "subprocess.Popen[bytes]", log: Path, deadline: float) -> None:
-    while client.version() is None:
-        if child.poll() is not None:
+    while not client.is_up():
+        if child.poll() is not None and not client.is_up():
             raise Failure(f"the daemon ended at once: {_last_line(log)} (log: {log})")
         if time.monotonic() > deadline:
             raise Failure(f"the daemon does not answer after {START_SECONDS:.0f} s (log: {log})")

@@ -98,6 +98,15 @@ def waiting() -> Iterator[Callable[[], None]]:
         yield lambda: None
         return
     from rich.console import Console
+    from rich.live import Live
+    from rich.spinner import Spinner
 
-    with Console(stderr=True).status("") as status:
-        yield status.stop
+    # Not redirected: what follows writes to the terminal as it comes, not line by line.
+    with Live(
+        Spinner("dots"),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    ) as live:
+        yield live.stop

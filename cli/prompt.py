@@ -1,6 +1,10 @@
 """The prompt: reads lines with editing, history, an editor and pasted text."""
 
 import os
+import sys
+import termios
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from prompt_toolkit import PromptSession
@@ -30,6 +34,9 @@ class Reader(Protocol):
     def keep_history(self, keep: bool) -> None:
         """Keep the lines to come in the history, or not."""
 
+    def answering(self) -> AbstractContextManager[None]:
+        """Return a block in which an answer is shown."""
+
 
 class Prompt:
     """Reads from the terminal."""
@@ -55,6 +62,20 @@ class Prompt:
     def keep_history(self, keep: bool) -> None:
         """Keep the lines to come in the history, or not."""
         self._history.enabled = keep
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Keep what is typed during the block for the next line, without showing it."""
+        terminal = sys.stdin.fileno()
+        before = termios.tcgetattr(terminal)
+        quiet = [*before]
+        quiet[0] &= ~termios.ICRNL  # else Enter would come as Ctrl-j
+        quiet[3] &= ~termios.ECHO
+        termios.tcsetattr(terminal, termios.TCSADRAIN, quiet)
+        try:
+            yield
+        finally:
+            termios.tcsetattr(terminal, termios.TCSADRAIN, before)
 
 
 def _keys() -> KeyBindings:

@@ -61,8 +61,9 @@ class Repl:
             except EOFError:
                 return
             try:
-                if not self._take(text):
-                    return
+                with self._reader.answering():
+                    if not self._take(text):
+                        return
             except KeyboardInterrupt:
                 click.echo()
             except Failure as e:
