@@ -95,12 +95,15 @@ class ChunkSizer:
         self.rate = rate if self.rate <= 0 else 0.7 * self.rate + 0.3 * rate
 
 
-def decode_pass(due: dict[int, int], slots: Sequence[Slot], *, can_cut: bool) -> Pass:
+def decode_pass(
+    due: dict[int, int], slots: Sequence[Slot], *, orderly: bool, can_cut: bool
+) -> Pass:
     """Plan one row for each generating slot.
 
     Args:
         due: The token to be evaluated next, by the slot's index; not empty.
         slots: All slots.
+        orderly: Whether the pass must be orderly.
         can_cut: Whether filler rows can be forgotten again.
     """
     first, last = min(due), max(due)
@@ -111,10 +114,9 @@ def decode_pass(due: dict[int, int], slots: Sequence[Slot], *, can_cut: bool) ->
             runs.append(Run(slot.index, position, (due[slot.index],), output=True))
         elif can_cut:
             runs.append(Run(slot.index, position, (_FILLER_TOKEN,), filler=True))
-    if len(runs) == 1 and can_cut:
+    if orderly and len(runs) == 1 and can_cut:
         runs.append(_filler_behind(runs[0]))
-    orderly = can_cut and 2 <= len(runs) <= ORDERLY_ROWS
-    return Pass("decode", tuple(runs), orderly)
+    return Pass("decode", tuple(runs), orderly=can_cut and 2 <= len(runs) <= ORDERLY_ROWS)
 
 
 def prefill_pass(

@@ -1,12 +1,13 @@
 """llama.cpp's context as the backend of the stepper: rows in, logits in memory, cells kept."""
 
 import ctypes
+from collections.abc import Sequence
 from typing import Any
 
 import llama_cpp as cpp
 import numpy as np
 
-from .batching import Pass
+from .batching import Pass, Run
 from .model import Model
 from .sampling import Candidates, ChainSampler
 from .types import EngineError, EngineSettings, Work
@@ -77,7 +78,6 @@ class Batch:
         self._ones = np.ones(capacity, np.int32)
         each = self.slot.ctypes.data + self.slot.itemsize * np.arange(capacity)
         self._slots = each.astype(np.uintp)
-        self._count = np.arange(capacity, dtype=np.int32)
         fields = dict(cpp.llama_batch._fields_)
         self.struct = cpp.llama_batch()
         for name, array in (
@@ -89,19 +89,25 @@ class Batch:
         ):
             setattr(self.struct, name, ctypes.cast(array.ctypes.data, fields[name]))
 
-    def clear(self) -> None:
-        self.struct.n_tokens = 0
-
-    def add(self, slot: int, position: int, tokens: tuple[int, ...], *, output: bool) -> None:
-        """Append successive tokens of a sequence; `output` is for the last one."""
-        begin = self.struct.n_tokens
-        end = begin + len(tokens)
-        self.token[begin:end] = tokens
-        self.pos[begin:end] = self._count[: len(tokens)] + position
-        self.slot[begin:end] = slot
-        self.output[begin:end] = 0
-        self.output[end - 1] = output
-        self.struct.n_tokens = end
+    def fill(self, runs: Sequence[Run]) -> None:
+        """Replace the rows."""
+        tokens: list[int] = []
+        positions: list[int] = []
+        slots: list[int] = []
+        outputs: list[bool] = []
+        for run in runs:
+            count = len(run.tokens)
+            tokens += run.tokens
+            positions += range(run.position, run.position + count)
+            slots += [run.slot] * count
+            outputs += [False] * (count - 1)
+            outputs.append(run.output)
+        rows = len(tokens)
+        self.token[:rows] = tokens
+        self.pos[:rows] = positions
+        self.slot[:rows] = slots
+        self.output[:rows] = outputs
+        self.struct.n_tokens = rows
 
 
 class Context:
@@ -142,8 +148,7 @@ class Context:
             EngineError: The result is not a number.
         """
         token = max(self.bos, 0)
-        self._batch.clear()
-        self._batch.add(0, 0, (token, token), output=True)
+        self._batch.fill((Run(0, 0, (token, token), output=True),))
         self._evaluate()
         logits = np.ctypeslib.as_array(
             cpp.llama_get_logits_ith(self._context, 1), (self.vocab.size,)
@@ -159,9 +164,7 @@ class Context:
             EngineError: There is no room for the rows; the cells are as they were.
             RuntimeError: The context is broken.
         """
-        self._batch.clear()
-        for run in plan.runs:
-            self._batch.add(run.slot, run.position, run.tokens, output=run.output)
+        self._batch.fill(plan.runs)
         self._evaluate()
         for run in plan.runs:
             if run.filler:

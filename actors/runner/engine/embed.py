@@ -6,6 +6,7 @@ from typing import Any, Literal
 import llama_cpp as cpp
 import numpy as np
 
+from .batching import Run
 from .context import Batch, flash_attention_type, open_context
 from .model import Model
 from .types import EngineError
@@ -87,9 +88,7 @@ class Embedder:
         memory = cpp.llama_get_memory(self._context)
         if memory:
             cpp.llama_memory_clear(memory, False)
-        self._batch.clear()
-        for index, tokens in enumerate(inputs):
-            self._batch.add(index, 0, tuple(tokens), output=True)
+        self._batch.fill([Run(index, 0, tuple(tokens)) for index, tokens in enumerate(inputs)])
         # Pooling reads every row, so every row is an output.
         self._batch.output[: self._batch.struct.n_tokens] = 1
         if cpp.llama_decode(self._context, self._batch.struct) != 0:

@@ -195,22 +195,17 @@ class Engine:
 
     def _serve(self) -> None:
         stepper = self._stepper
-        delivered = 0.0
+        delivered, idle = 0.0, True
         while not self._closing.is_set():
+            self._obey(wait=idle)
             if stepper is None:
-                self._inbox.get()()
                 continue
-            busy = stepper.runnable
-            self._obey(wait=not busy and not stepper.pending)
-            if busy:
-                stepper.step()
+            idle = not stepper.step()
             now = self._clock()
-            late = stepper.pending and now - delivered >= self._coalesce
-            if late or stepper.fresh or not stepper.runnable:
-                deltas = stepper.collect()
-                if deltas:
-                    delivered = now
-                    self._deliver(deltas)
+            late = idle or now - delivered >= self._coalesce
+            if stepper.fresh or (stepper.pending and late):
+                delivered = now
+                self._deliver(stepper.collect())
 
     def _obey(self, *, wait: bool) -> None:
         """Run the commands that came in; if there is nothing else to do, wait for one."""

@@ -77,7 +77,8 @@ class ChainSampler:
         self._greedy = work.sampling.temperature <= 0
         self._grammar = self._make_grammar(work.sampling.grammar)
         self._chain = self._make_chain(work.sampling, window)
-        self._fixed = cpp.llama_sampler_chain_n(self._chain)
+        self._fixed: int = cpp.llama_sampler_chain_n(self._chain)
+        self._drawn = False
         try:
             self._replay(work, window)
         except EngineError:
@@ -148,9 +149,10 @@ class ChainSampler:
                 cpp.llama_sampler_accept(self._grammar, token)
 
     def _renew_draw(self, seed: int) -> None:
-        if cpp.llama_sampler_chain_n(self._chain) > self._fixed:
+        if self._drawn:
             cpp.llama_sampler_free(cpp.llama_sampler_chain_remove(self._chain, self._fixed))
         cpp.llama_sampler_chain_add(self._chain, cpp.llama_sampler_init_dist(seed))
+        self._drawn = True
 
     def _pick_within_grammar(self, row: int) -> int:
         # The grammar is slow over a whole vocabulary and agrees with most picks: try one first.

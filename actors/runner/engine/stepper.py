@@ -17,7 +17,7 @@ from .batching import ChunkSizer, Pass, decode_pass, prefill_pass
 from .prefix import place_prompt
 from .slots import Slot
 from .streams import Sampler, Stream
-from .types import Delta, EngineError, EngineStats, SlotStats, Work
+from .types import Delta, EngineError, EngineStats, FinishReason, SlotStats, Work
 
 __all__ = ["Backend", "Stepper"]
 
@@ -87,6 +87,10 @@ class Stepper:
         self._num_batch = num_batch
         self._prefill_left = num_batch
         self._tick = 0
+        self.pending = False
+        """Whether `collect` would give anything."""
+        self.fresh = False
+        """Whether there is output that should not wait: a stream began or ended."""
         self._prompt_tokens = self._cached_tokens = self._generated_tokens = self._passes = 0
         self._decode_rate = self._last_pass_seconds = 0.0
 
@@ -99,16 +103,17 @@ class Stepper:
         now = self._clock()
         stream = self._streams[work.id] = Stream(work, self._window, now)
         if not work.prompt:
-            stream.end("error", now, error="the prompt is empty")
+            self._end(stream, "error", "the prompt is empty")
         elif len(work.prompt) >= self._window:
-            stream.end(
+            self._end(
+                stream,
                 "error",
-                now,
-                error=f"the prompt has {len(work.prompt)} tokens, but the context window holds"
+                f"the prompt has {len(work.prompt)} tokens, but the context window holds"
                 f" {self._window}; shorten the prompt or raise num_ctx",
             )
         else:
             stream.replay([self._backend.piece(t) or b"" for t in work.resume], now)
+            self._note(stream)
         if stream.finish is None:
             self._queue.append(stream)
 
@@ -116,7 +121,9 @@ class Stepper:
         """End a work, wherever it is; one that has ended already is left alone."""
         stream = self._streams.get(work_id)
         if stream is not None and stream.finish is None:
-            self._end_cancelled(stream)
+            if stream.slot is None:
+                self._queue.remove(stream)
+            self._end(stream, "cancelled")
 
     def drained(self, work_id: int, characters: int) -> None:
         """Note that the consumer took delivered text, so that its stream may go on."""
@@ -133,18 +140,8 @@ class Stepper:
             or (bool(self._queue) and any(s.stream is None for s in self._slots))
         )
 
-    @property
-    def pending(self) -> bool:
-        """Whether `collect` would give anything."""
-        return any(stream.pending for stream in self._streams.values())
-
-    @property
-    def fresh(self) -> bool:
-        """Whether there is output that should not wait."""
-        return any(stream.fresh for stream in self._streams.values())
-
-    def step(self) -> None:
-        """Run one pass, if there is anything to do."""
+    def step(self) -> bool:
+        """Run one pass; false if there was nothing to do."""
         if self._prefilling is None:
             self._admit()
         due = self._due()
@@ -153,9 +150,13 @@ class Stepper:
             self._decode(due)
         elif self._prefilling is not None:
             self._prefill(self._prefilling, alone=not due)
+        else:
+            return False
+        return True
 
     def collect(self) -> list[Delta]:
         """Give what is new in all streams, and let go of those that ended."""
+        self.pending = self.fresh = False
         deltas = []
         for stream in tuple(self._streams.values()):
             delta = stream.collect()
@@ -169,8 +170,7 @@ class Stepper:
         """End every stream: with an error, or as cancelled if there is none."""
         for stream in self._streams.values():
             if stream.finish is None:
-                self._release(stream)
-                stream.end("error" if error else "cancelled", self._clock(), error=error)
+                self._end(stream, "error" if error else "cancelled", error)
         self._queue.clear()
 
     def stats(self) -> EngineStats:
@@ -221,7 +221,7 @@ class Stepper:
             try:
                 stream.sampler = self._backend.sampler(stream.work)
             except EngineError as e:
-                stream.end("error", now, error=str(e))
+                self._end(stream, "error", str(e))
                 continue
             slot.stream = stream
             self._cached_tokens += stream.cached
@@ -251,6 +251,7 @@ class Stepper:
         plan = decode_pass(
             {index: stream.tokens[-1] for index, stream in due.items()},
             self._slots,
+            orderly=any(map(self._orderly, due.values())),
             can_cut=self._backend.can_cut,
         )
         seconds = self._run(plan, tuple(due.values()))
@@ -271,10 +272,12 @@ class Stepper:
             can_cut=self._backend.can_cut,
         )
         seconds = self._run(plan, (stream,))
-        self._chunks.measured(plan.rows, seconds)
-        self._prompt_tokens += plan.rows
-        # The budget is spent when the next chunk would keep the others waiting for too long.
-        self._prefill_left -= max(plan.rows, int(self._num_batch * seconds / 0.2))
+        rows = len(plan.runs[0].tokens)
+        self._chunks.measured(rows, seconds)
+        self._prompt_tokens += rows
+        # Prompts share one budget of rows and time between two decode passes.
+        share = seconds / ChunkSizer.SHARED_SECONDS
+        self._prefill_left -= max(rows, int(self._num_batch * share))
 
     def _run(self, plan: Pass, streams: Sequence[Stream]) -> float:
         began = self._clock()
@@ -282,9 +285,9 @@ class Stepper:
             self._backend.decode(plan)
         except EngineError as e:
             for stream in streams:
-                self._release(stream)
-                stream.end("error", self._clock(), error=str(e))
+                self._end(stream, "error", str(e))
             return 0.0
+        now = self._clock()
         row = 0
         for run in plan.runs:
             row += len(run.tokens)
@@ -295,28 +298,38 @@ class Stepper:
             assert slot.stream is not None
             slot.stream.placed += len(run.tokens)
             if run.output:
-                self._sample(slot.stream, row - 1)
+                self._sample(slot.stream, row - 1, now)
         self._passes += 1
-        self._last_pass_seconds = self._clock() - began
+        self._last_pass_seconds = now - began
         return self._last_pass_seconds
 
-    def _sample(self, stream: Stream, row: int) -> None:
+    def _sample(self, stream: Stream, row: int, now: float) -> None:
         assert stream.sampler is not None
         if stream is self._prefilling:
             self._prefilling = None
         try:
             token = stream.sampler.pick(row, len(stream.tokens))
         except EngineError as e:
-            stream.end("error", self._clock(), error=str(e))
-        else:
-            wanted = stream.work.sampling.logprobs
-            logprob = stream.sampler.logprob(row, token) if wanted else None
-            stream.take(token, self._backend.piece(token), logprob, self._clock())
-            self._generated_tokens += 1
-            if stream.room <= 0 and not self._may_shift(stream):
-                stream.end("length", self._clock())
+            self._end(stream, "error", str(e))
+            return
+        wanted = stream.work.sampling.logprobs
+        logprob = stream.sampler.logprob(row, token) if wanted else None
+        stream.take(token, self._backend.piece(token), logprob, now)
+        self._generated_tokens += 1
+        if stream.room <= 0 and not self._may_shift(stream):
+            stream.end("length", now)
+        self._note(stream)
+
+    def _note(self, stream: Stream) -> None:
+        """Remember that a stream has news; let go of its slot if it ended."""
+        self.pending = self.pending or stream.pending
+        self.fresh = self.fresh or stream.fresh
         if stream.finish is not None:
             self._release(stream)
+
+    def _end(self, stream: Stream, reason: FinishReason, error: str = "") -> None:
+        stream.end(reason, self._clock(), error=error)
+        self._note(stream)
 
     def _may_shift(self, stream: Stream) -> bool:
         return stream.work.shift and self._backend.can_shift
@@ -337,12 +350,6 @@ class Stepper:
         self._backend.shift(slot.index, keep, discard)
         slot.shift(keep, discard)
         stream.discarded += discard
-
-    def _end_cancelled(self, stream: Stream) -> None:
-        if stream.slot is None:
-            self._queue.remove(stream)
-        self._release(stream)
-        stream.end("cancelled", self._clock())
 
     def _release(self, stream: Stream) -> None:
         """Give the slot back; its cells stay, for the next prompt that begins alike."""

@@ -1,0 +1,127 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actorllm.actors.runner.engine.batching import (
+    ORDERLY_ROWS,
+    ChunkSizer,
+    decode_pass,
+    prefill_pass,
+)
+from actorllm.actors.runner.engine.slots import Slot
+
+
+def make_slots(*lengths):
+    slots = []
+    for index, length in enumerate(lengths):
+        slot = Slot(index)
+        slot.place([1] * length, orderly=True)
+        slots.append(slot)
+    return slots
+
+
+def prefill(slot, tokens, start, **changes):
+    options = {"room": 1000, "limit": 512, "orderly": False, "can_cut": True, **changes}
+    return prefill_pass(slot, tokens, start, **options)
+
+
+def test_every_generating_slot_gets_one_row():
+    plan = decode_pass({0: 7, 1: 8}, make_slots(5, 3, 0), orderly=False, can_cut=True)
+    assert [(r.slot, r.position, r.tokens, r.output) for r in plan.runs] == [
+        (0, 5, (7,), True),
+        (1, 3, (8,), True),
+    ]
+    assert plan.orderly
+
+
+def test_gaps_between_generating_slots_are_filled():
+    plan = decode_pass({0: 7, 3: 8}, make_slots(5, 3, 0, 2), orderly=False, can_cut=True)
+    assert [(r.slot, r.position, r.filler) for r in plan.runs] == [
+        (0, 5, False),
+        (1, 3, True),
+        (2, 0, True),
+        (3, 2, False),
+    ]
+
+
+def test_a_single_row_stays_alone_unless_order_is_asked_for():
+    plan = decode_pass({1: 7}, make_slots(5, 3), orderly=False, can_cut=True)
+    assert plan.rows == 1
+    assert not plan.orderly
+
+
+def test_a_single_row_gets_a_filler_behind_it_for_the_sake_of_order():
+    plan = decode_pass({1: 7}, make_slots(5, 3), orderly=True, can_cut=True)
+    assert [(r.slot, r.position, r.filler) for r in plan.runs] == [(1, 3, False), (1, 4, True)]
+    assert plan.orderly
+
+
+def test_rows_that_cannot_be_forgotten_are_not_added():
+    plan = decode_pass({0: 7, 2: 8}, make_slots(5, 3, 0), orderly=True, can_cut=False)
+    assert [r.slot for r in plan.runs] == [0, 2]
+    assert not plan.orderly
+
+
+@given(
+    st.integers(1, 400),
+    st.integers(0, 300),
+    st.integers(1, 300),
+    st.integers(1, 512),
+    st.booleans(),
+)
+def test_chunks_make_progress_within_all_bounds(length, done, room, limit, orderly):
+    tokens = list(range(length))
+    start = min(done, length - 1)
+    (slot,) = make_slots(done)
+    plan = prefill(slot, tokens, start, room=room, limit=limit, orderly=orderly)
+    run = plan.runs[0]
+    assert 1 <= len(run.tokens) <= min(limit, room)
+    assert run.tokens == tuple(tokens[start : start + len(run.tokens)])
+    assert run.position == done
+    assert run.output == (start + len(run.tokens) == length)
+    assert all(other.filler for other in plan.runs[1:])
+    if orderly:
+        assert plan.orderly
+        assert 2 <= plan.rows <= ORDERLY_ROWS
+
+
+@given(st.integers(1, 1000))
+def test_an_orderly_prompt_is_cut_into_orderly_chunks_without_fillers_but_for_one_token(length):
+    tokens, start = list(range(length)), 0
+    (slot,) = make_slots(0)
+    while start < length:
+        plan = prefill(slot, tokens, start, orderly=True)
+        assert plan.orderly
+        assert len(plan.runs) == 1 or length == 1
+        start += len(plan.runs[0].tokens)
+        slot.place(plan.runs[0].tokens, orderly=True)
+
+
+def test_a_big_chunk_is_not_orderly():
+    (slot,) = make_slots(0)
+    assert not prefill(slot, list(range(64)), 0).orderly
+    assert prefill(slot, list(range(63)), 0).orderly
+    assert not prefill(slot, [1], 0).orderly
+
+
+def test_a_chunk_takes_as_long_as_others_can_wait():
+    sizer = ChunkSizer(512)
+    assert sizer.limit(alone=True) == ChunkSizer.FIRST
+    sizer.measured(64, 0.64)  # 100 tokens a second
+    assert sizer.limit(alone=False) == 20
+    assert sizer.limit(alone=True) == 100
+    for _ in range(50):
+        sizer.measured(64, 0.001)
+    assert sizer.limit(alone=False) == 512
+
+
+def test_a_slow_machine_still_makes_progress():
+    sizer = ChunkSizer(512)
+    sizer.measured(64, 64.0)
+    assert sizer.limit(alone=False) == ChunkSizer.SMALLEST
+
+
+def test_tiny_chunks_and_stopped_clocks_teach_nothing():
+    sizer = ChunkSizer(512)
+    sizer.measured(1, 1.0)
+    sizer.measured(64, 0.0)
+    assert sizer.rate == 0

@@ -1,0 +1,373 @@
+"""The stepper's behaviour, shown on the fake engine: no model, no clock but a counter."""
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actorllm.actors.runner.engine.fake import FAKE_EOS, FakeEngine, babble
+from actorllm.actors.runner.engine.streams import OUTPUT_BOUND
+from actorllm.actors.runner.engine.types import EngineError, EngineSettings, Sampling, Work
+
+
+class Clock:
+    """Time that passes as the fake engine says."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Host:
+    def __init__(self, script=babble, **changes) -> None:
+        options = {"num_ctx": 256, "slots": 3, "num_batch": 64, **changes}
+        self.clock = Clock()
+        self.engine = FakeEngine(
+            EngineSettings(model_path="fake", **options), clock=self.clock, script=script
+        )
+        self.tokens, self.text, self.finish = {}, {}, {}
+
+    def step(self):
+        deltas = self.engine.step()
+        self.clock.now += self.engine.step_seconds
+        self.note(deltas)
+        return deltas
+
+    def note(self, deltas):
+        for delta in deltas:
+            assert delta.id not in self.finish, "nothing follows a finish"
+            self.tokens[delta.id] = self.tokens.get(delta.id, ()) + delta.tokens
+            self.text[delta.id] = self.text.get(delta.id, "") + delta.text
+            if delta.finish is not None:
+                self.finish[delta.id] = delta.finish
+
+    def run(self, *works):
+        for work in works:
+            self.engine.submit(work)
+        while self.engine.runnable:
+            self.step()
+
+    def phases(self):
+        return [slot.phase for slot in self.engine.stats().slots]
+
+
+def endless(work, index):
+    return ord("a") + (work.id + index) % 26
+
+
+def answer(work):
+    tokens = []
+    while (token := babble(work, len(tokens))) != FAKE_EOS:
+        tokens.append(token)
+    return tuple(tokens)
+
+
+def make_work(number, prompt=b"hello", **changes):
+    return Work(id=number, prompt=tuple(prompt), **changes)
+
+
+prompts = st.binary(min_size=1, max_size=120)
+
+
+@settings(max_examples=60)
+@given(st.lists(prompts, min_size=1, max_size=8), st.booleans(), st.data())
+def test_every_work_gets_its_own_answer_whatever_runs_beside_it(texts, deterministic, data):
+    host = Host()
+    works = [
+        make_work(i, text, sampling=Sampling(seed=i % 3), deterministic=deterministic)
+        for i, text in enumerate(texts)
+    ]
+    for work in works:
+        host.engine.submit(work)
+        for _ in range(data.draw(st.integers(0, 5))):
+            host.step()
+    while host.engine.runnable:
+        host.step()
+    for work in works:
+        assert host.tokens[work.id] == answer(work)
+        assert host.finish[work.id].reason == "stop"
+        assert host.finish[work.id].generated_tokens == len(answer(work)) + 1
+
+
+@given(prompts, st.integers(0, 100))
+def test_a_resumed_work_goes_on_where_it_was(prompt, at):
+    whole = answer(make_work(1, prompt))
+    cut = min(at, len(whole))
+    host = Host()
+    host.run(make_work(1, prompt, resume=whole[:cut]))
+    assert host.tokens.get(1, ()) == whole[cut:]
+    assert host.text.get(1, "") == bytes(whole[cut:]).decode()
+    assert host.finish[1].generated_tokens == len(whole) + 1
+
+
+@given(st.data())
+def test_held_back_text_of_a_resumed_work_comes_out_once(data):
+    text = data.draw(st.text("ab€\n", min_size=1, max_size=30))
+    stops = ("\n\n", "ab")
+
+    def script(_work, index):
+        encoded = text.encode()
+        return encoded[index] if index < len(encoded) else FAKE_EOS
+
+    first = Host(script)
+    first.engine.submit(make_work(1, stops=stops))
+    for _ in range(data.draw(st.integers(1, 30))):
+        first.step()
+    if 1 in first.finish:
+        return
+    second = Host(script)
+    second.run(make_work(1, stops=stops, resume=first.tokens.get(1, ())))
+    alone = Host(script)
+    alone.run(make_work(1, stops=stops))
+    assert first.text.get(1, "") + second.text.get(1, "") == alone.text[1]
+
+
+def test_works_beyond_the_slots_wait_in_order():
+    host = Host(endless, slots=2)
+    for number in range(4):
+        host.engine.submit(make_work(number, max_tokens=20))
+    for _ in range(6):
+        host.step()
+    assert host.engine.stats().queued == 2
+    while host.engine.runnable:
+        host.step()
+    assert sorted(host.finish) == [0, 1, 2, 3]
+    assert host.finish[3].queued_seconds >= host.finish[2].queued_seconds > 0
+
+
+def test_a_long_prompt_never_stops_running_streams_for_more_than_a_chunk():
+    host = Host(endless, num_ctx=4096)
+    host.engine.submit(make_work(1, max_tokens=500))
+    host.step()
+    host.engine.submit(make_work(2, bytes(3000), max_tokens=1))
+    gaps, gap = [], 0
+    while 2 not in host.finish:
+        deltas = host.step()
+        gap = 0 if any(delta.id == 1 for delta in deltas) else gap + 1
+        gaps.append(gap)
+    assert max(gaps) <= 1
+    assert 1 not in host.finish
+
+
+def test_a_burst_with_one_beginning_pays_for_it_once():
+    host = Host(num_ctx=1024)
+    system = bytes(i % 251 for i in range(400))
+    host.run(*(make_work(i, system + bytes([i] * 4), max_tokens=5) for i in range(3)))
+    assert [host.finish[i].cached_tokens for i in range(3)] == [0, 400, 400]
+    assert host.engine.stats().prompt_tokens == 404 + 4 + 4
+
+
+def test_the_next_turn_of_a_conversation_evaluates_only_what_is_new():
+    host = Host()
+    host.run(make_work(1, b"question"))
+    said = bytes(host.tokens[1])
+    host.run(make_work(2, b"question" + said + b"and then?"))
+    assert host.finish[2].cached_tokens == len(b"question" + said)
+
+
+def test_a_deterministic_work_does_not_use_cells_of_big_batches():
+    host = Host()
+    prompt = bytes(range(100, 200))
+    host.run(make_work(1, prompt, max_tokens=1))
+    host.run(make_work(2, prompt, max_tokens=1, deterministic=True))
+    host.run(make_work(3, prompt, max_tokens=1, deterministic=True))
+    assert [host.finish[i].cached_tokens for i in (1, 2, 3)] == [0, 0, 99]
+    assert [host.finish[i].deterministic for i in (1, 2, 3)] == [False, True, True]
+
+
+def test_deterministic_settings_hold_for_every_work():
+    host = Host(deterministic=True)
+    host.run(make_work(1, max_tokens=3))
+    assert host.finish[1].deterministic
+
+
+def test_the_number_of_tokens_is_bounded():
+    host = Host(endless)
+    host.run(make_work(1, max_tokens=7))
+    assert len(host.tokens[1]) == 7
+    assert host.finish[1].reason == "length"
+
+
+def test_without_a_bound_ten_windows_are_generated():
+    host = Host(endless, num_ctx=32)
+    host.run(make_work(1))
+    assert host.finish[1].generated_tokens == 320
+
+
+def test_a_full_window_forgets_half_but_keeps_the_begin():
+    host = Host(endless, num_ctx=32)
+    host.run(make_work(1, b"keepthis and this", num_keep=8, max_tokens=60))
+    assert host.finish[1].reason == "length"
+    assert host.finish[1].discarded_tokens > 0
+    assert len(host.tokens[1]) == 60
+    assert host.engine._backend.cells[0][:8] == list(b"keepthis")
+
+
+def test_the_whole_prompt_is_kept_if_asked_for():
+    host = Host(endless, num_ctx=32)
+    host.run(make_work(1, b"keepthis and this", num_keep=-1, max_tokens=60))
+    assert host.engine._backend.cells[0][:17] == list(b"keepthis and this")
+
+
+def test_without_shift_a_full_window_ends_the_work():
+    host = Host(endless, num_ctx=32)
+    host.run(make_work(1, b"12345678", shift=False))
+    assert host.finish[1].reason == "length"
+    assert host.finish[1].generated_tokens == 32 - 8
+    assert host.finish[1].discarded_tokens == 0
+
+
+@given(st.integers(0, 100))
+def test_a_work_that_was_shifted_resumes_with_the_same_cells(cut):
+    whole = Host(endless, num_ctx=32)
+    whole.run(make_work(1, max_tokens=101))
+    host = Host(endless, num_ctx=32)
+    host.run(make_work(1, max_tokens=101, resume=whole.tokens[1][:cut]))
+    assert whole.tokens[1][:cut] + host.tokens[1] == whole.tokens[1]
+    assert host.engine._backend.cells[0] == whole.engine._backend.cells[0]
+    assert host.finish[1].discarded_tokens == whole.finish[1].discarded_tokens
+
+
+def test_cells_after_a_shift_are_not_taken_for_a_prefix():
+    host = Host(endless, num_ctx=32, slots=1)
+    host.run(make_work(1, b"12345678", num_keep=2, max_tokens=60))
+    cells = list(host.engine._backend.cells[0])
+    host.run(make_work(2, bytes(cells), max_tokens=1))
+    assert host.finish[2].cached_tokens == 2
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [(b"", "the prompt is empty"), (bytes(256), "the prompt has 256 tokens")],
+)
+def test_a_prompt_that_cannot_be_evaluated_ends_with_an_error(prompt, text):
+    host = Host()
+    host.run(make_work(1, prompt))
+    assert host.finish[1].reason == "error"
+    assert host.finish[1].error.startswith(text)
+
+
+def test_the_longest_prompt_gets_one_token_at_least():
+    host = Host(endless)
+    host.run(make_work(1, bytes(255), shift=False))
+    assert host.finish[1].reason == "length"
+    assert host.finish[1].generated_tokens == 1
+
+
+def test_one_id_is_one_work():
+    host = Host()
+    host.engine.submit(make_work(1))
+    with pytest.raises(ValueError, match="1 is there already"):
+        host.engine.submit(make_work(1))
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=8))
+def test_a_cancelled_work_frees_its_slot_at_every_stage(steps):
+    host = Host(endless, slots=1)
+    for number, count in enumerate(steps):
+        host.engine.submit(make_work(number, bytes([number]) * 150))
+        for _ in range(count):
+            host.step()
+        host.engine.cancel(number)
+        host.step()
+        assert host.finish[number].reason == "cancelled"
+    host.run(make_work(99, max_tokens=3))
+    assert host.finish[99].reason == "length"
+
+
+def test_a_queued_work_can_be_cancelled():
+    host = Host(endless, slots=1)
+    host.engine.submit(make_work(1, max_tokens=5))
+    host.step()
+    host.engine.submit(make_work(2))
+    host.engine.cancel(2)
+    while host.engine.runnable:
+        host.step()
+    assert host.finish[2].reason == "cancelled"
+    assert host.finish[1].reason == "length"
+
+
+def test_cancelling_what_is_not_there_does_nothing():
+    host = Host()
+    host.engine.cancel(5)
+    assert host.step() == []
+
+
+def test_a_stream_whose_reader_stopped_is_parked_and_the_others_go_on():
+    host = Host(lambda work, _index: 97 if work.id == 1 else endless(work, 0), num_ctx=16384)
+    host.engine.submit(make_work(1, max_tokens=OUTPUT_BOUND + 100))
+    host.step()
+    stream = host.engine._stepper._streams[1]
+    stream.backlog = OUTPUT_BOUND - 3
+    for _ in range(10):
+        host.step()
+    assert host.phases()[0] == "parked"
+    assert not host.engine.runnable
+    host.engine.submit(make_work(2, max_tokens=5))
+    while host.engine.runnable:
+        host.step()
+    assert 2 in host.finish
+    assert 1 not in host.finish
+    host.engine.drained(1, OUTPUT_BOUND)
+    assert host.engine.runnable
+    assert host.phases()[0] == "decode"
+
+
+def test_a_parked_stream_can_be_cancelled():
+    host = Host(endless)
+    host.engine.submit(make_work(1))
+    host.step()
+    host.engine._stepper._streams[1].backlog = OUTPUT_BOUND
+    host.engine.cancel(1)
+    host.step()
+    assert host.finish[1].reason == "cancelled"
+
+
+def test_closing_ends_all_streams():
+    host = Host(endless, slots=1)
+    host.engine.submit(make_work(1))
+    host.engine.submit(make_work(2))
+    host.step()
+    host.note(host.engine.close())
+    assert {host.finish[i].reason for i in (1, 2)} == {"cancelled"}
+
+
+def test_times_are_those_of_the_hosts_clock():
+    host = Host(endless)
+    host.run(make_work(1, max_tokens=11))
+    # The first token is there before the host lets the prompt's pass take its time.
+    assert host.finish[1].generation_seconds == pytest.approx(10 * 0.0101, rel=0.1)
+
+
+def test_logprobs_come_with_their_tokens():
+    host = Host(endless)
+    host.engine.submit(make_work(1, max_tokens=3, sampling=Sampling(logprobs=True)))
+    deltas = [delta for _ in range(5) for delta in host.step()]
+    for delta in deltas:
+        assert [entry.chosen.token for entry in delta.logprobs] == list(delta.tokens)
+
+
+def test_a_fake_embeds_only_if_it_was_loaded_for_it():
+    fake = FakeEngine(EngineSettings(model_path="", embedding=True), clock=Clock())
+    (vector,) = fake.embed([[1, 2, 3]])
+    assert sum(value * value for value in vector) == pytest.approx(1)
+    with pytest.raises(EngineError, match="does not support embeddings"):
+        Host().engine.embed([[1]])
+
+
+def test_an_aborted_load_is_an_error():
+    with pytest.raises(EngineError, match="aborted"):
+        Host().engine.load(lambda part: part < 0.5)
+
+
+def test_the_fake_needs_no_llama_cpp():
+    code = (
+        "import sys\n"
+        "from actorllm.actors.runner.engine import fake, ladder, types\n"
+        "sys.exit('llama_cpp' in sys.modules or 'numpy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
