@@ -39,8 +39,9 @@ class _ServeCommand(click.Command):
 def serve(host: str | None, faults: str | None) -> int:
     """Run the server in the foreground until Ctrl-C."""
     from actorllm.actors.daemon import main as run_daemon
+    from actorllm.http.app import create_app
 
     try:
-        return run_daemon(host=host, faults=faults)
+        return run_daemon(create_app, host=host, faults=faults)
     except SettingsError as e:
         raise Failure(one_line(str(e))) from e

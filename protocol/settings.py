@@ -149,7 +149,7 @@ VARIABLES: tuple[Variable, ...] = (
         "512",
         _number(1, 1_000_000),
     ),
-    Variable("NUM_PARALLEL", "requests that one model answers at a time", "1", _number(1, 1024)),
+    Variable("NUM_PARALLEL", "requests that one model answers at a time", "4", _number(1, 1024)),
     Variable(
         "CONTEXT_LENGTH",
         "tokens of context when a request does not say; 0: by memory",
@@ -211,7 +211,7 @@ class Settings:
     """Seconds; `inf`: for ever."""
     max_loaded_models: int = 0
     max_queue: int = 512
-    num_parallel: int = 1
+    num_parallel: int = 4
     context_length: int = 0
     load_timeout: float = 300.0
     """Seconds; `inf`: no limit."""

@@ -19,6 +19,7 @@ import trio
 from actorllm.actors.kernel.actor import Actor
 from actorllm.actors.kernel.exits import Exit
 from actorllm.actors.kernel.link import Link, LinkError, Op
+from actorllm.actors.kernel.logs import configure_logs
 from actorllm.actors.kernel.mailbox import Envelope, Kind
 from actorllm.actors.kernel.node import Node
 from actorllm.actors.kernel.ports import Failure, Pipe, Promise
@@ -200,6 +201,7 @@ async def _pump(hosted: _Host, link: Link) -> None:
 
 def main() -> None:
     """Run the child process."""
+    configure_logs(debug=bool(os.environ.get("ACTORLLM_DEBUG")))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's business
     sock = socket.socket(fileno=int(sys.argv[1]))
 

@@ -1,0 +1,15 @@
+"""A runner: one OS process that has one set of weights loaded.
+
+actor.py       what the daemon says to it, and its answers
+messages.py    that conversation; imports no llama.cpp
+host.py        the engine's thread, as Trio sees it
+simulated.py   a runner without a model, for simulations
+prompting.py   a request to the tokens that the engine gets
+pieces.py      the engine's deltas to typed pieces; where a resumed stream goes on
+embedding.py   inputs to tokens that fit, vectors to the dimensions that were asked for
+structure.py   `format` to a grammar
+analysis.py    what templates and parsers can do, for the library
+engine/        llama.cpp: batches, slots, prefix cache, sampling
+prompt/        templates: messages to text
+parse/         the model's text to content, thinking and tool calls
+"""

@@ -1,0 +1,209 @@
+"""The daemon: the one place where all actors are listed.
+
+    /                 one_for_one
+    ├── blobs         content-addressed files: uploads
+    ├── library       names, manifests, show, copy, delete
+    ├── builder       create
+    ├── scheduler     leases, memory, keep-alive; its children are the runners
+    │   └── NAME-N    a runner: one process for each set of weights
+    ├── queue         admission; its children are the jobs
+    │   └── N         a job: one request
+    └── edge          the HTTP server
+
+A failure of one is a matter of that one: who asks it meanwhile asks again, runners are replaced
+under their streams, and the edge keeps its socket.
+"""
+
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import structlog
+import trio
+
+from actorllm.actors.blobs.actor import BlobsActor
+from actorllm.actors.blobs.store import BlobStore
+from actorllm.actors.builder.actor import BuilderActor
+from actorllm.actors.kernel import ChildSpec, Exit, Intensity, Node, Supervisor
+from actorllm.actors.kernel.launch import ProcessLauncher
+from actorllm.actors.kernel.logs import configure_logs
+from actorllm.actors.kernel.node import FaultHook
+from actorllm.actors.library.actor import LibraryActor
+from actorllm.actors.library.catalog import BUILTIN_ROOT, Catalog
+from actorllm.actors.library.library import Library
+from actorllm.actors.queue.actor import Queue
+from actorllm.actors.runner.analysis import ANALYSIS
+from actorllm.actors.scheduler.actor import Scheduler
+from actorllm.protocol.settings import Settings
+from actorllm.protocol.version import package_version
+
+__all__ = ["AppFactory", "main", "tree"]
+
+AppFactory = Callable[[Node, Settings, Any], Any]
+"""Makes the ASGI application from a node, the settings and a logger."""
+
+_RUNNING_JOBS = 1024
+"""Jobs that may run beside those that may wait."""
+
+
+def tree(settings: Settings, *more: ChildSpec, **scheduler: Any) -> ChildSpec:
+    """The specification of the whole daemon.
+
+    Args:
+        settings: Read once, at the start.
+        more: Children that come last: the edge.
+        scheduler: Further arguments of the scheduler, for simulations.
+    """
+    store = BlobStore(settings.models)
+    catalog = Catalog(store, BUILTIN_ROOT if settings.builtin else None)
+    children = [
+        ChildSpec("blobs", lambda: BlobsActor(store, settings.max_blob_bytes)),
+        ChildSpec(
+            "library", lambda: LibraryActor(_library(catalog, settings), prune=not settings.noprune)
+        ),
+        ChildSpec("builder", lambda: BuilderActor(catalog)),
+        ChildSpec(
+            "scheduler",
+            lambda: Scheduler(settings, **scheduler),
+            kind="supervisor",
+            shutdown=15.0,
+            max_running=settings.max_queue + _RUNNING_JOBS,
+        ),
+        ChildSpec(
+            "queue",
+            lambda: Queue(settings.max_queue + _RUNNING_JOBS),
+            kind="supervisor",
+            shutdown=3.0,
+        ),
+        *more,
+    ]
+    return ChildSpec(
+        "root",
+        lambda: Supervisor(children, intensity=Intensity(restarts=20, seconds=60)),
+        kind="supervisor",
+        start_timeout=120.0,
+    )
+
+
+def _library(catalog: Catalog, settings: Settings) -> Library:
+    own = catalog.blobs.own_folder
+    return Library(catalog, ANALYSIS, go_template=settings.go_template, cache=own / "facts.json")
+
+
+def main(make_app: AppFactory, *, host: str | None = None, faults: str | None = None) -> int:
+    """Run the daemon until it is told to end; returns the exit status.
+
+    Args:
+        make_app: Makes the HTTP application.
+        host: Listens here in place of `settings.host`.
+        faults: Path of a fault plan; things will break on purpose.
+
+    Raises:
+        SettingsError: The environment has a value that cannot be used.
+    """
+    environ = dict(os.environ)
+    if host is not None:
+        environ["ACTORLLM_HOST"] = host
+    settings = Settings.read(environ)
+    try:
+        configure_logs(debug=settings.debug, file=settings.state / "actorllm.log")
+        sock = _listen(settings)
+    except OSError as e:
+        sys.stderr.write(f"Error: {_trouble(settings, e)}\n")
+        return 1
+    return trio.run(_run, settings, make_app, sock, _injector(faults))
+
+
+def _listen(settings: Settings) -> socket.socket:
+    from actorllm.actors.edge.server import listen
+
+    return listen(settings.host.host, settings.host.port)
+
+
+def _trouble(settings: Settings, error: OSError) -> str:
+    if error.filename:
+        return f"cannot write the log: {error.strerror}; set ACTORLLM_STATE to another folder"
+    return (
+        f"cannot listen on {settings.host.bind}: {error.strerror}; "
+        "is a daemon running already? ACTORLLM_HOST chooses another address"
+    )
+
+
+def _injector(path: str | None) -> FaultHook | None:
+    if path is None:
+        return None
+    from actorllm.actors.kernel.faults import FaultInjector, FaultPlan
+
+    return FaultInjector(FaultPlan.load(Path(path)))
+
+
+async def _run(
+    settings: Settings, make_app: AppFactory, sock: socket.socket, faults: FaultHook | None
+) -> int:
+    from actorllm.actors.edge.actor import Edge
+
+    log = structlog.get_logger("actorllm")
+    if faults is not None:
+        log.warning("FAULTS ARE ON: things break on purpose", plan=faults.title)
+    node = Node("daemon", launcher=ProcessLauncher(), faults=faults)
+    edge = ChildSpec(
+        "edge",
+        lambda: Edge(lambda: make_app(node, settings, log), [sock]),
+        shutdown=2.0,
+    )
+    url = "http://{}:{}".format(*sock.getsockname()[:2])
+    exit_ = Exit("normal")
+    with _announced(settings.state / "daemon.json", url):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_stop_on_signal, node)
+            ended = _Ended()
+            nursery.start_soon(ended.run, node, tree(settings, edge))
+            await ended.up.wait()
+            log.info("listening", url=url, version=package_version(), models=str(settings.models))
+            await ended.over.wait()
+            exit_ = ended.exit
+            nursery.cancel_scope.cancel()
+    log.info("ended", exit=str(exit_))
+    return 1 if exit_.is_failure else 0
+
+
+class _Ended:
+    """Runs the tree and keeps how it ended."""
+
+    def __init__(self) -> None:
+        self.up = trio.Event()
+        self.over = trio.Event()
+        self.exit = Exit("normal")
+
+    async def run(self, node: Node, spec: ChildSpec) -> None:
+        async def run_node(*, task_status: trio.TaskStatus[Any]) -> None:
+            self.exit = await node.run(spec, task_status=task_status)
+            self.over.set()
+
+        async with trio.open_nursery() as nursery:
+            await nursery.start(run_node)
+            self.up.set()
+
+
+async def _stop_on_signal(node: Node) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            node.stop()
+
+
+@contextmanager
+def _announced(path: Path, url: str) -> Iterator[None]:
+    """Say in a file where this daemon listens, as long as it does."""
+    path.write_text(json.dumps({"pid": os.getpid(), "url": url}), encoding="utf-8")
+    try:
+        yield
+    finally:
+        with suppress(OSError, ValueError):
+            if json.loads(path.read_bytes()).get("pid") == os.getpid():
+                path.unlink()

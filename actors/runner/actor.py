@@ -1,0 +1,247 @@
+"""The runner actor: it lives in the process that has the model, and answers the daemon."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import trio
+
+from actorllm.actors.kernel import Actor
+from actorllm.actors.runner.embedding import fit_inputs, shape_vectors
+from actorllm.actors.runner.engine.types import EngineError, EngineSettings, Finish, Loaded, Work
+from actorllm.actors.runner.host import EngineHost, Sink, ThreadHost
+from actorllm.actors.runner.messages import (
+    Embed,
+    Embedded,
+    Generate,
+    Load,
+    LoadReport,
+    Piece,
+    RunnerArgs,
+)
+from actorllm.actors.runner.pieces import Pieces, call_id
+from actorllm.actors.runner.prompting import Prepared, prepare, sampling_of
+from actorllm.protocol.errors import Refused
+from actorllm.protocol.messages.generation import Chunk, Done
+
+__all__ = ["Runner"]
+
+_NS = 1_000_000_000
+_REPORT_EVERY = 0.25
+"""Seconds between two reports of a load."""
+_PREPARERS = 4
+"""Prompts that are rendered at one time."""
+
+
+class Runner(Actor):
+    """Loads one model and generates with it, for as many streams as there are slots."""
+
+    def __init__(self, args: RunnerArgs) -> None:
+        self._settings = args.settings
+        self._loaded: Loaded | None = None
+        self._preparers = trio.CapacityLimiter(_PREPARERS)
+        self._born = 0
+
+    async def started(self) -> None:
+        self._host = self.make_host(self._settings)
+        self.ctx.run(self._host.run)
+
+    def make_host(self, settings: EngineSettings) -> EngineHost:
+        """The engine; simulations have another."""
+        return ThreadHost(settings)
+
+    async def stopped(self) -> None:
+        if self._loaded is not None:
+            await trio.to_thread.run_sync(self._host.close, abandon_on_cancel=True)
+
+    # Loading
+
+    async def load(self, m: Load) -> AsyncIterator[LoadReport]:
+        """Load the weights, with a sign of life now and then."""
+        if self._loaded is None:
+            send, receive = trio.open_memory_channel[LoadReport](1)
+            self.ctx.run(self._load, send)
+            with receive:
+                async for report in receive:
+                    yield report
+        else:
+            yield self._ready(self._loaded)
+
+    async def _load(self, send: trio.MemorySendChannel[LoadReport]) -> None:
+        part = 0.0
+
+        def progress(now: float) -> None:
+            nonlocal part
+            part = now
+
+        async def report() -> None:
+            while True:
+                await trio.sleep(_REPORT_EVERY)
+                if part > told[0]:
+                    told[0] = part
+                    send.send_nowait(LoadReport(part))
+
+        told = [-1.0]
+        with send:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(report)
+                try:
+                    self._loaded = await self._host.load(progress)
+                except EngineError as e:
+                    raise RuntimeError(str(e)) from e
+                nursery.cancel_scope.cancel()
+            await send.send(self._ready(self._loaded))
+
+    def _ready(self, loaded: Loaded) -> LoadReport:
+        notices = []
+        if self._settings.deterministic and not loaded.deterministic:
+            notices.append(f"not deterministic: {loaded.why_not_deterministic}")
+        return LoadReport(
+            1.0,
+            ready=True,
+            num_ctx=loaded.n_ctx,
+            slots=loaded.settings.slots,
+            deterministic=loaded.deterministic,
+            can_embed=loaded.can_embed,
+            notices=tuple(notices),
+        )
+
+    # Generating
+
+    async def generate(self, m: Generate) -> AsyncIterator[Piece]:
+        """Continue a prompt, from where another runner has left it."""
+        loaded = self._require_loaded()
+        prepared = await trio.to_thread.run_sync(
+            prepare, self._host, loaded, m, limiter=self._preparers
+        )
+        if m.request.render_only:
+            yield Piece((), Chunk(done=_rendered(prepared)))
+            return
+        self._born += 1
+        work = Work(
+            id=self._born,
+            prompt=prepared.tokens,
+            resume=m.resume.tokens,
+            sampling=sampling_of(m, prepared),
+            max_tokens=m.options.num_predict,
+            stops=prepared.stops,
+            num_keep=m.options.num_keep,
+            shift=prepared.shift,
+            deterministic=m.options.deterministic,
+        )
+        native = prepared.native
+        pieces = Pieces(
+            prepared.parser,
+            self._host.detokenize,
+            m.resume,
+            prepared.stops,
+            lambda: call_id(native=native),
+        )
+        sink = Sink()
+        self._host.submit(work, sink)
+        output: list[int] = list(m.resume.tokens)
+        try:
+            while True:
+                deltas = await sink.take()
+                chunk, tokens, finish = pieces.feed(deltas)
+                output += tokens
+                if finish is None:
+                    yield Piece(tokens, chunk)
+                    self._host.drained(work.id, sum(len(d.text) for d in deltas))
+                    continue
+                done = _done(m, loaded, prepared, finish, output, unparsed=pieces.unparsed)
+                yield Piece(tokens, _with(chunk, done))
+                return
+        finally:
+            self._host.leave(work.id)
+
+    def _require_loaded(self) -> Loaded:
+        if self._loaded is None:
+            raise Refused.because(503, "the model is still loading; try again", retry_after=1)
+        return self._loaded
+
+    # Embedding
+
+    async def embed(self, m: Embed) -> AsyncIterator[Embedded]:
+        """Compute vectors."""
+        loaded = self._require_loaded()
+        if not loaded.can_embed:
+            raise Refused.because(501, "this model does not support embeddings")
+        inputs = fit_inputs(self._host, loaded, m)
+        try:
+            vectors = await self._host.embed(inputs, normalize=m.normalize)
+        except EngineError as e:
+            raise Refused.because(400, str(e)) from None
+        shaped = shape_vectors(vectors, m.dimensions, normalize=m.normalize)
+        yield Embedded(shaped, sum(map(len, inputs)))
+
+    def info(self) -> Mapping[str, Any]:
+        stats = self._host.stats() if self._loaded is not None else None
+        if stats is None:
+            return {"loaded": self._loaded is not None}
+        return {
+            "slots": len(stats.slots),
+            "busy_slots": sum(s.work is not None for s in stats.slots),
+            "cells_used": stats.cells_used,
+            "cells": stats.cells,
+            "decode_rate": round(stats.decode_rate, 1),
+            "prefill_rate": round(stats.prefill_rate, 1),
+            "cached_tokens": stats.cached_tokens,
+            "generated_tokens": stats.generated_tokens,
+        }
+
+
+def _with(chunk: Chunk, done: Done) -> Chunk:
+    return Chunk(chunk.content, chunk.thinking, chunk.tool_calls, chunk.logprobs, done)
+
+
+def _rendered(prepared: Prepared) -> Done:
+    return Done(
+        "",
+        rendered=prepared.text,
+        image_count=prepared.images,
+        notices=prepared.notices,
+        truncated_messages=prepared.truncated_messages,
+        truncated_tokens=prepared.truncated_tokens,
+    )
+
+
+def _done(
+    m: Generate,
+    loaded: Loaded,
+    prepared: Prepared,
+    finish: Finish,
+    output: list[int],
+    *,
+    unparsed: bool,
+) -> Done:
+    """Say how a generation ended.
+
+    Raises:
+        Refused: 500, it broke.
+    """
+    if finish.reason in ("error", "cancelled"):
+        raise Refused.because(500, finish.error or "the generation was cancelled")
+    notices = list(prepared.notices)
+    if unparsed:
+        notices.append("a tool call could not be read and was returned as text")
+    if finish.discarded_tokens:
+        notices.append(f"the context was full: {finish.discarded_tokens} tokens were dropped")
+    if m.options.deterministic and not finish.deterministic:
+        notices.append(
+            f"not deterministic: {loaded.why_not_deterministic or 'it was not possible'}"
+        )
+    keeps_context = m.request.kind == "generate" and not m.request.raw
+    return Done(
+        finish.reason,
+        context=(*prepared.tokens, *output) if keeps_context else (),
+        prompt_eval_count=finish.prompt_tokens,
+        prompt_cached_count=finish.cached_tokens,
+        prompt_eval_duration=max(1, int(finish.prompt_seconds * _NS)),
+        eval_count=finish.generated_tokens,
+        eval_duration=max(1, int(finish.generation_seconds * _NS)),
+        notices=tuple(notices),
+        truncated_messages=prepared.truncated_messages,
+        truncated_tokens=prepared.truncated_tokens,
+        shifted_tokens=finish.discarded_tokens,
+        stop_sequence=finish.stop_text,
+    )

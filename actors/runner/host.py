@@ -1,0 +1,148 @@
+"""An engine as Trio sees it: work goes in, each stream's deltas come to a sink of its own."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import trio
+
+from actorllm.actors.runner.engine.types import Delta, EngineSettings, EngineStats, Loaded, Work
+
+__all__ = ["EngineHost", "Sink", "ThreadHost", "Vectors"]
+
+Vectors = tuple[tuple[float, ...], ...]
+
+
+class Sink:
+    """The deltas of one stream that were not taken yet. Bounded by the engine's parking."""
+
+    def __init__(self) -> None:
+        self._deltas: list[Delta] = []
+        self._wake = trio.Event()
+
+    def put(self, delta: Delta) -> None:
+        self._deltas.append(delta)
+        self._wake.set()
+
+    async def take(self) -> list[Delta]:
+        """Wait for deltas and take all that are there."""
+        if not self._deltas:
+            self._wake = trio.Event()
+            await self._wake.wait()
+        deltas, self._deltas = self._deltas, []
+        return deltas
+
+
+class EngineHost(Protocol):
+    """What the runner needs of an engine."""
+
+    async def load(self, progress: Callable[[float], None]) -> Loaded:
+        """Load the model; cancelling it aborts the load. Raises `EngineError`."""
+
+    def submit(self, work: Work, sink: Sink) -> None:
+        """Begin a stream; whatever becomes of it ends with a delta that has a `finish`."""
+
+    def leave(self, work_id: int) -> None:
+        """End a stream that nobody wants any more."""
+
+    def drained(self, work_id: int, characters: int) -> None:
+        """Text of a stream was passed on."""
+
+    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]: ...
+
+    def detokenize(self, tokens: Sequence[int]) -> bytes: ...
+
+    async def embed(self, inputs: Sequence[Sequence[int]], *, normalize: bool) -> Vectors: ...
+
+    def stats(self) -> EngineStats | None: ...
+
+    async def run(self) -> None:
+        """Do what the host has to do beside; an exception means that the engine broke down."""
+
+    def close(self) -> None: ...
+
+
+class ThreadHost:
+    """The real engine, in its own thread."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        from actorllm.actors.runner.engine.engine import Engine
+
+        self._engine = Engine(settings, self._deliver, stopped=self._stopped)
+        self._token = trio.lowlevel.current_trio_token()
+        self._sinks: dict[int, Sink] = {}
+        self._broken = trio.Event()
+        self._error: BaseException | None = None
+        self._loaded = False
+
+    async def load(self, progress: Callable[[float], None]) -> Loaded:
+        aborted = False
+
+        def report(part: float) -> bool:
+            self._token.run_sync_soon(progress, part, idempotent=False)
+            return not aborted
+
+        try:
+            loaded = await trio.to_thread.run_sync(
+                lambda: self._engine.load(report), abandon_on_cancel=True
+            )
+        except trio.Cancelled:
+            aborted = True
+            raise
+        self._loaded = True
+        return loaded
+
+    def submit(self, work: Work, sink: Sink) -> None:
+        self._sinks[work.id] = sink
+        self._engine.submit(work)
+
+    def leave(self, work_id: int) -> None:
+        if self._sinks.pop(work_id, None) is not None and not self._broken.is_set():
+            self._engine.cancel(work_id)
+
+    def drained(self, work_id: int, characters: int) -> None:
+        self._engine.drained(work_id, characters)
+
+    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
+        return self._engine.tokenize(text, add_special=add_special, parse_special=parse_special)
+
+    def detokenize(self, tokens: Sequence[int]) -> bytes:
+        return self._engine.detokenize(tokens)
+
+    async def embed(self, inputs: Sequence[Sequence[int]], *, normalize: bool) -> Vectors:
+        return await trio.to_thread.run_sync(
+            lambda: self._engine.embed(inputs, normalize=normalize), abandon_on_cancel=True
+        )
+
+    def stats(self) -> EngineStats | None:
+        return self._engine.stats() if self._loaded else None
+
+    async def run(self) -> None:
+        await self._broken.wait()
+        raise RuntimeError(f"the engine broke down: {self._error}") from self._error
+
+    def close(self) -> None:
+        self._engine.close()
+
+    # In the engine's thread
+
+    def _deliver(self, deltas: list[Delta]) -> None:
+        self._token.run_sync_soon(self._hand_out, deltas)
+
+    def _stopped(self, error: BaseException | None) -> None:
+        if error is not None:
+            self._token.run_sync_soon(self._break_down, error)
+
+    # In Trio's thread
+
+    def _hand_out(self, deltas: list[Delta]) -> None:
+        for delta in deltas:
+            sink = self._sinks.get(delta.id)
+            if sink is None:
+                continue
+            if delta.finish is not None:
+                del self._sinks[delta.id]
+            sink.put(delta)
+
+    def _break_down(self, error: BaseException) -> None:
+        self._error = error
+        self._broken.set()

@@ -1,0 +1,112 @@
+"""The engine's deltas to typed pieces, and where a resumed stream goes on.
+
+A resumed stream brings the tokens that were delivered. Their text is parsed once more, so that the
+parser stands where the dead runner's stood, and what the client has is left out by counting: the
+joined output of a parser does not depend on how its input was cut.
+"""
+
+import secrets
+import string
+from collections.abc import Callable, Sequence
+
+import attrs
+
+from actorllm.actors.runner.engine.text import TextAssembler
+from actorllm.actors.runner.engine.types import Delta, Finish, TokenLogprob
+from actorllm.actors.runner.messages import Resume
+from actorllm.actors.runner.parse import OutputParser, Parsed
+from actorllm.protocol.chat import ToolCall
+from actorllm.protocol.messages.generation import Chunk, Logprob, TopLogprob
+
+__all__ = ["Pieces", "call_id"]
+
+_LONG = string.ascii_letters + string.digits
+_SHORT = string.ascii_lowercase + string.digits
+
+
+def call_id(*, native: bool) -> str:
+    """A fresh id of a tool call: 32 letters and digits, or `call_` and 8 behind a Go template."""
+    if native:
+        return "".join(secrets.choice(_LONG) for _ in range(32))
+    return "call_" + "".join(secrets.choice(_SHORT) for _ in range(8))
+
+
+class Pieces:
+    """Turns deltas into chunks.
+
+    Args:
+        parser: Fresh, for this answer.
+        detokenize: Tokens to bytes.
+        resume: What was delivered before.
+        stops: The stop sequences of the work.
+        new_id: Makes ids of tool calls.
+    """
+
+    def __init__(
+        self,
+        parser: OutputParser,
+        detokenize: Callable[[Sequence[int]], bytes],
+        resume: Resume,
+        stops: Sequence[str],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._parser = parser
+        self._new_id = new_id
+        self._skip_content = resume.content
+        self._skip_thinking = resume.thinking
+        self._skip_calls = resume.tool_calls
+        self.unparsed = False
+        self._replayed = Parsed()
+        if resume.tokens:
+            assembler = TextAssembler(stops)
+            text = "".join(assembler.feed(detokenize([token])) for token in resume.tokens)
+            self._replayed = self._take(parser.feed(text))
+
+    def feed(self, deltas: Sequence[Delta]) -> tuple[Chunk, tuple[int, ...], Finish | None]:
+        """Join deltas into a chunk, the tokens in it, and the finish if it came."""
+        text = "".join(delta.text for delta in deltas)
+        parsed = self._take(self._parser.feed(text)) if text else Parsed()
+        finish = deltas[-1].finish
+        steps = [self._replayed, parsed]
+        self._replayed = Parsed()
+        if finish is not None:
+            steps.append(self._take(self._parser.finish()))
+        chunk = Chunk(
+            content="".join(s.content for s in steps),
+            thinking="".join(s.thinking for s in steps),
+            tool_calls=tuple(c for s in steps for c in s.tool_calls),
+            logprobs=tuple(_logprob(p) for delta in deltas for p in delta.logprobs),
+        )
+        tokens = tuple(token for delta in deltas for token in delta.tokens)
+        return chunk, tokens, finish
+
+    def _take(self, parsed: Parsed) -> Parsed:
+        """Leave out what was delivered before, and give calls their ids."""
+        self.unparsed = self.unparsed or parsed.unparsed
+        content = parsed.content[self._skip_content :]
+        thinking = parsed.thinking[self._skip_thinking :]
+        calls = parsed.tool_calls[self._skip_calls :]
+        self._skip_content -= len(parsed.content) - len(content)
+        self._skip_thinking -= len(parsed.thinking) - len(thinking)
+        self._skip_calls -= len(parsed.tool_calls) - len(calls)
+        named = tuple(self._with_id(call) for call in calls)
+        return Parsed(content=content, thinking=thinking, tool_calls=named)
+
+    def _with_id(self, call: ToolCall) -> ToolCall:
+        if call.id:
+            return call
+        return attrs.evolve(call, id=self._new_id())  # type: ignore[misc]
+
+
+def _logprob(report: TokenLogprob) -> Logprob:
+    chosen = report.chosen
+    return Logprob(
+        token=_text(chosen.piece),
+        logprob=chosen.logprob,
+        bytes=tuple(chosen.piece),
+        top=tuple(TopLogprob(_text(t.piece), t.logprob, tuple(t.piece)) for t in report.top),
+    )
+
+
+def _text(piece: bytes) -> str:
+    return piece.decode("utf-8", "replace")
