@@ -14,7 +14,7 @@ from actorllm.cli.wire import Json
 
 __all__ = ["draw", "tree"]
 
-HEADER = ("ACTOR", "STATE", "QUEUE", "RESTARTS", "HANDLED", "BUSY")
+HEADER = ("ACTOR", "STATE", "QUEUE", "RESTARTS", "HANDLED", "BUSY", "FACTS")
 
 _MAX_DEPTH = 64
 _GAP = "  "
@@ -42,6 +42,7 @@ def _rows(actor: Json, above: str, prefix: str, own: str) -> Iterator[Row]:
         str(actor.get("restarts", 0)),
         str(actor.get("handled", 0)),
         f"{_float(actor, 'busy'):.1f} s",
+        _facts(actor),
     )
     children = [child for child in actor.get("children") or [] if isinstance(child, dict)]
     if len(prefix) > 3 * _MAX_DEPTH:
@@ -57,6 +58,18 @@ def _queue(actor: Json) -> str:
     age = _float(actor, "oldest_age")
     waiting = str(actor.get("queue", 0))
     return f"{waiting} ({age:.1f} s)" if age >= 1 else waiting
+
+
+def _facts(actor: Json) -> str:
+    info = actor.get("info")
+    if not isinstance(info, dict):
+        return ""
+    told = (f"{k} {_fact(v)}" for k, v in info.items() if v not in ("", None, [], {}))
+    return one_line(", ".join(told), 80)
+
+
+def _fact(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _float(actor: Json, key: str) -> float:
@@ -95,7 +108,8 @@ def _summary(snapshot: Json) -> Iterator[str]:
 def tree(watch: bool, interval: float, as_json: bool) -> None:
     """Show the live tree of the server's actors.
 
-    Each line: state, waiting messages, restarts, handled messages, time spent on them.
+    Each line: state, waiting messages, restarts, handled messages, the time spent on them, and
+    facts that the actor tells.
     """
     client = connect(start=False)
     colour = sys.stdout.isatty()

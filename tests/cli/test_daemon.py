@@ -14,7 +14,7 @@ STAND_IN = """
 import os, sys, types
 from pathlib import Path
 
-def main(host, faults):
+def main(make_app, *, host, faults):
     from http.server import BaseHTTPRequestHandler, HTTPServer
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -34,9 +34,10 @@ def main(host, faults):
     (state / f"pid-{os.getpid()}").touch()
     server.serve_forever()
 
-module = types.ModuleType("actorllm.actors.daemon")
-module.main = main
-sys.modules[module.__name__] = module
+for name in ("actors.daemon", "http.app"):
+    module = types.ModuleType(f"actorllm.{name}")
+    module.main, module.create_app = main, None
+    sys.modules[module.__name__] = module
 """
 
 

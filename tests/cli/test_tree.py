@@ -16,7 +16,14 @@ SNAPSHOT = {
         actor("/library", handled=3, busy=0.25),
         actor(
             "/runners",
-            actor("/runners/llama", queue=4, oldest_age=2.5, restarts=1, state="restarting"),
+            actor(
+                "/runners/llama",
+                info={"pid": 7, "models": ["a", "b"], "x": ""},
+                queue=4,
+                oldest_age=2.5,
+                restarts=1,
+                state="restarting",
+            ),
         ),
         actor("/edge", queue=1, oldest_age=0.1),
     ),
@@ -25,11 +32,11 @@ SNAPSHOT = {
 
 def test_actors_are_drawn_as_a_tree_with_their_figures():
     assert draw(SNAPSHOT) == (
-        "ACTOR        STATE       QUEUE      RESTARTS  HANDLED  BUSY\n"
+        "ACTOR        STATE       QUEUE      RESTARTS  HANDLED  BUSY   FACTS\n"
         "/            running     0          0         0        0.0 s\n"
         "├─ library   running     0          0         3        0.2 s\n"
         "├─ runners   running     0          0         0        0.0 s\n"
-        "│  └─ llama  restarting  4 (2.5 s)  1         0        0.0 s\n"
+        "│  └─ llama  restarting  4 (2.5 s)  1         0        0.0 s  pid 7, models a b\n"
         "└─ edge      running     1          0         0        0.0 s\n"
         "\n"
         "up 12 s; sent 7, crashes 1\n"
