@@ -3,23 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-import attrs
-
 from actorllm.actors.library.facts import WeightsFacts
-from actorllm.actors.library.templates import TemplateFacts
+from actorllm.actors.library.templates import Abilities, TemplateFacts
 from actorllm.protocol.manifest import ModelConfig
 
-__all__ = ["Abilities", "capabilities", "is_harmony"]
+__all__ = ["capabilities"]
 
 _GPT_OSS: Final = ("gptoss", "gpt-oss")
-
-
-@attrs.frozen
-class Abilities:
-    """What a parser of a model's output understands."""
-
-    tools: bool = False
-    thinking: bool = False
 
 
 def capabilities(
@@ -57,12 +47,6 @@ def capabilities(
     if facts is not None and facts.architecture == "nemotron_h_omni":
         found.pop("audio", None)
     return tuple(found)
-
-
-def is_harmony(config: ModelConfig, template: str | None) -> bool:
-    """Tell whether a model speaks the harmony format."""
-    text = template or ""
-    return config.model_family in _GPT_OSS and "<|start|>" in text and "<|end|>" in text
 
 
 def _of_weights(facts: WeightsFacts) -> Iterator[str]:

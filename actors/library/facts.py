@@ -15,7 +15,6 @@ from cattrs import Converter
 from actorllm.actors.blobs.files import write_atomically
 from actorllm.actors.library.gguf import Gguf, read_gguf
 from actorllm.actors.library.memory import memory_shape
-from actorllm.actors.library.templates import TemplateFacts, jinja_facts
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.models import MemoryShape
 
@@ -25,7 +24,7 @@ CHAT_TEMPLATE: Final = "tokenizer.chat_template"
 
 _VERSION: Final = 1
 """Of the cache file. Raise it when facts change their meaning."""
-_MAX_ENTRIES: Final = 10_000
+_MAX_ENTRIES: Final = 2_000
 _MAX_CACHE: Final = 64 * 1024 * 1024
 
 
@@ -44,15 +43,14 @@ class WeightsFacts:
     audio: bool
     audio_encoder: bool
     """Of a projector."""
-    jinja: TemplateFacts | None
-    """Of the chat template; None: there is none."""
+    chat_template: str
+    """The Jinja template; empty: there is none."""
     memory: MemoryShape
 
 
 def weights_facts(gguf: Gguf) -> WeightsFacts:
     """Take the facts from a header."""
     arch = gguf.architecture
-    chat_template = gguf.text(CHAT_TEMPLATE)
     return WeightsFacts(
         architecture=arch,
         parameter_count=gguf.parameter_count,
@@ -63,7 +61,7 @@ def weights_facts(gguf: Gguf) -> WeightsFacts:
         vision=f"{arch}.vision.block_count" in gguf.metadata,
         audio=f"{arch}.audio.block_count" in gguf.metadata,
         audio_encoder=gguf.metadata.get("clip.has_audio_encoder") is True,
-        jinja=jinja_facts(chat_template) if chat_template else None,
+        chat_template=gguf.text(CHAT_TEMPLATE) or "",
         memory=memory_shape(gguf),
     )
 

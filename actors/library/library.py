@@ -12,9 +12,10 @@ from actorllm.actors.library.catalog import Catalog
 from actorllm.actors.library.details import model_info
 from actorllm.actors.library.facts import FactsCache
 from actorllm.actors.library.manifests import Installed
-from actorllm.actors.library.opened import Analysis, OpenModel, Sources
+from actorllm.actors.library.opened import OpenModel, Sources
 from actorllm.actors.library.resolve import resolved_model
 from actorllm.actors.library.show import model_details
+from actorllm.actors.library.templates import Analysis
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.manifest import MODEL
 from actorllm.protocol.messages.models import (

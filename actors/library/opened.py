@@ -3,35 +3,25 @@
 It blocks: call it from a thread.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
 import attrs
 
-from actorllm.actors.library.capabilities import Abilities, capabilities, is_harmony
+from actorllm.actors.library.capabilities import capabilities
 from actorllm.actors.library.catalog import Catalog
 from actorllm.actors.library.content import Content, damaged, read_config, read_content
 from actorllm.actors.library.content import read_template as read_template_layer
 from actorllm.actors.library.facts import FactsCache, WeightsFacts
 from actorllm.actors.library.gguf import Gguf, GgufError, read_gguf
 from actorllm.actors.library.manifests import Installed
-from actorllm.actors.library.templates import TemplateFacts, uses_jinja
+from actorllm.actors.library.templates import Analysis, Choice, TemplateFacts, Templates
 from actorllm.protocol.manifest import ADAPTER, DRAFT, MODEL, PROJECTOR, ModelConfig
 from actorllm.protocol.messages.models import BlobAt
 
-__all__ = ["Analysis", "OpenModel", "Sources"]
-
-
-@attrs.frozen
-class Analysis:
-    """What others know of templates and parsers."""
-
-    template: Callable[[str], TemplateFacts]
-    """Facts of a Go template; of one that does not parse: none of them."""
-    parser: Callable[[str], Abilities]
-    """Of a parser by its name; of an unknown one: nothing."""
+__all__ = ["OpenModel", "Sources"]
 
 
 @attrs.frozen
@@ -97,29 +87,29 @@ class OpenModel:
         with self._readable():
             return read_gguf(Path(blob.path))
 
-    @cached_property
-    def jinja(self) -> TemplateFacts | None:
-        """Facts of the template in the weights; None: there is none."""
-        return None if self.facts is None else self.facts.jinja
-
-    @cached_property
-    def is_native(self) -> bool:
-        """Whether the template in the weights (or the fallback for one) makes the prompts."""
-        if self.config.renderer or self.config.parser or self.is_harmony:
-            return False
-        wish = self._sources.go_template
-        return uses_jinja(self._template_facts, self.jinja, go_template=wish)
-
     @property
-    def is_harmony(self) -> bool:
-        return is_harmony(self.config, self.template)
+    def chat_template(self) -> str:
+        """The Jinja template in the weights; empty: there is none."""
+        return "" if self.facts is None else self.facts.chat_template
+
+    @cached_property
+    def choice(self) -> Choice:
+        """What makes its prompts."""
+        templates = Templates(
+            go=self.template or "",
+            jinja=self.chat_template,
+            renderer=self.config.renderer,
+            parser=self.config.parser,
+            family=self.config.model_family,
+        )
+        return self._sources.analysis.choose(templates, self._sources.go_template)
 
     def capabilities(self) -> tuple[str, ...]:
         """List what it can do, with the template that makes its prompts."""
-        native = self.is_native
-        return self._capabilities(
-            None if native else self._template_facts, self.jinja if native else None
-        )
+        analysis, jinja = self._sources.analysis, self.chat_template
+        if self.choice.native:
+            return self._capabilities(None, analysis.jinja(jinja) if jinja else None)
+        return self._capabilities(self._template_facts, None)
 
     def listed_capabilities(self) -> tuple[str, ...]:
         """List what it can do as lists say it: they never look at the template in the weights."""
@@ -140,7 +130,7 @@ class OpenModel:
 
     @cached_property
     def _template_facts(self) -> TemplateFacts | None:
-        return None if self.template is None else self._sources.analysis.template(self.template)
+        return None if self.template is None else self._sources.analysis.go(self.template)
 
     def _facts_of(self, blob: BlobAt) -> WeightsFacts:
         with self._readable():

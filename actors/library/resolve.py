@@ -2,7 +2,6 @@
 
 from actorllm.actors.library.content import damaged
 from actorllm.actors.library.details import model_info
-from actorllm.actors.library.facts import CHAT_TEMPLATE
 from actorllm.actors.library.memory import with_extra
 from actorllm.actors.library.opened import OpenModel
 from actorllm.protocol.errors import Refused
@@ -28,7 +27,6 @@ def resolved_model(model: OpenModel) -> ResolvedModel:
     if weights is None or facts is None:
         raise damaged(found.name, "it has no weights")
     extra = sum(blob.size for blob in (*model.projectors, *model.adapters, *model.drafts))
-    chat_template = model.header(weights).text(CHAT_TEMPLATE) if facts.jinja else None
     return ResolvedModel(
         name=found.name.short(),
         full_name=found.name.full(),
@@ -42,9 +40,9 @@ def resolved_model(model: OpenModel) -> ResolvedModel:
         parser=config.parser,
         capabilities=model.capabilities(),
         template=content.template,
-        native=model.is_native,
-        chat_template=chat_template,
-        harmony=model.is_harmony,
+        native=model.choice.native,
+        chat_template=facts.chat_template or None,
+        harmony=model.choice.harmony,
         system=content.system,
         params=content.params,
         messages=content.messages,

@@ -54,7 +54,7 @@ def model_details(model: OpenModel, ask: ShowModel) -> ModelDetails:
         license="\n".join(content.licenses),
         modelfile=shown_modelfile(modelfile),
         parameters=parameters_text(params),
-        template=_template(model, header),
+        template=_template(model),
         system=system,
         details=model_info(model.found.manifest, config, model.facts, lengths=False),
         messages=content.messages,
@@ -67,11 +67,10 @@ def model_details(model: OpenModel, ask: ShowModel) -> ModelDetails:
     )
 
 
-def _template(model: OpenModel, header: Gguf | None) -> str:
+def _template(model: OpenModel) -> str:
     """Return the template that makes the prompts."""
-    jinja = None if header is None else header.text(CHAT_TEMPLATE)
-    if model.is_native and jinja:
-        return jinja
+    if model.choice.native and model.chat_template:
+        return model.chat_template
     return model.template or DEFAULT_TEMPLATE
 
 

@@ -1,19 +1,15 @@
-"""What a model's template can do, and which of its two templates makes the prompts.
+"""What the library must know of templates and parsers, and who tells it.
 
-A model may have a Go template (a layer) and a Jinja template (in its weights). Go templates are
-analysed elsewhere, with their parser; of a Jinja template the text says enough.
+A model may have a Go template (a layer), a Jinja template (in its weights), and the names of a
+renderer and a parser. What they can do is the knowledge of the runner's prompts and parsers; it
+comes in as an `Analysis`, so that the library can be used, and tested, without them.
 """
 
-import re
-from typing import Final
+from collections.abc import Callable
 
 import attrs
 
-__all__ = ["TemplateFacts", "jinja_facts", "uses_jinja"]
-
-_TOOL_RESULTS: Final = re.compile(
-    r"tool_responses?|tool_results?|ipython|role['\"]?\]?\s*==\s*['\"]tool['\"]"
-)
+__all__ = ["Abilities", "Analysis", "Choice", "TemplateFacts", "Templates"]
 
 
 @attrs.frozen
@@ -24,48 +20,46 @@ class TemplateFacts:
     suffix: bool = False
     """Text after the gap that is to be filled."""
     thinking: bool = False
-    tool_round_trip: bool = False
-    """Both calls of tools and their results."""
 
 
-def jinja_facts(text: str) -> TemplateFacts:
-    """Look what a Jinja template mentions."""
-    calls = "tool_calls" in text or "assistant_tool_call" in text
-    return TemplateFacts(
-        tools="tools" in text or "tool_call" in text,
-        thinking=_thinks(text),
-        tool_round_trip=calls and _TOOL_RESULTS.search(text) is not None,
-    )
+@attrs.frozen
+class Abilities:
+    """What a parser of a model's output understands."""
+
+    tools: bool = False
+    thinking: bool = False
 
 
-def _thinks(text: str) -> bool:
-    if "<think>" in text and "</think>" in text:
-        return True
-    cuts = "content.split('</think>')" in text or 'content.split("</think>")' in text
-    return cuts and "reasoning_content" not in text and "<SPECIAL_12>" not in text
+@attrs.frozen
+class Templates:
+    """All that a model brings for making prompts. Empty: it does not bring that."""
+
+    go: str = ""
+    jinja: str = ""
+    renderer: str = ""
+    parser: str = ""
+    family: str = ""
 
 
-def uses_jinja(
-    go: TemplateFacts | None, jinja: TemplateFacts | None, *, go_template: bool | None
-) -> bool:
-    """Decide whether the Jinja template makes a model's prompts.
+@attrs.frozen
+class Choice:
+    """What makes the prompts of a model."""
 
-    Args:
-        go: Facts of the Go template; None: the model has none.
-        jinja: Facts of the Jinja template; None: the weights have none.
-        go_template: The user's wish for the Go template; None: no wish, the abler one wins.
-    """
-    if go is None:
-        return True
-    if go_template is not None or jinja is None:
-        return go_template is False
-    ours, theirs = _set(go), _set(jinja)
-    if len(theirs) > len(ours):
-        return jinja.tool_round_trip or not go.tool_round_trip
-    same = theirs == ours and "tools" in ours
-    return same and jinja.tool_round_trip and not go.tool_round_trip
+    native: bool
+    """The Jinja template, or the fallback where there is no template at all."""
+    harmony: bool = False
+    """The model speaks harmony (gpt-oss)."""
 
 
-def _set(facts: TemplateFacts) -> frozenset[str]:
-    found = {"tools": facts.tools, "insert": facts.suffix, "thinking": facts.thinking}
-    return frozenset(ability for ability, has in found.items() if has)
+@attrs.frozen
+class Analysis:
+    """What others know of templates and parsers."""
+
+    go: Callable[[str], TemplateFacts]
+    """Facts of a Go template; of one that does not parse: none of them."""
+    jinja: Callable[[str], TemplateFacts]
+    """Facts of a Jinja template."""
+    parser: Callable[[str], Abilities]
+    """Of a parser by its name; of an unknown one: nothing."""
+    choose: Callable[[Templates, bool | None], Choice]
+    """What makes the prompts; the second argument is the user's wish for the Go template."""

@@ -6,14 +6,12 @@ from pathlib import Path
 import pytest
 
 from actorllm.actors.blobs.store import BlobStore
-from actorllm.actors.library.capabilities import Abilities
 from actorllm.actors.library.catalog import BUILTIN_ROOT, Catalog
 from actorllm.actors.library.details import config_of
 from actorllm.actors.library.facts import weights_facts
 from actorllm.actors.library.gguf import read_gguf
 from actorllm.actors.library.library import Library
-from actorllm.actors.library.opened import Analysis
-from actorllm.actors.library.templates import TemplateFacts
+from actorllm.actors.library.templates import Abilities, Analysis, Choice, TemplateFacts
 from actorllm.protocol.chat import ChatMessage
 from actorllm.protocol.layers import dump_messages, dump_params
 from actorllm.protocol.manifest import (
@@ -36,18 +34,25 @@ SEEDLING = max((BUILTIN_ROOT / "blobs").iterdir(), key=lambda path: path.stat().
 BERT = GOLDENS / "tiny-bert.gguf"
 
 
-def template_facts(text):
+def go_facts(text):
     """Know the templates of the recorded models, as a reader of Go templates would."""
-    has = {word: f".{word}" in text for word in ("Tools", "Suffix", "Thinking", "ToolCalls")}
-    return TemplateFacts(
-        tools=has["Tools"],
-        suffix=has["Suffix"],
-        thinking=has["Thinking"],
-        tool_round_trip=has["ToolCalls"] and 'eq .Role "tool"' in text,
-    )
+    return TemplateFacts(".Tools" in text, ".Suffix" in text, ".Thinking" in text)
 
 
-ANALYSIS = Analysis(template_facts, lambda name: Abilities(name == "qwen3", name == "qwen3"))
+def jinja_facts(text):
+    return TemplateFacts(tools="tools" in text, thinking="<think>" in text)
+
+
+def choose(templates, wish):
+    named = templates.renderer or templates.parser
+    return Choice(not named and (not templates.go or wish is False))
+
+
+def parser(name):
+    return Abilities(tools=name == "qwen3", thinking=name == "qwen3")
+
+
+ANALYSIS = Analysis(go_facts, jinja_facts, parser, choose)
 
 
 @pytest.fixture
