@@ -9,13 +9,13 @@ from actorllm.actors.runner.engine.engine import Engine
 from actorllm.actors.runner.engine.types import EngineSettings, Finish, Work
 
 ROOT = Path(__file__).parents[2]
-SEEDLING = "sha256-9213c2d1*"
 
 
 def seedling_path() -> str:
-    found = sorted((ROOT / "actors/library/builtin/blobs").glob(SEEDLING))
-    assert found, "the builtin model is missing from actors/library/builtin/blobs"
-    return str(found[0])
+    blobs = sorted((ROOT / "actors/library/builtin/blobs").glob("sha256-*"))
+    models = [blob for blob in blobs if blob.read_bytes()[:4] == b"GGUF"]
+    assert models, "the builtin model is missing from actors/library/builtin/blobs"
+    return str(models[0])
 
 
 class Host:

@@ -140,6 +140,7 @@ class Context:
         self.why_not_deterministic = self._why_not_deterministic()
         self.deterministic = not self.why_not_deterministic
         self.bos = self.vocab.bos
+        self.n_vocab = self.vocab.size
 
     def warm_up(self) -> None:
         """Evaluate two tokens, so that what does not work shows now.

@@ -176,6 +176,7 @@ class _FakeBackend:
 
     can_cut = can_shift = deterministic = True
     bos = FAKE_BOS
+    n_vocab = _VOCABULARY
 
     def __init__(self, slots: int, pass_seconds: float, row_seconds: float, script: Script) -> None:
         self.cells: list[list[int]] = [[] for _ in range(slots)]

@@ -81,6 +81,7 @@ class Model:
         return self.text(f"{self.architecture}.expert_count") not in ("", "0")
 
     def free(self) -> None:
+        self.vocab.close()
         cpp.llama_model_free(self.handle)
 
 

@@ -34,6 +34,7 @@ class Backend(Protocol):
     deterministic: bool
     """Whether orderly passes give the same bits whatever their shape."""
     bos: int
+    n_vocab: int
 
     def decode(self, plan: Pass) -> None:
         """Evaluate the rows of a pass and forget its fillers.
@@ -102,15 +103,9 @@ class Stepper:
             work = attrs.evolve(work, deterministic=True)
         now = self._clock()
         stream = self._streams[work.id] = Stream(work, self._window, now)
-        if not work.prompt:
-            self._end(stream, "error", "the prompt is empty")
-        elif len(work.prompt) >= self._window:
-            self._end(
-                stream,
-                "error",
-                f"the prompt has {len(work.prompt)} tokens, but the context window holds"
-                f" {self._window}; shorten the prompt or raise num_ctx",
-            )
+        fault = self._fault(work)
+        if fault:
+            self._end(stream, "error", fault)
         else:
             stream.replay([self._backend.piece(t) or b"" for t in work.resume], now)
             self._note(stream)
@@ -198,6 +193,20 @@ class Stepper:
             decode_rate=self._decode_rate,
             last_pass_seconds=self._last_pass_seconds,
         )
+
+    def _fault(self, work: Work) -> str:
+        """Say what makes a work impossible; empty if nothing does."""
+        tokens = (*work.prompt, *work.resume)
+        if not work.prompt:
+            return "the prompt is empty"
+        if len(work.prompt) >= self._window:
+            return (
+                f"the prompt has {len(work.prompt)} tokens, but the context window holds"
+                f" {self._window}; shorten the prompt or raise num_ctx"
+            )
+        if min(tokens) < 0 or max(tokens) >= self._backend.n_vocab:
+            return f"the prompt has tokens outside the vocabulary of {self._backend.n_vocab}"
+        return ""
 
     def _admit(self) -> None:
         while self._queue:

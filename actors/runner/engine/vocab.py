@@ -1,6 +1,7 @@
-"""The vocabulary: text to tokens and back. Read-only, so any thread may use it."""
+"""The vocabulary: text to tokens and back, for any thread."""
 
 import ctypes
+import threading
 from collections.abc import Sequence
 
 import llama_cpp as cpp
@@ -24,6 +25,8 @@ class Vocab:
         self.eos: int = cpp.llama_vocab_eos(vocab)
         self.add_bos: bool = cpp.llama_vocab_get_add_bos(vocab)
         self.add_eos: bool = cpp.llama_vocab_get_add_eos(vocab)
+        self._lock = threading.Lock()  # between those who read and the one who frees the model
+        self._closed = False
         self._pieces: dict[int, bytes] = {}
         self._ends: dict[int, bool] = {}
 
@@ -40,11 +43,16 @@ class Vocab:
             parse_special: Read the names of special tokens in the text as these tokens.
 
         Raises:
-            EngineError: The text is too long.
+            EngineError: The text is too long, or the model is gone.
         """
         data = text.encode("utf-8", "replace")
         if len(data) > _MAX_TEXT:
             raise EngineError(f"a text of {len(data)} bytes is too long to be tokenized")
+        with self._lock:
+            self._check_open()
+            return self._tokenize(data, add_special, parse_special)
+
+    def _tokenize(self, data: bytes, add_special: bool, parse_special: bool) -> list[int]:
         capacity = len(data) + 8
         while True:
             tokens = (cpp.llama_token * capacity)()
@@ -61,7 +69,9 @@ class Vocab:
         """Give a token's bytes; special tokens are spelled out."""
         piece = self._pieces.get(token)
         if piece is None:
-            piece = self._pieces[token] = self._spell(token)
+            with self._lock:
+                self._check_open()
+                piece = self._pieces[token] = self._spell(token)
         return piece
 
     def detokenize(self, tokens: Sequence[int]) -> bytes:
@@ -74,6 +84,15 @@ class Vocab:
         if ends is None:
             ends = self._ends[token] = cpp.llama_vocab_is_eog(self._vocab, token)
         return ends
+
+    def close(self) -> None:
+        """Refuse further use, since the model is about to be freed."""
+        with self._lock:
+            self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EngineError("the engine is not running")
 
     def _spell(self, token: int) -> bytes:
         if not 0 <= token < self.size:
