@@ -1,0 +1,44 @@
+"""From a conversation to the text of a prompt: pure logic, no actor, no file, no clock.
+
+    select         which of a model's templates makes the prompt, and why
+    rendering      makes it: `render_chat`, `render_generate`
+    truncate       drops the oldest messages of a conversation that is too long
+    images         where images stand in the text
+    fallback       ChatML, for a model without any template
+
+    jinja          templates of GGUF files; jinja_chat: what they are given; jinja_facts: what they
+                   can do; sandbox, filters, methods, limits: what they may not do
+    gotemplate     templates of Modelfiles; goeval, gofuncs, govalues, gotools, gotree: Go's semantics
+    gojson         JSON and numbers as Go writes them
+    renderers/     the built-in formats of families of models
+
+Templates come with models and are hostile: all of them run under a budget of time and memory, and
+every failure is a `TemplateError`.
+"""
+
+from actorllm.actors.runner.prompt.errors import LimitExceeded, TemplateError
+from actorllm.actors.runner.prompt.gotemplate import GoFacts, GoTemplate, go_facts
+from actorllm.actors.runner.prompt.jinja import JinjaTemplate
+from actorllm.actors.runner.prompt.jinja_facts import JinjaFacts, jinja_facts
+from actorllm.actors.runner.prompt.rendering import Rendered, render_chat, render_generate
+from actorllm.actors.runner.prompt.select import Choice, Kind, PromptTemplates, choose
+from actorllm.actors.runner.prompt.tags import ThinkingTags
+
+__all__ = [
+    "Choice",
+    "GoFacts",
+    "GoTemplate",
+    "JinjaFacts",
+    "JinjaTemplate",
+    "Kind",
+    "LimitExceeded",
+    "PromptTemplates",
+    "Rendered",
+    "TemplateError",
+    "ThinkingTags",
+    "choose",
+    "go_facts",
+    "jinja_facts",
+    "render_chat",
+    "render_generate",
+]
