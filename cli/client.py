@@ -22,7 +22,6 @@ MAX_LINE = 16 * 1024 * 1024
 """Longest line of a stream, in bytes."""
 
 _CONNECT_SECONDS = 5.0
-_PROBE_SECONDS = 2.0
 
 
 @attrs.frozen
@@ -39,31 +38,13 @@ class Client:
             headers={"User-Agent": f"actorllm/{package_version()}"},
             # Loading a model and generating take as long as they take; Ctrl-C is the limit.
             timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
+            verify=self.address.scheme == "https",  # certificates take their time to load
             trust_env=not self.address.is_local,  # a proxy does not reach our loopback
         )
 
     def close(self) -> None:
         """Drop the connections."""
         self._http.close()
-
-    def version(self) -> str | None:
-        """Return the server's version, or None if no server answers."""
-        try:
-            answer = self._http.get("/api/version", timeout=_PROBE_SECONDS)
-            found = answer.raise_for_status().json()["version"]
-        except (httpx.HTTPError, ValueError, KeyError, TypeError):
-            return None
-        return str(found)
-
-    def is_up(self) -> bool:
-        """Say whether anything listens; a server too busy to answer at once does."""
-        try:
-            self._http.get("/api/version", timeout=_PROBE_SECONDS)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol):
-            return False
-        except httpx.HTTPError:
-            return True
-        return True
 
     def get(self, path: str) -> Json:
         """GET a JSON object."""

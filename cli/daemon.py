@@ -13,7 +13,9 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from actorllm.cli.errors import Failure
+from actorllm.cli.probe import is_up, server_version
 from actorllm.cli.text import one_line
+from actorllm.protocol.address import Address
 from actorllm.protocol.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -56,25 +58,25 @@ def connect(*, start: bool = True) -> "Client":
     settings = read_settings()
     if settings.host.port == 0:
         raise Failure("ACTORLLM_HOST has the port 0: give the port that the server listens on")
+    if start and settings.host.is_local and not is_up(settings.host):
+        _start(settings)
     client = Client(settings.host)
     command = click.get_current_context(silent=True)
     if command is not None:
         command.call_on_close(client.close)
-    if start and settings.host.is_local and not client.is_up():
-        _start(settings, client)
     return client
 
 
-def _start(settings: Settings, client: "Client") -> None:
+def _start(settings: Settings) -> None:
     try:
         settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         deadline = time.monotonic() + START_SECONDS
         with _starting_alone(settings.state / "start.lock", deadline):
-            if client.is_up():  # somebody else was faster
+            if is_up(settings.host):  # somebody else was faster
                 return
             log = settings.state / "daemon.log"
             child = _spawn(settings, log)
-            _wait(client, child, log, deadline)
+            _wait(settings.host, child, log, deadline)
     except OSError as e:
         raise Failure(f"cannot start the daemon: {e.strerror}: {e.filename}") from e
     click.echo(f"actorllm: started the daemon (log: {log})", err=True)
@@ -120,9 +122,9 @@ def _spawn(settings: Settings, log: Path) -> "subprocess.Popen[bytes]":
         )
 
 
-def _wait(client: "Client", child: "subprocess.Popen[bytes]", log: Path, deadline: float) -> None:
-    while not client.is_up():
-        if child.poll() is not None and not client.is_up():
+def _wait(address: Address, child: "subprocess.Popen[bytes]", log: Path, deadline: float) -> None:
+    while server_version(address) is None:
+        if child.poll() is not None and not is_up(address):
             raise Failure(f"the daemon ended at once: {_last_line(log)} (log: {log})")
         if time.monotonic() > deadline:
             raise Failure(f"the daemon does not answer after {START_SECONDS:.0f} s (log: {log})")

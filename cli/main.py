@@ -30,10 +30,11 @@ class _Group(click.Group):
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if not wanted or ctx.resilient_parsing:
         return
-    from actorllm.cli.daemon import connect
+    from actorllm.cli.daemon import read_settings
+    from actorllm.cli.probe import server_version
     from actorllm.protocol.version import package_version
 
-    ours, answer = package_version(), connect(start=False).version()
+    ours, answer = package_version(), server_version(read_settings().host)
     # Our own server answers 0.33.0+actorllm.0.1.0, for clients that ask for Ollama's version.
     server = answer.rpartition("+actorllm.")[2] if answer else None
     if server is None:
