@@ -14,8 +14,16 @@ All parsers are pure: text in, deltas out. The joined result does not depend on 
 split, and nothing is lost: a call that cannot be read is shown as content, and says so.
 """
 
-from actorllm.actors.runner.parse.factory import TemplateFacts, make_parser
+from actorllm.actors.runner.parse.factory import TemplateFacts, make_parser, opens_thinking
 from actorllm.actors.runner.parse.parsed import OutputParser, Parsed
 from actorllm.actors.runner.parse.registry import PARSERS, ParserInfo
 
-__all__ = ["PARSERS", "OutputParser", "Parsed", "ParserInfo", "TemplateFacts", "make_parser"]
+__all__ = [
+    "PARSERS",
+    "OutputParser",
+    "Parsed",
+    "ParserInfo",
+    "TemplateFacts",
+    "make_parser",
+    "opens_thinking",
+]

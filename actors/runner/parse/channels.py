@@ -10,10 +10,12 @@ from collections.abc import Callable
 
 from attrs import frozen
 
+from actorllm.actors.runner.parse.calls import MAX_CALL, BadCall, json_object
 from actorllm.actors.runner.parse.parsed import OutputParser, Parsed, Sink
 from actorllm.actors.runner.parse.scan import Scanner, Tags
+from actorllm.protocol.chat import ToolCall
 
-__all__ = ["MAX_HEADER", "ChannelParser", "Channels", "Thoughts"]
+__all__ = ["MAX_HEADER", "CallBody", "ChannelParser", "Channels", "Thoughts"]
 
 MAX_HEADER = 512
 """Characters of a header; longer ones are no header, but content."""
@@ -46,6 +48,33 @@ class Thoughts:
 
     def finish(self) -> Parsed:
         return Parsed()
+
+
+class CallBody:
+    """Takes all text as the arguments of one call."""
+
+    def __init__(self, name: str, header: str) -> None:
+        self._name = name
+        self._pieces = [header]
+        self._size = 0
+        self._sink = Sink()
+
+    def feed(self, text: str) -> Parsed:
+        self._pieces.append(text)
+        self._size += len(text)
+        if self._size > MAX_CALL:
+            self._sink.unparsed("".join(self._pieces))
+            self._pieces = []
+        return self._sink.take()
+
+    def finish(self) -> Parsed:
+        if self._size <= MAX_CALL:
+            try:
+                arguments = json_object("".join(self._pieces[1:]))
+                self._sink.call(ToolCall(name=self._name, arguments=arguments))
+            except BadCall:
+                self._sink.unparsed("".join(self._pieces))
+        return self._sink.take()
 
 
 class ChannelParser:
@@ -106,6 +135,8 @@ class ChannelParser:
         self._say(self._body.feed(token.text))
         if token.tag:
             self._end_body()
+        if token.tag == self._channels.start:
+            self._header = [token.tag]
         return bool(token.tag)
 
     def _end_body(self) -> None:

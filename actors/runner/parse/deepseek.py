@@ -2,9 +2,10 @@
 
 from actorllm.actors.runner.parse.calls import BadCall, Toolbox, json_object
 from actorllm.actors.runner.parse.fenced import Dialect, Fence, Opens, Spaces
+from actorllm.actors.runner.parse.tagged import invokes
 from actorllm.protocol.chat import ToolCall
 
-__all__ = ["DEEPSEEK"]
+__all__ = ["DEEPSEEK", "DEEPSEEK_DSML"]
 
 _SEPARATOR = "<｜tool▁sep｜>"
 _FENCE = "```"
@@ -33,3 +34,17 @@ DEEPSEEK = Dialect(
     spaces=Spaces.AROUND,
     ends=("<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>"),
 )
+
+_DSML = "｜DSML｜"
+
+DEEPSEEK_DSML = Dialect(
+    think_open="<think>",
+    think_close="</think>",
+    opens=Opens.FIRST,
+    fences=tuple(
+        Fence(f"<{_DSML}{block}>", f"</{_DSML}{block}>", invokes(_DSML).decode)
+        for block in ("function_calls", "tool_calls")
+    ),
+    calls_in_thinking=True,
+)
+"""Since V3.2: invocations with typed parameters."""

@@ -6,13 +6,13 @@ from attrs import frozen
 
 from actorllm.actors.runner.parse.calls import Toolbox
 from actorllm.actors.runner.parse.generic import generic_parser
-from actorllm.actors.runner.parse.infer import infer_parser
+from actorllm.actors.runner.parse.infer import infer_parser, thinking_tags
 from actorllm.actors.runner.parse.parsed import OutputParser
 from actorllm.actors.runner.parse.registry import PARSERS, Request
 from actorllm.protocol.chat import ChatMessage, Think, Tool
 from actorllm.protocol.errors import Refused
 
-__all__ = ["TemplateFacts", "make_parser"]
+__all__ = ["TemplateFacts", "make_parser", "opens_thinking"]
 
 
 @frozen
@@ -70,3 +70,11 @@ def make_parser(
         template=facts.text,
         in_thinking=starts_in_thinking,
     )
+
+
+def opens_thinking(prompt: str, template: TemplateFacts) -> bool:
+    """Tell whether a prompt of this template leaves thinking open (`starts_in_thinking`)."""
+    tag = template.think_open
+    if template.kind == "jinja":
+        tag, _ = thinking_tags(template.text)
+    return bool(tag.strip()) and prompt.rstrip().endswith(tag.strip())

@@ -116,6 +116,7 @@ class FencedParser:
         self._in_content = dialect.tags_in_content()
         self._in_thinking = dialect.tags_in_thinking()
         self._think_tags = Tags(dialect.think_tags())
+        self._close_tag = Tags([dialect.think_close])
         self._state = self._inside if in_thinking else self._opening
         self._content = Edges(self._sink.content, hold=dialect.spaces is not Spaces.KEEP)
         say = _nobody if dialect.hide_thinking else self._sink.thinking
@@ -146,7 +147,7 @@ class FencedParser:
             pass
 
     def _opening(self) -> bool:
-        """Nothing was said yet."""
+        """Nothing was said yet. A closing tag alone ends the thinking that a model left out."""
         if self._dialect.opens is Opens.FIRST:
             self._lead += self._scan.take_spaces()
             if self._scan.empty:
@@ -156,6 +157,11 @@ class FencedParser:
                 return False
             if begun:
                 return self._begin_thinking()
+            closed = self._scan.take_tag(self._close_tag)
+            if closed is None:
+                return False
+            if closed:
+                return self._end_thinking()
         return self._begin_content()
 
     def _begin_content(self) -> bool:
@@ -189,11 +195,14 @@ class FencedParser:
             return False
         self._thinking.drop()
         if token.tag == self._dialect.think_close:
-            self._state = self._say
-            if self._trims or not self._sink.has_content:
-                self._content.skip_spaces()
-            return True
+            return self._end_thinking()
         return self._begin_call(token.tag)
+
+    def _end_thinking(self) -> bool:
+        self._state = self._say
+        if self._trims or not self._sink.has_content:
+            self._content.skip_spaces()
+        return True
 
     def _say(self) -> bool:
         token = self._scan.take(self._in_content)
@@ -244,10 +253,10 @@ class FencedParser:
             self._content.drop()
             self._content.skip_spaces()
             return
-        if not self._sink.has_content:
-            self._content.skip_spaces()
         if self._dialect.spaces is Spaces.AROUND:
             self._after_call = True
+            if not self._sink.has_content:
+                self._content.skip_spaces()
         else:
             self._content.drop()
             self._content.hold_spaces()

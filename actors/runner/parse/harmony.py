@@ -3,11 +3,10 @@
 import re
 from collections.abc import Mapping
 
-from actorllm.actors.runner.parse.calls import MAX_CALL, BadCall, Toolbox, json_object
-from actorllm.actors.runner.parse.channels import ChannelParser, Channels, Thoughts
+from actorllm.actors.runner.parse.calls import Toolbox
+from actorllm.actors.runner.parse.channels import CallBody, ChannelParser, Channels, Thoughts
 from actorllm.actors.runner.parse.fenced import Dialect, FencedParser, Spaces
-from actorllm.actors.runner.parse.parsed import OutputParser, Parsed, Sink
-from actorllm.protocol.chat import ToolCall
+from actorllm.actors.runner.parse.parsed import OutputParser
 
 __all__ = ["harmony_names", "harmony_parser"]
 
@@ -49,30 +48,3 @@ def harmony_parser(tools: Toolbox, *, continues: str = "") -> OutputParser:
     if continues:
         opened = FencedParser(_PLAIN) if continues == "content" else Thoughts()
     return ChannelParser(_CHANNELS, route, opened=opened)
-
-
-class CallBody:
-    """Takes all text as the arguments of one call."""
-
-    def __init__(self, name: str, header: str) -> None:
-        self._name = name
-        self._pieces = [header]
-        self._size = 0
-        self._sink = Sink()
-
-    def feed(self, text: str) -> Parsed:
-        self._pieces.append(text)
-        self._size += len(text)
-        if self._size > MAX_CALL:
-            self._sink.unparsed("".join(self._pieces))
-            self._pieces = []
-        return self._sink.take()
-
-    def finish(self) -> Parsed:
-        if self._size <= MAX_CALL:
-            try:
-                arguments = json_object("".join(self._pieces[1:]))
-                self._sink.call(ToolCall(name=self._name, arguments=arguments))
-            except BadCall:
-                self._sink.unparsed("".join(self._pieces))
-        return self._sink.take()

@@ -7,15 +7,16 @@ from typing import Any
 from actorllm.actors.runner.parse.calls import (
     BadCall,
     Toolbox,
+    as_arguments,
     call_of_object,
     load_json,
     partly,
 )
-from actorllm.actors.runner.parse.fenced import Dialect, Fence, Opens
+from actorllm.actors.runner.parse.fenced import Decode, Dialect, Fence, Opens
 from actorllm.actors.runner.parse.scan import JsonEnd
 from actorllm.protocol.chat import ToolCall
 
-__all__ = ["HERMES", "HERMES_CALLS", "decode_json_call"]
+__all__ = ["APERTUS", "HERMES", "decode_json_call", "json_dialect"]
 
 _BETWEEN = re.compile(r"[\s,\[\]]*")
 
@@ -70,12 +71,36 @@ def _objects(body: str) -> Iterator[Any]:
         at = end
 
 
-HERMES_CALLS = Fence("<tool_call>", "</tool_call>", decode_json_call, json=True)
+def json_dialect(
+    *fences: tuple[str, str],
+    decode: Decode = decode_json_call,
+    calls_in_thinking: bool = False,
+) -> Dialect:
+    """Give the dialect whose JSON calls stand between other tags; no closing tag: none is needed."""
+    return Dialect(
+        think_open="<think>",
+        think_close="</think>",
+        opens=Opens.FIRST,
+        fences=tuple(Fence(start, end, decode, json=True) for start, end in fences),
+        calls_in_thinking=calls_in_thinking,
+    )
 
-HERMES = Dialect(
-    think_open="<think>",
-    think_close="</think>",
-    opens=Opens.FIRST,
-    fences=(HERMES_CALLS,),
-    calls_in_thinking=True,
-)
+
+def decode_keyed_calls(body: str, _tools: Toolbox) -> list[ToolCall]:
+    """Read a list of objects whose only key is the tool's name, as Apertus writes them."""
+    value = load_json(body)
+    calls = [_keyed(each) for each in (value if isinstance(value, list) else [value])]
+    if not calls:
+        raise BadCall("the call is empty")
+    return calls
+
+
+def _keyed(value: Any) -> ToolCall:
+    if not isinstance(value, dict) or len(value) != 1:
+        raise BadCall("a call is an object with one key")
+    [(name, arguments)] = value.items()
+    return ToolCall(name=name, arguments=as_arguments(arguments))
+
+
+HERMES = json_dialect(("<tool_call>", "</tool_call>"), calls_in_thinking=True)
+APERTUS = json_dialect(("<|tools_prefix|>", "<|tools_suffix|>"), decode=decode_keyed_calls)

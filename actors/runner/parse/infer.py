@@ -1,23 +1,117 @@
-"""Which family a Jinja template belongs to, told from its text."""
+"""Which family a Jinja template belongs to, told from its text.
+
+A template writes past calls and thinking the way its model was trained to write them, so the tags
+in it tell the format. Rows are tried from the top: the telling marks first, shared ones last.
+"""
+
+from collections.abc import Callable
+
+from attrs import evolve
 
 from actorllm.actors.runner.parse.calls import Toolbox
+from actorllm.actors.runner.parse.cohere import COHERE
+from actorllm.actors.runner.parse.deepseek import DEEPSEEK, DEEPSEEK_DSML
 from actorllm.actors.runner.parse.fenced import Dialect, FencedParser
-from actorllm.actors.runner.parse.generic import thinking_dialect
-from actorllm.actors.runner.parse.hermes import HERMES
+from actorllm.actors.runner.parse.functionary import FUNCTIONARY, functionary_parser
+from actorllm.actors.runner.parse.gemma import FUNCTION_GEMMA, GEMMA4
+from actorllm.actors.runner.parse.glimmer import glimmer_parser
+from actorllm.actors.runner.parse.glm import GLM
+from actorllm.actors.runner.parse.harmony import harmony_parser
+from actorllm.actors.runner.parse.hermes import APERTUS, HERMES, json_dialect
+from actorllm.actors.runner.parse.kimi import KIMI_K2, KIMI_K3
+from actorllm.actors.runner.parse.llama import llama_parser
+from actorllm.actors.runner.parse.minimax import MINICPM, MINIMAX_M2, MINIMAX_M3
+from actorllm.actors.runner.parse.mistral import MISTRAL
 from actorllm.actors.runner.parse.parsed import OutputParser
-from actorllm.actors.runner.parse.qwen_coder import QWEN_CODER
+from actorllm.actors.runner.parse.pythonic import LFM2, OLMO3
+from actorllm.actors.runner.parse.qwen_coder import QWEN_CODER, SEED
 
-__all__ = ["infer_parser"]
+__all__ = ["infer_parser", "thinking_tags"]
+
+_Make = Callable[[Toolbox, bool], OutputParser]
+"""Makes a parser from the tools and whether the prompt opened the thinking."""
+
+
+def _glimmer(tools: Toolbox, _: bool) -> OutputParser:
+    return glimmer_parser(tools)
+
+
+def _harmony(tools: Toolbox, _: bool) -> OutputParser:
+    return harmony_parser(tools)
+
+
+def _functionary(tools: Toolbox, _: bool) -> OutputParser:
+    return functionary_parser(tools)
+
+
+def _llama(tools: Toolbox, in_thinking: bool) -> OutputParser:
+    return llama_parser(tools, in_thinking=in_thinking)
+
+
+_FAMILIES: tuple[tuple[tuple[str, ...], Dialect | _Make], ...] = (
+    (("<atem:",), _glimmer),
+    (("atem:function_calls",), _glimmer),
+    (("<|channel|>", "<|message|>"), _harmony),
+    ((">>>", "recipient"), _functionary),
+    (("｜DSML｜",), DEEPSEEK_DSML),
+    (("<｜tool▁call▁begin｜>",), DEEPSEEK),
+    (("<|tool_call_argument_begin|>",), KIMI_K2),
+    (("<|open|>", "<|sep|>"), KIMI_K3),
+    (("]<]minimax[>[",), MINIMAX_M3),
+    (("minimax:tool_call",), MINIMAX_M2),
+    (("<|channel>", "<|tool_call>"), GEMMA4),
+    (("<start_function_call>",), FUNCTION_GEMMA),
+    (("[TOOL_CALLS]",), MISTRAL),
+    (("<|START_ACTION|>",), COHERE),
+    (("<arg_key>",), GLM),
+    (("seed:tool_call",), SEED),
+    (("<|tools_prefix|>",), APERTUS),
+    (("<|tool_call_start|>",), LFM2),
+    (("<function_calls>",), OLMO3),
+    (("<function=", "<tool_call>"), QWEN_CODER),
+    (('<function name="',), MINICPM),
+    (("<function=",), FUNCTIONARY),
+    (("<TOOLCALL>",), json_dialect(("<TOOLCALL>", "</TOOLCALL>"))),
+    (("<tool_calls>",), json_dialect(("<tool_calls>", "</tool_calls>"))),
+    (("<|tool_call|>",), json_dialect(("<|tool_call|>", ""))),
+    ((" functools[",), json_dialect(("functools", ""))),
+    (("tool_name", "```json"), json_dialect(("Action: ```json", "```"), ("Action:```json", "```"))),
+    (("<|python_tag|>", "<|eot_id|>"), _llama),
+    (('"parameters"', "<|eot_id|>"), _llama),
+)
+_APRIEL = ("Here are my reasoning steps:", "[BEGIN FINAL RESPONSE]")
 
 
 def infer_parser(text: str, tools: Toolbox, *, in_thinking: bool = False) -> OutputParser:
-    """Give the parser for answers to prompts of this template."""
-    return FencedParser(_dialect(text), tools, in_thinking=in_thinking)
+    """Give the parser for answers to prompts of this template.
+
+    Without tools in the request, tags of calls are content: nobody could answer the calls.
+
+    Args:
+        text: The Jinja template.
+        tools: The request's tools.
+        in_thinking: Whether the prompt ends with the opening tag.
+    """
+    family = _family(text)
+    if not isinstance(family, Dialect):
+        return family(tools, in_thinking)
+    dialect = family
+    if not tools.names:
+        dialect = evolve(dialect, fences=())
+    return FencedParser(dialect, tools, in_thinking=in_thinking)
 
 
-def _dialect(text: str) -> Dialect:
-    if "<function=" in text and "<tool_call>" in text:
-        return QWEN_CODER
-    if "<tool_call>" in text:
-        return HERMES
-    return thinking_dialect("<think>", "</think>")
+def thinking_tags(text: str) -> tuple[str, str]:
+    """Give the tags around thinking in answers to this Jinja template's prompts."""
+    family = _family(text)
+    dialect = family if isinstance(family, Dialect) else HERMES
+    return dialect.think_open + "".join(dialect.think_labels[:1]), dialect.think_close
+
+
+def _family(text: str) -> Dialect | _Make:
+    """Give the first family all of whose marks the template has."""
+    found = (family for marks, family in _FAMILIES if all(mark in text for mark in marks))
+    family = next(found, HERMES)
+    if isinstance(family, Dialect) and all(mark in text for mark in _APRIEL):
+        return evolve(family, think_open=_APRIEL[0], think_close=_APRIEL[1])
+    return family

@@ -3,9 +3,9 @@
 from actorllm.actors.runner.parse.fenced import Dialect, Fence, Opens
 from actorllm.actors.runner.parse.tagged import TaggedCalls
 
-__all__ = ["FUNCTIONS", "QWEN_CODER"]
+__all__ = ["QWEN_CODER", "SEED"]
 
-FUNCTIONS = TaggedCalls(
+_FUNCTIONS = TaggedCalls(
     head=r"\s*<function=([^<>\s][^<>\n]*)>",
     parameter=r"\s*<parameter=(?P<key>[^<>\n]+)>",
     close="</parameter>",
@@ -17,6 +17,14 @@ QWEN_CODER = Dialect(
     think_open="<think>",
     think_close="</think>",
     opens=Opens.FIRST,
-    fences=(Fence("<tool_call>", "</tool_call>", FUNCTIONS.decode),),
+    fences=(Fence("<tool_call>", "</tool_call>", _FUNCTIONS.decode),),
+    calls_in_thinking=True,
+)
+
+SEED = Dialect(
+    think_open="<seed:think>",
+    think_close="</seed:think>",
+    opens=Opens.FIRST,
+    fences=(Fence("<seed:tool_call>", "</seed:tool_call>", _FUNCTIONS.decode),),
     calls_in_thinking=True,
 )
