@@ -4,7 +4,7 @@ from typing import Final
 
 from actorllm.actors.library.facts import WeightsFacts
 from actorllm.actors.library.ggml_types import file_type_name
-from actorllm.protocol.manifest import MODEL, Manifest, ModelConfig
+from actorllm.protocol.manifest import ModelConfig
 from actorllm.protocol.messages.models import ModelInfo
 
 __all__ = ["config_of", "human_number", "model_info"]
@@ -32,23 +32,22 @@ def config_of(facts: WeightsFacts) -> ModelConfig:
 
 
 def model_info(
-    manifest: Manifest, config: ModelConfig, facts: WeightsFacts | None, *, lengths: bool
+    config: ModelConfig, facts: WeightsFacts | None, *, parent: str = "", lengths: bool = False
 ) -> ModelInfo:
     """Collect the details of a model; what the config leaves out, the weights say.
 
     Args:
-        manifest: Names the model that the weights were taken from.
         config: Its config.
         facts: Of its weights; None: there are none that can be read.
+        parent: The model that the weights were taken from, where that is to be said.
         lengths: Whether to say the lengths of context and embeddings, as lists do.
     """
     own = config_of(facts) if facts is not None else ModelConfig()
     family = config.model_family or own.model_family
-    weights = manifest.of(MODEL)
     context = config.context_length or (0 if facts is None else facts.context_length)
     embedding = config.embedding_length or (0 if facts is None else facts.embedding_length)
     return ModelInfo(
-        parent_model=weights[0].source if weights else "",
+        parent_model=parent,
         format=config.model_format or own.model_format,
         family=family,
         families=config.model_families or ((family,) if family else ()),

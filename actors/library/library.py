@@ -157,7 +157,7 @@ class Library:
             digest=found.digest,
             modified_at=found.modified,
             size=found.manifest.size,
-            details=model_info(found.manifest, config, facts, lengths=True),
+            details=model_info(config, facts, parent=model.parent, lengths=True),
             capabilities=config.capabilities if facts is None else model.listed_capabilities(),
             remote_model=config.remote_model,
             remote_host=config.remote_host,

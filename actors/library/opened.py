@@ -65,6 +65,11 @@ class OpenModel:
         """The file of the weights; None: the manifest names none."""
         return next(iter(self._blobs(MODEL)), None)
 
+    @property
+    def parent(self) -> str:
+        """Name of the model that the weights were taken from; empty: of none."""
+        return next((layer.source for layer in self.found.manifest.of(MODEL)), "")
+
     @cached_property
     def projectors(self) -> tuple[BlobAt, ...]:
         return self._blobs(PROJECTOR)

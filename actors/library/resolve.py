@@ -35,7 +35,7 @@ def resolved_model(model: OpenModel) -> ResolvedModel:
         projectors=model.projectors,
         adapters=model.adapters,
         drafts=model.drafts,
-        details=model_info(found.manifest, config, facts, lengths=False),
+        details=model_info(config, facts),
         renderer=config.renderer,
         parser=config.parser,
         capabilities=model.capabilities(),

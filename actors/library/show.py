@@ -56,7 +56,7 @@ def model_details(model: OpenModel, ask: ShowModel) -> ModelDetails:
         parameters=parameters_text(params),
         template=_template(model),
         system=system,
-        details=model_info(model.found.manifest, config, model.facts, lengths=False),
+        details=model_info(config, model.facts, parent=model.parent),
         messages=content.messages,
         model_info={} if header is None else metadata_shown(header, verbose=ask.verbose),
         projector_info={} if projector is None else metadata_shown(projector, verbose=ask.verbose),

@@ -39,6 +39,7 @@ class ModelInfo:
     """What the wire calls `details`."""
 
     parent_model: str = ""
+    """The model that the weights were taken from; ps does not say it."""
     format: str = "gguf"
     family: str = ""
     families: tuple[str, ...] = ()
@@ -47,7 +48,7 @@ class ModelInfo:
     """For people, like `4.46M`."""
     quantization_level: str = ""
     context_length: int = 0
-    """Tokens that it was trained for; 0: unknown, left out. Show and ps leave it out, too."""
+    """Tokens that it was trained for; 0: unknown, or not said, as in show and ps."""
     embedding_length: int = 0
 
 
@@ -175,7 +176,7 @@ class ResolvedModel(Value):
     native: bool
     """Whether prompts are made by the Jinja template of the weights (or the library's fallback)."""
     chat_template: str | None
-    """The Jinja template in the weights."""
+    """The Jinja template in the weights; None: there is none."""
     harmony: bool
     system: str
     params: JsonObject
