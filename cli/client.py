@@ -101,6 +101,8 @@ class Client:
                 f"no server answers at {self.address.url}; start one with `actorllm serve` "
                 "or set ACTORLLM_HOST"
             ) from e
+        except UnicodeEncodeError as e:
+            raise Failure("an argument holds bytes that are no text in UTF-8") from e
         except httpx.HTTPError as e:
             reason = one_line(str(e)) or type(e).__name__
             raise Failure(f"the connection to {self.address.url} broke: {reason}") from e
@@ -137,7 +139,7 @@ def _checked(line: bytes) -> Json:
 def _object(content: bytes) -> Json:
     try:
         value = json.loads(content)
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise Failure("the server's answer is not JSON; is it really an actorllm server?") from e
     if not isinstance(value, dict):
         raise Failure("the server's answer is not a JSON object")

@@ -4,6 +4,7 @@ Exit status: 0 done, 1 error, 2 wrong usage, 130 interrupted.
 """
 
 import sys
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -89,6 +90,11 @@ for _command in _COMMANDS:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(
+                errors="replace"
+            )  # what is piped in, or a model says, may be no text
     try:
         status: Any = cli.main(arguments, prog_name="actorllm", standalone_mode=False)
     except click.Abort:

@@ -65,7 +65,7 @@ def _number(model: Json, key: str) -> int:
 
 
 def _models(answer: Json, prefix: str) -> list[Json]:
-    models = answer.get("models") or []
+    models = [m for m in answer.get("models") or [] if isinstance(m, dict)]
     return [m for m in models if str(m.get("name", "")).lower().startswith(prefix.lower())]
 
 

@@ -56,6 +56,19 @@ def test_control_characters_of_a_model_reach_a_pipe_unchanged(actorllm, server, 
     assert actorllm("run", "m", "x").out == "\x1b[1m\n"
 
 
+def test_what_is_no_text_is_replaced(server, environment, model):
+    server.on("POST", "/api/generate", says("a\ud800b"))
+    environment.setenv("ACTORLLM_HOST", server.address)
+    run = [sys.executable, "-m", "actorllm.cli.main", "run", "m"]
+    done = subprocess.run(run, input=b"\xff!", capture_output=True, check=False)
+    assert (done.stdout, done.stderr) == (b"a?b\n", b"")
+    assert server.bodies("/api/generate")[0]["prompt"] == "\ufffd!"
+    done = subprocess.run(
+        [*run, b"\xff"], stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    assert done.stderr == b"Error: an argument holds bytes that are no text in UTF-8\n"
+
+
 def test_options_of_the_command_go_into_the_request(actorllm, server, model):
     schema = '{"type": "object"}'
     actorllm("run", "--keepalive", "10", "--format", schema, "--think=high", "m", "x")
