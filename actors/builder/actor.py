@@ -1,0 +1,90 @@
+"""The builder actor: creations, a few at a time, one for each name."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import trio
+
+from actorllm.actors.builder.carry_out import Creation
+from actorllm.actors.builder.plan import TemplateCheck
+from actorllm.actors.builder.templates import template_problem
+from actorllm.actors.kernel import Actor
+from actorllm.actors.library.catalog import Catalog
+from actorllm.protocol.errors import Refused
+from actorllm.protocol.messages.building import Create, CreateStatus
+
+__all__ = ["BuilderActor"]
+
+_AT_ONCE: Final = 2
+_MAX_OPEN: Final = 32
+"""Creations that run or wait."""
+_CLEANUP: Final = 10.0
+"""Seconds that a creation which was left may take to tidy up before nobody waits for it."""
+
+
+class BuilderActor(Actor):
+    """Makes models.
+
+    Args:
+        catalog: Gets them.
+        check_template: Checks Go templates.
+    """
+
+    def __init__(self, catalog: Catalog, check_template: TemplateCheck = template_problem) -> None:
+        self._catalog = catalog
+        self._check = check_template
+        self._slots = trio.CapacityLimiter(_AT_ONCE)
+        self._threads = trio.CapacityLimiter(_AT_ONCE)
+        self._names: dict[tuple[str, ...], _Turn] = {}
+        self._open = 0
+
+    async def create(self, m: Create) -> AsyncIterator[CreateStatus]:
+        """Refused with 503 while too many are made; else see `Creation`."""
+        creation = Creation(self._catalog, self._check, m)
+        if self._open >= _MAX_OPEN:
+            raise Refused.because(
+                503, f"{_MAX_OPEN} models are being created already; try again", retry_after=5
+            )
+        async with self._turn(creation.name.folded()):
+            steps = creation.steps()
+            try:
+                while (status := await self._next(steps)) is not None:
+                    yield status
+            finally:
+                await self._close(steps)
+
+    async def _next(self, steps: Iterator[CreateStatus]) -> CreateStatus | None:
+        return await trio.to_thread.run_sync(next, steps, None, limiter=self._threads)
+
+    async def _close(self, steps: Any) -> None:
+        # A creation that was left ends its process and sweeps what it stored; these are short, but
+        # they wait for the lock of a store that other programs use.
+        with trio.move_on_after(_CLEANUP, shield=True):
+            await trio.to_thread.run_sync(steps.close, abandon_on_cancel=True)
+
+    @asynccontextmanager
+    async def _turn(self, name: tuple[str, ...]) -> AsyncIterator[None]:
+        """Wait until no other creation has this name, then for a slot."""
+        turn = self._names.setdefault(name, _Turn())
+        turn.waiting += 1
+        self._open += 1
+        try:
+            async with turn.lock, self._slots:
+                yield
+        finally:
+            self._open -= 1
+            turn.waiting -= 1
+            if not turn.waiting:
+                del self._names[name]
+
+    def info(self) -> Mapping[str, Any]:
+        return {"running": self._slots.borrowed_tokens, "waiting": self._open}
+
+
+class _Turn:
+    """The creations of one name."""
+
+    def __init__(self) -> None:
+        self.lock = trio.Lock()
+        self.waiting = 0
