@@ -69,6 +69,7 @@ class _Page:
             return
         self._thinking = False
         self._write("" if self.ended_line else "\n")
+        self.ended_line = True
         self._write(f"...done thinking.{_PLAIN if self._tty else ''}\n\n")
         self._wrapper = self._new_wrapper()
 

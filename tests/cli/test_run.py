@@ -122,7 +122,7 @@ def test_thinking_is_framed(actorllm, server, model):
 
 
 def test_an_answer_that_is_only_thought_is_framed_too(actorllm, server, model):
-    server.on("POST", "/api/generate", [{"thinking": "Hm\n"}, *says()])
+    server.on("POST", "/api/generate", [{"thinking": "Hm"}, *says()])
     assert actorllm("run", "m", "x").out == "Thinking...\nHm\n...done thinking.\n\n"
 
 
