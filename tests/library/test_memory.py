@@ -37,6 +37,23 @@ def test_the_cache_of_the_seedling():
     assert predict(shape, context=2048).kv_cache == 2 * need.kv_cache
 
 
+@pytest.mark.parametrize(
+    ("context", "flash", "reported"),
+    [
+        (512, False, 8.0098),
+        (512, True, 7.0137),
+        (1024, False, 13.0098),
+        (1024, True, 7.5137),
+        (8192, False, 83.0098),
+        (8192, True, 14.5137),
+    ],
+)
+def test_the_compute_buffer_is_what_llama_cpp_reports(context, flash, reported):
+    # MiB, printed by llama.cpp of llama-cpp-python 0.3.36 for 512 tokens a step on a CPU.
+    need = predict(memory_shape(read_gguf(SEEDLING)), context=context, flash_attention=flash)
+    assert need.compute / 2**20 == pytest.approx(reported, rel=0.01)
+
+
 @pytest.mark.parametrize("kind", KV_BYTES)
 def test_smaller_types_take_less(kind):
     shape = memory_shape(read_gguf(SEEDLING))
