@@ -23,6 +23,10 @@ from actorllm.http.edge import Edge, Log, Node
 from actorllm.http.errors import is_expected, problem_of, refusal
 from actorllm.http.metrics import Metrics
 from actorllm.http.ollama import blobs, create, embeddings, generation, info, models, transfers
+from actorllm.http.openai import chat as openai_chat
+from actorllm.http.openai import completions as openai_completions
+from actorllm.http.openai import embeddings as openai_embeddings
+from actorllm.http.openai import models as openai_models
 from actorllm.http.stream import log_crash
 from actorllm.protocol.settings import Settings
 
@@ -36,6 +40,10 @@ _BLUEPRINTS = (
     blobs.blueprint,
     create.blueprint,
     transfers.blueprint,
+    openai_chat.blueprint,
+    openai_completions.blueprint,
+    openai_embeddings.blueprint,
+    openai_models.blueprint,
     insight.blueprint,
 )
 

@@ -19,10 +19,24 @@ from actorllm.protocol.messages.generation import (
     SubmitEmbed,
 )
 
-__all__ = ["client_of_request", "collect", "embed", "generate", "join"]
+__all__ = ["check_request", "client_of_request", "collect", "embed", "generate", "join"]
+
+MOST_TOP_LOGPROBS = 20
 
 WINDOW = 64
 """Chunks that a runner may be ahead of a client who reads slowly."""
+
+
+def check_request(wanted: GenerateRequest) -> None:
+    """Check what needs no model.
+
+    Raises:
+        Refused: 400.
+    """
+    if not 0 <= wanted.top_logprobs <= MOST_TOP_LOGPROBS:
+        raise Refused.because(400, f"top_logprobs must be between 0 and {MOST_TOP_LOGPROBS}")
+    if wanted.kind == "chat" and not wanted.model:
+        raise Refused.because(400, "model is required")
 
 
 def client_of_request() -> str:

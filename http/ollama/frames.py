@@ -15,7 +15,7 @@ from actorllm.protocol.errors import Problem
 from actorllm.protocol.gojson import dumps, quote, to_bytes
 from actorllm.protocol.messages.generation import Chunk, Done, Logprob
 
-__all__ = ["ChatFrames", "GenerateFrames", "notices", "tool_calls"]
+__all__ = ["ChatFrames", "GenerateFrames", "debug_info", "logprobs", "notices", "tool_calls"]
 
 Json = dict[str, Any]
 
@@ -105,8 +105,8 @@ class GenerateFrames(_Frames):
             frame |= _metrics(done)
         if chunk.tool_calls:
             frame["tool_calls"] = tool_calls(chunk.tool_calls)
-        if done is not None and done.rendered is not None:
-            frame["_debug_info"] = _debug_info(done)
+        if done is not None:
+            frame |= debug_info(done)
         if chunk.logprobs:
             frame["logprobs"] = logprobs(chunk.logprobs)
         if done is not None:
@@ -135,8 +135,8 @@ class ChatFrames(_Frames):
         frame = self._head() | {"message": said, "done": done is not None and not rendered}
         if done is not None and done.reason:
             frame["done_reason"] = done.reason
-        if done is not None and done.rendered is not None:
-            frame["_debug_info"] = _debug_info(done)
+        if done is not None:
+            frame |= debug_info(done)
         if chunk.logprobs:
             frame["logprobs"] = logprobs(chunk.logprobs)
         if done is not None:
@@ -184,8 +184,11 @@ def _metrics(done: Done) -> Json:
     return {key: value for key in _METRICS if (value := getattr(done, key))}
 
 
-def _debug_info(done: Done) -> Json:
+def debug_info(done: Done) -> Json:
+    """Tell the rendered prompt, where it was asked for."""
+    if done.rendered is None:
+        return {}
     info: Json = {"rendered_template": done.rendered}
     if done.image_count:
         info["image_count"] = done.image_count
-    return info
+    return {"_debug_info": info}

@@ -7,18 +7,15 @@ from quart import Blueprint
 from quart.wrappers import Response
 
 from actorllm.http.edge import Edge, read_body
-from actorllm.http.generation import client_of_request, collect, generate
+from actorllm.http.generation import check_request, client_of_request, collect, generate
 from actorllm.http.ollama.frames import ChatFrames, GenerateFrames
 from actorllm.http.stream import Streamed
 from actorllm.http.wire.binding import body, given
 from actorllm.http.wire.kinds import IMAGES, KEEP_ALIVE, THINK, TOOLS, MessageBody, chat_message
 from actorllm.protocol.chat import JsonObject, Think
-from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import GenerateRequest
 
 __all__ = ["blueprint"]
-
-MOST_TOP_LOGPROBS = 20
 
 
 @body("api.GenerateRequest")
@@ -64,14 +61,8 @@ class ChatBody:
     top_logprobs: int = 0
 
 
-def _check(body: GenerateBody | ChatBody) -> None:
-    if not 0 <= body.top_logprobs <= MOST_TOP_LOGPROBS:
-        raise Refused.because(400, f"top_logprobs must be between 0 and {MOST_TOP_LOGPROBS}")
-
-
 def generate_request(body: GenerateBody) -> GenerateRequest:
     """Translate a body of `/api/generate`."""
-    _check(body)
     return GenerateRequest(
         model=body.model,
         kind="generate",
@@ -96,9 +87,6 @@ def generate_request(body: GenerateBody) -> GenerateRequest:
 
 def chat_request(body: ChatBody) -> GenerateRequest:
     """Translate a body of `/api/chat`."""
-    _check(body)
-    if not body.model:
-        raise Refused.because(400, "model is required")
     return GenerateRequest(
         model=body.model,
         kind="chat",
@@ -124,6 +112,7 @@ def blueprint(edge: Edge) -> Blueprint:
     async def answer(
         request: GenerateRequest, frames: GenerateFrames | ChatFrames, stream: bool
     ) -> Response:
+        check_request(request)
         client = client_of_request()
         if stream:
             return Streamed(partial(generate, edge, request, client), frames, edge.log)
