@@ -1,15 +1,48 @@
 """What templates and parsers can do, in the terms in which the library asks."""
 
-from actorllm.actors.library.capabilities import Abilities
-from actorllm.actors.library.opened import Analysis
-from actorllm.actors.library.templates import TemplateFacts
+import functools
+
+from actorllm.actors.library.templates import (
+    Abilities,
+    Analysis,
+    Choice,
+    TemplateFacts,
+    Templates,
+)
 from actorllm.actors.runner.parse import PARSERS
+from actorllm.actors.runner.prompt import (
+    GoTemplate,
+    PromptTemplates,
+    TemplateError,
+    choose,
+    go_facts,
+    jinja_facts,
+)
 
-__all__ = ["ANALYSIS"]
+__all__ = ["ANALYSIS", "template_complaint"]
 
 
-def _template(text: str) -> TemplateFacts:
-    return TemplateFacts()
+def template_complaint(text: str) -> str | None:
+    """Say what is wrong with a Go template; None: nothing."""
+    try:
+        GoTemplate(text)
+    except TemplateError as e:
+        return str(e)
+    return None
+
+
+@functools.lru_cache(maxsize=256)
+def _go(text: str) -> TemplateFacts:
+    try:
+        facts = go_facts(text)
+    except TemplateError:
+        return TemplateFacts()
+    return TemplateFacts(tools=facts.tools, suffix=facts.insert, thinking=facts.thinking)
+
+
+def _jinja(text: str) -> TemplateFacts:
+    facts = jinja_facts(text)
+    return TemplateFacts(tools=facts.tools, thinking=facts.thinking)
 
 
 def _parser(name: str) -> Abilities:
@@ -17,5 +50,20 @@ def _parser(name: str) -> Abilities:
     return Abilities() if info is None else Abilities(tools=info.tools, thinking=info.thinking)
 
 
-ANALYSIS = Analysis(_template, _parser)
+def _choose(templates: Templates, prefer_go: bool | None) -> Choice:
+    brought = PromptTemplates(
+        jinja=templates.jinja,
+        go=templates.go,
+        renderer=templates.renderer,
+        parser=templates.parser,
+        family=templates.family,
+    )
+    try:
+        choice = choose(brought, prefer_go=prefer_go)
+    except TemplateError:  # the Go template does not parse; what is used of it will say so
+        return Choice(native=False)
+    return Choice(native=choice.kind in ("jinja", "none"), harmony=choice.harmony)
+
+
+ANALYSIS = Analysis(go=_go, jinja=_jinja, parser=_parser, choose=_choose)
 """For `Library`."""

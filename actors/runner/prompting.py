@@ -3,28 +3,32 @@
 It blocks (templates may take their time): call it from a thread.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import attrs
 
 from actorllm.actors.runner.engine.types import Loaded, Sampling
+from actorllm.actors.runner.fitting import Fitted, fit_chat, fit_tokens
 from actorllm.actors.runner.host import EngineHost
 from actorllm.actors.runner.messages import Generate
 from actorllm.actors.runner.parse import OutputParser, TemplateFacts, make_parser
-from actorllm.actors.runner.prompt.fallback import render_chatml
-from actorllm.actors.runner.prompt.jinja import JinjaTemplate
-from actorllm.actors.runner.prompt.jinja_chat import habits_of, jinja_variables
+from actorllm.actors.runner.prompt import (
+    PromptTemplates,
+    Rendered,
+    TemplateError,
+    render_chat,
+    render_generate,
+)
 from actorllm.actors.runner.structure import grammar_of
 from actorllm.protocol.chat import ChatMessage
 from actorllm.protocol.errors import Refused
+from actorllm.protocol.messages.models import ResolvedModel
 
 __all__ = ["Prepared", "prepare", "sampling_of"]
 
-TOO_LONG = (
-    "the prompt is longer than the context length currently available to the model; "
-    "shorten the prompt, adjust the context length in settings, or use a model with a "
-    "longer context length"
-)
+_NO_SHIFT_FAMILIES = frozenset({"deepseek2"})
+"""Families whose cache cannot be shifted."""
 
 
 @attrs.frozen(kw_only=True)
@@ -37,7 +41,8 @@ class Prepared:
     stops: tuple[str, ...]
     shift: bool
     native: bool
-    """Whether a Jinja template made the prompt."""
+    """Whether the prompt was made by a Jinja template or the fallback for none."""
+    grammar: str | None = None
     images: int = 0
     truncated_messages: int = 0
     truncated_tokens: int = 0
@@ -48,53 +53,129 @@ def prepare(host: EngineHost, loaded: Loaded, m: Generate) -> Prepared:
     """Render, tokenize and fit a request.
 
     Raises:
-        Refused: The template fails, or the prompt does not fit.
+        Refused: The template fails, the prompt does not fit, or the model cannot do it.
     """
     request = m.request
+    shift = request.shift is not False and m.model.architecture not in _NO_SHIFT_FAMILIES
     window = min(m.options.num_ctx or loaded.n_ctx, loaded.n_ctx)
-    messages = _messages(m)
+    templates = _templates(host, loaded, m.model)
+    try:
+        fitted, rendered = _render(host, templates, m, window)
+    except TemplateError as e:
+        raise Refused.because(e.status, str(e)) from None
+    if request.render_only:
+        cut = fitted
+    else:
+        cut = fit_tokens(fitted, window, m.options.num_keep, shift=shift, truncate=request.truncate)
+    return Prepared(
+        text=cut.text,
+        tokens=cut.tokens,
+        parser=_parser(m, templates, rendered),
+        stops=m.options.stop,
+        shift=shift,
+        native=rendered is None or rendered.choice.kind in ("jinja", "none"),
+        grammar=grammar_of(request.format),
+        images=len(rendered.images) if rendered is not None else 0,
+        truncated_messages=cut.dropped_messages,
+        truncated_tokens=cut.dropped_tokens,
+        notices=cut.notices,
+    )
+
+
+def _render(
+    host: EngineHost, templates: PromptTemplates, m: Generate, window: int
+) -> tuple[Fitted, Rendered | None]:
+    request, model = m.request, m.model
+    now = datetime.fromtimestamp(m.now, UTC)
     if request.raw:
-        text = request.prompt
-    elif m.model.chat_template and m.model.native:
-        now = datetime.fromtimestamp(m.now, UTC)
-        text = JinjaTemplate(m.model.chat_template).render(
-            jinja_variables(
-                messages,
+        return Fitted(request.prompt, _tokens(host, request.prompt, bos=True)), None
+    if request.kind == "chat":
+        messages = _conversation(model, request.messages)
+
+        def render(kept: Sequence[ChatMessage]) -> Rendered:
+            return render_chat(
+                templates,
+                kept,
                 request.tools,
                 request.think,
                 now=now,
-                habits=habits_of(m.model.chat_template),
-            ),
-            now,
+                prefer_go=not model.native,
+            )
+
+        return fit_chat(
+            messages,
+            render,
+            lambda made: _tokens(host, made.text, bos=not made.has_bos),
+            window if request.truncate else None,
         )
-    else:
-        text = render_chatml(messages)
-    tokens = tuple(host.tokenize(text, add_special=True, parse_special=True))
-    if len(tokens) >= window:
-        raise Refused.because(400, TOO_LONG)
-    facts = TemplateFacts("jinja", m.model.chat_template or "")
-    parser = make_parser(
-        m.model.parser or None, template=facts, tools=request.tools, think=request.think
+    made = render_generate(
+        templates,
+        request.prompt,
+        suffix=request.suffix,
+        system=request.system or model.system,
+        think=request.think,
+        images=request.images,
+        history=() if request.context else model.messages,
+        template=request.template,
+        now=now,
+        prefer_go=not model.native,
     )
-    return Prepared(
-        text=text,
-        tokens=tokens,
-        parser=parser,
-        stops=m.options.stop,
-        shift=True if request.shift is None else request.shift,
-        native=m.model.native,
+    before = host.detokenize(request.context).decode("utf-8", "replace")
+    text = before + made.text
+    return Fitted(text, _tokens(host, text, bos=not (before or made.has_bos))), made
+
+
+def _conversation(model: ResolvedModel, messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
+    """The model's own messages, its system message unless the client has one, the client's."""
+    given = (*model.messages, *messages)
+    if model.system and messages[0].role != "system":
+        return (ChatMessage("system", model.system), *given)
+    return given
+
+
+def _tokens(host: EngineHost, text: str, *, bos: bool) -> tuple[int, ...]:
+    return tuple(host.tokenize(text, add_special=bos, parse_special=True))
+
+
+def _templates(host: EngineHost, loaded: Loaded, model: ResolvedModel) -> PromptTemplates:
+    return PromptTemplates(
+        jinja=model.chat_template or "",
+        go=model.template or "",
+        renderer=model.renderer,
+        parser=model.parser,
+        family=model.architecture,
+        name=model.name,
+        parameters=model.parameter_count,
+        bos=_piece(host, loaded.bos),
+        eos=_piece(host, loaded.eos),
     )
 
 
-def _messages(m: Generate) -> tuple[ChatMessage, ...]:
-    request, model = m.request, m.model
-    if request.kind == "chat":
-        given = (*model.messages, *request.messages)
-        system = model.system if request.messages[0].role != "system" else ""
-    else:
-        given = (*model.messages, ChatMessage("user", request.prompt, images=request.images))
-        system = request.system or model.system
-    return (ChatMessage("system", system), *given) if system else given
+def _piece(host: EngineHost, token: int) -> str:
+    return host.detokenize([token]).decode("utf-8", "replace") if token >= 0 else ""
+
+
+def _parser(m: Generate, templates: PromptTemplates, rendered: Rendered | None) -> OutputParser:
+    request = m.request
+    if rendered is None:  # raw: the client parses for itself
+        return make_parser("passthrough")
+    harmony = "harmony" if rendered.choice.harmony else None
+    jinja = rendered.choice.kind in ("jinja", "none")
+    facts = TemplateFacts(
+        kind="jinja" if jinja else "go",
+        text=templates.jinja if jinja else request.template or templates.go,
+        think_open=rendered.tags.open,
+        think_close=rendered.tags.close,
+        tool_tag=rendered.tool_tag,
+    )
+    return make_parser(
+        m.model.parser or harmony,
+        template=facts,
+        tools=request.tools,
+        think=request.think,
+        starts_in_thinking=rendered.starts_in_thinking,
+        last_message=request.messages[-1] if request.messages else None,
+    )
 
 
 def sampling_of(m: Generate, prepared: Prepared) -> Sampling:
@@ -113,5 +194,5 @@ def sampling_of(m: Generate, prepared: Prepared) -> Sampling:
         frequency_penalty=o.frequency_penalty,
         logprobs=m.request.logprobs,
         top_logprobs=m.request.top_logprobs,
-        grammar=grammar_of(m.request.format),
+        grammar=prepared.grammar,
     )

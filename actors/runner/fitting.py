@@ -1,0 +1,109 @@
+"""Prompts that are longer than the window: what is dropped, and that it is said."""
+
+from collections.abc import Callable, Sequence
+
+import attrs
+
+from actorllm.actors.runner.prompt import Rendered
+from actorllm.protocol.chat import ChatMessage
+from actorllm.protocol.errors import Refused
+
+__all__ = ["TOO_LONG", "Fitted", "fit_chat", "fit_tokens"]
+
+TOO_LONG = (
+    "the prompt is longer than the context length currently available to the model; "
+    "shorten the prompt, adjust the context length in settings, or use a model with a "
+    "longer context length"
+)
+
+
+@attrs.frozen
+class Fitted:
+    """A prompt and what had to go."""
+
+    text: str
+    tokens: tuple[int, ...]
+    dropped_messages: int = 0
+    dropped_tokens: int = 0
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """One line for each kind of loss."""
+        lines = []
+        if self.dropped_messages:
+            lines.append(f"the context is too small: {self.dropped_messages} messages were dropped")
+        if self.dropped_tokens:
+            lines.append(f"the context is too small: {self.dropped_tokens} tokens were dropped")
+        return tuple(lines)
+
+
+def fit_chat(
+    messages: Sequence[ChatMessage],
+    render: Callable[[Sequence[ChatMessage]], Rendered],
+    tokenize: Callable[[Rendered], tuple[int, ...]],
+    window: int | None,
+) -> tuple[Fitted, Rendered]:
+    """Drop the oldest messages of a conversation until its prompt fits.
+
+    System messages and the last message always stay. The number to drop is found by bisection, so
+    a long conversation is rendered a handful of times.
+
+    Args:
+        messages: The conversation.
+        render: Makes the prompt of some of its messages.
+        tokenize: Turns a prompt into tokens.
+        window: Tokens that a prompt may have; None: nothing is dropped.
+    """
+    made = render(messages)
+    tokens = tokenize(made)
+    if window is None or len(tokens) <= window or len(messages) < 2:
+        return Fitted(made.text, tokens), made
+    all_tokens = len(tokens)
+    least, most = 1, len(messages) - 1
+    best = made, tokens, 0
+    while least <= most:
+        drop = (least + most) // 2
+        made = render(_without_oldest(messages, drop))
+        tokens = tokenize(made)
+        if len(tokens) <= window:
+            best, most = (made, tokens, drop), drop - 1
+        else:
+            least = drop + 1
+    if best[2] == 0:  # not even the last message alone fits: `fit_tokens` decides
+        drop = len(messages) - 1
+        made = render(_without_oldest(messages, drop))
+        best = made, tokenize(made), drop
+    made, tokens, drop = best
+    kept = len(_without_oldest(messages, drop))
+    return Fitted(made.text, tokens, len(messages) - kept, all_tokens - len(tokens)), made
+
+
+def _without_oldest(messages: Sequence[ChatMessage], drop: int) -> list[ChatMessage]:
+    return [m for n, m in enumerate(messages) if n >= drop or m.role == "system"]
+
+
+def fit_tokens(fitted: Fitted, window: int, keep: int, *, shift: bool, truncate: bool) -> Fitted:
+    """Cut a prompt that alone is longer than the window: its first `keep` tokens and its end stay.
+
+    About half of the window is left free for the answer.
+
+    Raises:
+        Refused: 400, it may not be cut.
+    """
+    count = len(fitted.tokens)
+    if count < window:
+        return fitted
+    if not truncate:
+        raise Refused.because(
+            400,
+            f"request ({count} tokens) exceeds the available context size ({window} tokens), "
+            "try increasing it",
+        )
+    if not shift:
+        raise Refused.because(400, TOO_LONG)
+    keep = min(max(keep, 0), window // 4) if keep >= 0 else window // 4
+    tail = max(1, window // 2 - keep)
+    tokens = (*fitted.tokens[:keep], *fitted.tokens[count - tail :])
+    return attrs.evolve(
+        fitted, tokens=tokens, dropped_tokens=fitted.dropped_tokens + count - len(tokens)
+    )
