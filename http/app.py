@@ -18,6 +18,7 @@ from quart_trio import QuartTrio
 from werkzeug.routing import Rule
 
 from actorllm.http import guards, insight
+from actorllm.http.anthropic import messages
 from actorllm.http.connection import Connection, EdgeRequest
 from actorllm.http.edge import Edge, Log, Node
 from actorllm.http.errors import is_expected, problem_of, refusal
@@ -44,6 +45,7 @@ _BLUEPRINTS = (
     openai_completions.blueprint,
     openai_embeddings.blueprint,
     openai_models.blueprint,
+    messages.blueprint,
     insight.blueprint,
 )
 

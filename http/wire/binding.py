@@ -38,6 +38,7 @@ __all__ = [
     "Struct",
     "bind",
     "body",
+    "found",
     "given",
 ]
 
@@ -76,7 +77,8 @@ class Kind(Protocol):
         """
 
 
-def _found(value: Any) -> str:
+def found(value: Any) -> str:
+    """Name the kind of a decoded value as Go's texts do."""
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int | float):
@@ -93,7 +95,7 @@ class _Scalar:
 
     def read(self, value: Any) -> Any:
         if type(value) is not self.type:
-            raise Mismatch(_found(value), self.go)
+            raise Mismatch(found(value), self.go)
         return value
 
 
@@ -111,7 +113,7 @@ class _Int:
             raise Mismatch(f"number {literal}", self.go)
         if type(value) is int or isinstance(value, float):
             raise Mismatch(f"number {value}", self.go)
-        raise Mismatch(_found(value), self.go)
+        raise Mismatch(found(value), self.go)
 
 
 @attrs.frozen
@@ -121,7 +123,7 @@ class _Float:
 
     def read(self, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise Mismatch(_found(value), self.go)
+            raise Mismatch(found(value), self.go)
         if abs(value) > self.most:
             literal = value.literal if isinstance(value, Number) else f"{value}"
             raise Mismatch(f"number {literal}", self.go)
@@ -142,7 +144,7 @@ class _Bytes:
 
     def read(self, value: Any) -> bytes:
         if not isinstance(value, str):
-            raise Mismatch(_found(value), self.go)
+            raise Mismatch(found(value), self.go)
         return base64.decode(value)
 
 
@@ -155,7 +157,7 @@ class List:
 
     def read(self, value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list):
-            raise Mismatch(_found(value), self.go)
+            raise Mismatch(found(value), self.go)
         read = self.item.read
         return tuple(read(v) if v is not None else _zero(self.item) for v in value)
 
@@ -171,7 +173,7 @@ class Map:
 
     def read(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise Mismatch(_found(value), self.go)
+            raise Mismatch(found(value), self.go)
         read = self.item.read
         return {k: read(v) if v is not None else _zero(self.item) for k, v in value.items()}
 
@@ -230,7 +232,7 @@ class Struct:
 
     def read(self, value: Any) -> Any:
         if not isinstance(value, dict):
-            raise Mismatch(_found(value), self.inner if self.own else self.go)
+            raise Mismatch(found(value), self.inner if self.own else self.go)
         read: dict[str, Any] = {}
         for key, item in value.items():
             field = self.fields.get(key) or self.fields.get(key.lower())

@@ -15,6 +15,7 @@ __all__ = [
     "TOOLS",
     "MessageBody",
     "chat_message",
+    "check_parameters",
 ]
 
 _LEVELS = frozenset({"high", "medium", "low", "max"})
@@ -146,5 +147,17 @@ class _Tools:
 
 
 _STRUCT_OF_TOOL = getattr(_ToolBody, "__wire_struct__")  # noqa: B009 -- set by the decorator
+_STRUCT_OF_PARAMETERS = getattr(_ParametersBody, "__wire_struct__")  # noqa: B009
 TOOLS = _Tools("api.Tools")
 OPENAI_TOOLS = _Tools("[]api.Tool")
+
+
+def check_parameters(schema: Any) -> None:
+    """Check the parameters of a tool by themselves.
+
+    Raises:
+        Mismatch: A part of them has the wrong type.
+        Refused: 400, the properties are no object.
+    """
+    if schema is not None:
+        _STRUCT_OF_PARAMETERS.read(schema)
