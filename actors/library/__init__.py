@@ -9,7 +9,7 @@
     resolve.py       everything that a run needs
     details.py       family, sizes, quantization
     capabilities.py  completion, tools, vision ...
-    templates.py     what must be known of templates and parsers (analysis.py: the runner's word)
+    templates.py     what must be known of templates and parsers; the runner says it
     facts.py         what is remembered of a GGUF file
     memory.py        how much memory a model takes
     gguf.py          GGUF headers, read without trust (gguf_cursor.py, ggml_types.py)
