@@ -93,3 +93,17 @@ def host(seedling):
     made = Host(seedling, num_ctx=1024, threads=1)
     yield made
     made.engine.close()
+
+
+@pytest.fixture(scope="module")
+def make_module_host(seedling):
+    """Make hosts on the seedling that are closed after the module."""
+    hosts = []
+
+    def make(**settings) -> Host:
+        hosts.append(Host(seedling, num_ctx=1024, **settings))
+        return hosts[-1]
+
+    yield make
+    for host in hosts:
+        host.engine.close()

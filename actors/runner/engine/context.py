@@ -1,6 +1,7 @@
 """llama.cpp's context as the backend of the stepper: rows in, logits in memory, cells kept."""
 
 import ctypes
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from .batching import Pass, Run
 from .model import Model
 from .sampling import Candidates, ChainSampler
+from .threads import ThreadTuner
 from .types import EngineError, EngineSettings, Work
 
 __all__ = ["Batch", "Context", "flash_attention_type", "kv_type", "open_context"]
@@ -113,9 +115,11 @@ class Batch:
 class Context:
     """A context for generation. Only the thread that made it may use it."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, *, tune_threads: bool) -> None:
         settings = model.settings
         self._model = model
+        self._threads = settings.threads
+        self._tuner = ThreadTuner(settings.threads) if tune_threads else None
         self._window = settings.num_ctx
         self.vocab = model.vocab
         params = cpp.llama_context_default_params()
@@ -166,7 +170,10 @@ class Context:
             RuntimeError: The context is broken.
         """
         self._batch.fill(plan.runs)
+        began = time.perf_counter()
         self._evaluate()
+        if self._tuner is not None and plan.kind == "decode":
+            self._use_threads(self._tuner.measured(plan.rows, time.perf_counter() - began))
         for run in plan.runs:
             if run.filler:
                 cpp.llama_memory_seq_rm(self._memory, run.slot, run.position, -1)
@@ -177,6 +184,11 @@ class Context:
             raise EngineError("the KV cache is full")
         if result != 0:
             raise RuntimeError(f"llama_decode returned {result}")
+
+    def _use_threads(self, threads: int) -> None:
+        if threads != self._threads:
+            self._threads = threads
+            cpp.llama_set_n_threads(self._context, threads, threads)
 
     def cut(self, slot: int, length: int) -> bool:
         return bool(cpp.llama_memory_seq_rm(self._memory, slot, length, -1))

@@ -83,11 +83,13 @@ class Engine:
 
     def submit(self, work: Work) -> None:
         """Queue a work. Whatever becomes of it ends with a delta that has a `finish`."""
-        self._send(lambda: self._generating.submit(work))
+        stepper = self._generating
+        self._send(lambda: stepper.submit(work))
 
     def cancel(self, work_id: int) -> None:
         """End a work with `cancelled`, unless it has ended already."""
-        self._send(lambda: self._generating.cancel(work_id))
+        stepper = self._generating
+        self._send(lambda: stepper.cancel(work_id))
 
     def drained(self, work_id: int, characters: int) -> None:
         """Say that delivered text was passed on.
@@ -95,7 +97,8 @@ class Engine:
         A stream with `streams.OUTPUT_BOUND` characters that were not is parked: it keeps its
         slot and computes nothing until they are.
         """
-        self._send(lambda: self._generating.drained(work_id, characters))
+        stepper = self._generating
+        self._send(lambda: stepper.drained(work_id, characters))
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
         """Split a text into tokens (see `Vocab.tokenize`)."""

@@ -12,7 +12,7 @@ from .context import Context
 from .embed import Embedder, Pooling
 from .model import Model, Progress, load_model
 from .threads import usable_cores
-from .types import EngineSettings, Loaded
+from .types import EngineError, EngineSettings, Loaded
 
 __all__ = ["Opened", "open_model"]
 
@@ -55,9 +55,11 @@ def open_model(settings: EngineSettings, progress: Progress | None = None) -> Op
     try:
         model = attrs.evolve(model, settings=_filled_in(model))
         if settings.embedding:
+            if not model.embeds:
+                raise EngineError("this model does not support embeddings")  # noqa: TRY301
             embedder = Embedder(model)
         else:
-            context = Context(model)
+            context = Context(model, tune_threads=settings.threads <= 0)
             context.warm_up()
     except BaseException:
         if context is not None:

@@ -1,20 +1,23 @@
-"""How many threads compute: the cores that this process may really use."""
+"""How many threads compute: the cores that this process may use, and that are really free.
+
+OpenMP's threads spin while they wait for each other. If something else runs on one of their
+cores, all of them wait for it, and a pass takes ten to fifty times as long. So the tuner watches
+how long passes take and looks, now and then, whether fewer or more threads are faster.
+"""
 
 import os
 from pathlib import Path
+from statistics import median
 
 import psutil
 
-__all__ = ["usable_cores"]
+__all__ = ["ThreadTuner", "usable_cores"]
 
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def usable_cores() -> int:
-    """Count physical cores within the process's affinity and its cgroup's quota.
-
-    A thread beyond them is worse than none: the others spin while they wait for it.
-    """
+    """Count physical cores within the process's affinity and its cgroup's quota."""
     physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
         physical = min(physical, len(os.sched_getaffinity(0)))
@@ -28,3 +31,93 @@ def _quota_cores() -> int:
         return unlimited if quota == "max" else max(1, round(int(quota) / int(period)))
     except (OSError, ValueError, ZeroDivisionError):
         return unlimited
+
+
+class ThreadTuner:
+    """Chooses the number of threads from the times of passes with equally many rows.
+
+    The numbers it chooses from are halves of each other. Soon after the start, and whenever
+    passes became slow, it tries all of them; otherwise now and then the next one up or down,
+    ever more rarely while that shows nothing better.
+    """
+
+    TRIAL = 5
+    """Passes of a trial, and of what it is compared with."""
+    GIVE_UP = 2
+    """Passes after which a trial ends if none of them was faster."""
+    SLOW = 2.0
+    """A median time this many times the best one is a reason to try all numbers."""
+    FASTER = 0.9
+    """A trial wins if it takes less than this part of the time."""
+    FIRST, SOON, RARELY = 16, 64, 2048
+    """Passes before the first trial, and between two later ones, at least and at most."""
+
+    def __init__(self, most: int) -> None:
+        self.threads = most
+        self._levels = [most]
+        while self._levels[-1] > 1:
+            self._levels.append(self._levels[-1] // 2)
+        self._home = most
+        self._plan: list[int] = []
+        self._rows = 0
+        self._times: list[float] = []
+        self._best = float("inf")
+        self._left = self.FIRST
+        self._patience = 0
+        self._up = False
+
+    def measured(self, rows: int, seconds: float) -> int:
+        """Learn from a pass of generating streams; give the threads for the next one."""
+        if len(self._levels) == 1:
+            return self.threads
+        if rows != self._rows:
+            self._forget(rows)
+        self._times.append(seconds)
+        self._left -= 1
+        if self._plan:
+            self._judge()
+        elif len(self._times) >= self.TRIAL:
+            self._look(median(self._times))
+        return self.threads
+
+    def _forget(self, rows: int) -> None:
+        self.threads = self._home
+        self._plan, self._times = [], []
+        self._rows, self._best = rows, float("inf")
+
+    def _look(self, time: float) -> None:
+        self._best = min(self._best, time)
+        slow = time > self.SLOW * self._best
+        if slow or self._left <= 0:
+            self._best = time
+            self._plan = self._others(every=slow or not self._patience)
+            self.threads, self._times = self._plan[0], []
+        else:
+            self._times = self._times[1:]
+
+    def _others(self, *, every: bool) -> list[int]:
+        if every:
+            return [level for level in self._levels if level != self._home]
+        at = self._levels.index(self._home)
+        self._up = not self._up
+        up, down = self._levels[max(at - 1, 0)], self._levels[min(at + 1, len(self._levels) - 1)]
+        choice = up if self._up else down
+        return [choice if choice != self._home else up + down - self._home]
+
+    def _judge(self) -> None:
+        """End a trial that is decided, and begin the next one or rest."""
+        wanted = self.FASTER * self._best
+        if len(self._times) >= self.TRIAL:
+            time = median(self._times)
+            if time < wanted:
+                self._best, self._home, self._patience = time, self.threads, 0
+        elif len(self._times) < self.GIVE_UP or min(self._times) < wanted:
+            return
+        self._plan = self._plan[1:]
+        self._times = []
+        if self._plan:
+            self.threads = self._plan[0]
+        else:
+            self.threads = self._home
+            self._patience = min(max(2 * self._patience, self.SOON), self.RARELY)
+            self._left = self._patience

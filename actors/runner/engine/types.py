@@ -38,7 +38,7 @@ class EngineSettings:
     num_batch: int = 512
     """Most rows in one `llama_decode`; for embeddings also the longest input."""
     threads: int = 0
-    """0 takes the physical cores that this process may use."""
+    """0 takes the physical cores that this process may use, and fewer while they are busy."""
     kv_type: Literal["f16", "q8_0", "q4_0"] = "f16"
     """Type of the KV cache's cells."""
     flash_attention: Literal["auto", "on", "off"] = "auto"
