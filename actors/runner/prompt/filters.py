@@ -17,7 +17,9 @@ from actorllm.actors.runner.prompt.methods import guard_percent, replaced_size
 
 __all__ = ["guarded_filters", "printed"]
 
-_REMOVED = ("filesizeformat", "pprint", "random", "striptags", "urlize", "wordwrap", "xmlattr")
+_REMOVED = frozenset(
+    ("filesizeformat", "pprint", "random", "striptags", "urlencode", "urlize", "wordwrap", "xmlattr")
+)
 """Not for prompts: they make HTML, or their cost is hard to bound, or they depend on chance."""
 _WIDEST_INDENT = 32
 
@@ -33,7 +35,9 @@ def printed(value: Any) -> str:
 
 
 def _concatenate(values: tuple[Any, ...]) -> str:
-    return "".join([printed(value) for value in values])
+    texts = [printed(value) for value in values]
+    active.get().require(sum(map(text_size, texts)))
+    return "".join(texts)
 
 
 def _ticked(value: Any) -> Any:

@@ -11,14 +11,19 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-__all__ = ["compact_json", "go_json", "go_number", "go_value", "json_number"]
+__all__ = ["go_json", "go_number", "go_value", "json_number"]
 
 _HTML = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 _LONE_SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
 def go_json(
-    value: Any, *, escape: bool = True, sort: bool = False, sort_nested: bool = True
+    value: Any,
+    *,
+    escape: bool = True,
+    sort: bool = False,
+    sort_nested: bool = True,
+    spaced: bool = False,
 ) -> str:
     """Return `value` as `json.Marshal` writes it.
 
@@ -27,14 +32,11 @@ def go_json(
         escape: write `<`, `>`, `&` as escapes.
         sort: sort the keys of the outermost object.
         sort_nested: sort the keys of the objects inside (they are maps in Go).
+        spaced: put a space after each comma and colon, as Python does.
     """
-    text = _write(value, sort, sort_nested, ",", ":")
+    item, key = (", ", ": ") if spaced else (",", ":")
+    text = _write(value, sort, sort_nested, item, key)
     return text.translate(_HTML) if escape else text
-
-
-def compact_json(value: Any, *, item: str = ", ", key: str = ": ", sort: bool = False) -> str:
-    """Return `value` as JSON with other separators and without escapes, keys in their order."""
-    return _write(value, sort, sort, item, key)
 
 
 def _write(value: Any, sort: bool, sort_nested: bool, item: str, key: str) -> str:

@@ -1,6 +1,7 @@
-"""Where the images of a conversation stand in its prompt: tags `[img-0]`, `[img-1]`, …"""
+"""Where the images of a conversation stand in its prompt: tags `[img-0]`, `[img-1]`."""
 
 from collections.abc import Iterable
+from typing import Any, cast
 
 import attrs
 
@@ -16,10 +17,11 @@ def all_images(messages: Iterable[ChatMessage]) -> tuple[bytes, ...]:
     return tuple(image for message in messages for image in message.images)
 
 
-def tag_content(content: str, first: int, count: int, *, space: str = "") -> str:
+def tag_content(content: str, first: int, count: int, *, spaced: bool = False) -> str:
     """Put the tags of `count` images into `content`, numbered from `first`.
 
-    A client's `[img]` is replaced by one tag each, in order; further tags go in front.
+    A client's `[img]` is replaced by one tag each, in order; further tags go in front, with a space
+    behind them where `spaced` asks for it.
     """
     front = ""
     for number in range(first, first + count):
@@ -27,16 +29,17 @@ def tag_content(content: str, first: int, count: int, *, space: str = "") -> str
         if _PLACEHOLDER in content:
             content = content.replace(_PLACEHOLDER, tag, 1)
         else:
-            front += tag + space
-    return front + content
+            front += tag
+    gap = spaced and front and content and not content[0].isspace()
+    return f"{front} {content}" if gap else front + content
 
 
-def tag_images(messages: Iterable[ChatMessage]) -> list[ChatMessage]:
+def tag_images(messages: Iterable[ChatMessage], *, spaced: bool = False) -> list[ChatMessage]:
     """Return `messages` with the tags of their images in their content."""
     tagged: list[ChatMessage] = []
     number = 0
     for message in messages:
-        content = tag_content(message.content, number, len(message.images))
-        tagged.append(attrs.evolve(message, content=content))
+        content = tag_content(message.content, number, len(message.images), spaced=spaced)
+        tagged.append(attrs.evolve(cast(Any, message), content=content))
         number += len(message.images)
     return tagged

@@ -17,7 +17,7 @@ from actorllm.actors.runner.prompt.sandbox import ChatEnvironment
 
 __all__ = ["LONGEST_TEMPLATE", "JinjaTemplate"]
 
-LONGEST_TEMPLATE = 128 << 10
+LONGEST_TEMPLATE = 64 << 10
 """Characters; the longest that is in use has 17 thousand."""
 
 _environment = ChatEnvironment()
@@ -34,18 +34,26 @@ class JinjaTemplate:
         self.source = source
         self._template = _compile(source)
 
-    def render(self, variables: dict[str, Any], now: datetime, *, input_size: int = 0) -> str:
+    def render(
+        self,
+        variables: dict[str, Any],
+        now: datetime,
+        *,
+        input_size: int = 0,
+        budget: Budget | None = None,
+    ) -> str:
         """Return the text for `variables`.
 
         Args:
             variables: what the template sees; plain JSON values.
             now: what `strftime_now` answers.
             input_size: bytes of the conversation; long ones get more time and memory.
+            budget: limits of its own, for a probe.
 
         Raises:
             TemplateError: the template failed, refused the conversation (400), or was stopped.
         """
-        token = active.set(Budget(input_size))
+        token = active.set(budget or Budget(input_size))
         try:
             return self._template.render(
                 strftime_now=functools.partial(_strftime, now),

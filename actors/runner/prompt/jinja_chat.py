@@ -12,12 +12,14 @@ from typing import Any
 
 from attrs import frozen
 
-from actorllm.actors.runner.prompt.errors import TemplateError
+from actorllm.actors.runner.prompt.errors import LimitExceeded, TemplateError
 from actorllm.actors.runner.prompt.jinja import JinjaTemplate
+from actorllm.actors.runner.prompt.limits import Budget
 from actorllm.protocol.chat import ChatMessage, Think, Tool, ToolCall
 
 __all__ = ["Habits", "habits_of", "jinja_variables"]
 
+_PROBE_SECONDS = 0.05
 _THINKING_KEYS = ("message.thinking", 'message["thinking"]', "message['thinking']")
 _THINKING_BLOCKS = ("'type'] == 'thinking'", '"type"] == "thinking"', "type == 'thinking'")
 
@@ -132,8 +134,12 @@ def _renders_call(source: str, messages: Iterable[ChatMessage], habits: Habits) 
     now = datetime(2000, 1, 1, tzinfo=UTC)
     try:
         text = JinjaTemplate(source).render(
-            jinja_variables(messages, (), None, now=now, habits=habits), now
+            jinja_variables(messages, (), None, now=now, habits=habits),
+            now,
+            budget=Budget(seconds=_PROBE_SECONDS),
         )
+    except LimitExceeded:
+        return True  # it will be stopped in earnest
     except TemplateError:
         return False
     return "{'key': 'value'}" not in text

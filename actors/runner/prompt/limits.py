@@ -16,10 +16,10 @@ from actorllm.actors.runner.prompt.errors import LimitExceeded, TemplateError
 
 __all__ = ["Budget", "active", "text_size"]
 
-_BASE_BYTES = 40 << 20
+_BASE_BYTES = 32 << 20
 """What a template may make when its input is small. A prompt of a million tokens has 5 MB."""
 _BYTES_PER_INPUT_BYTE = 16
-_SECONDS = 0.6
+_SECONDS = 0.35
 """Processor time of the rendering thread. A usual conversation takes a few milliseconds."""
 _SECONDS_PER_INPUT_BYTE = 1e-6
 _DEEPEST = 100
@@ -40,11 +40,12 @@ class Budget:
 
     Args:
         input_size: bytes of the conversation and tools; a long conversation may cost more.
+        seconds: processor time for a small conversation.
     """
 
-    def __init__(self, input_size: int = 0) -> None:
+    def __init__(self, input_size: int = 0, *, seconds: float = _SECONDS) -> None:
         self._left = _BASE_BYTES + _BYTES_PER_INPUT_BYTE * input_size
-        self._deadline = time.thread_time() + _SECONDS + _SECONDS_PER_INPUT_BYTE * input_size
+        self._deadline = time.thread_time() + seconds + _SECONDS_PER_INPUT_BYTE * input_size
         self._ticks = 0
         # Keeps the containers alive: an id is only unique among living objects.
         self._known: dict[int, tuple[object, int, int]] = {}
@@ -119,6 +120,7 @@ class Budget:
             raise LimitExceeded("the template nests its values too deep")
         size, deepest = 2, 0
         for item in _parts(value):
+            self.tick()
             item_size, item_depth = self._measure(item, depth + 1)
             size += item_size + 2
             deepest = max(deepest, item_depth)

@@ -5,12 +5,17 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from actorllm.actors.runner.prompt.errors import LimitExceeded, TemplateError
+from actorllm.actors.runner.prompt.renderers import deepseek, olmo, qwen
 from actorllm.actors.runner.prompt.renderers.request import Renderer, Request
 from actorllm.protocol.chat import ChatMessage, Think, Tool
 
 __all__ = ["RENDERERS", "RENDERER_BOS", "render", "resolve"]
 
-RENDERERS: dict[str, Renderer] = {}
+RENDERERS: dict[str, Renderer] = {
+    **deepseek.RENDERERS,
+    **olmo.RENDERERS,
+    **qwen.RENDERERS,
+}
 RENDERER_BOS: dict[str, str] = {}
 """The text with which a renderer begins, where it is the token that begins a sequence."""
 
