@@ -79,7 +79,7 @@ class BuilderActor(Actor):
                 del self._names[name]
 
     def info(self) -> Mapping[str, Any]:
-        return {"running": self._slots.borrowed_tokens, "waiting": self._open}
+        return {"running": self._slots.borrowed_tokens, "open": self._open}
 
 
 class _Turn:
