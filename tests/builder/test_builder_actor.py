@@ -152,14 +152,14 @@ async def test_two_models_are_made_at_once_and_more_wait_up_to_a_bound(kit):
 
 async def test_the_end_of_the_actor_ends_its_processes(catalog, f16, leftovers):
     wanted = Create("x", files={"a.gguf": f16}, quantize="Q4_K_M")
-    async with actor_kit(ChildSpec("builder", lambda: BuilderActor(catalog))) as kit:
-        async with kit.ref.stream(wanted, window=1) as items:
-            async for item in items:
-                if item.total:
-                    break
-            processes = converting()
-            kit.node.stop()
-            await until(lambda: kit.actor is None)
+    spec = ChildSpec("builder", lambda: BuilderActor(catalog))
+    async with actor_kit(spec) as kit, kit.ref.stream(wanted, window=1) as items:
+        async for item in items:
+            if item.total:
+                break
+        processes = converting()
+        kit.node.stop()
+        await until(lambda: kit.actor is None)
     assert not any(process.is_running() for process in processes)
     assert leftovers(f16) == []
 
