@@ -58,7 +58,8 @@ def connect(*, start: bool = True) -> "Client":
     settings = read_settings()
     if settings.host.port == 0:
         raise Failure("ACTORLLM_HOST has the port 0: give the port that the server listens on")
-    if start and settings.host.is_local and not is_up(settings.host):
+    ours = settings.host.is_local and settings.host.scheme == "http"
+    if start and ours and not is_up(settings.host):
         _start(settings)
     client = Client(settings.host)
     command = click.get_current_context(silent=True)

@@ -34,9 +34,10 @@ def converse(client: "Client", session: Session, info: Json, settings: Settings)
 
     `info` is what `/api/show` says about the model.
     """
-    commands = Commands(client, session)
-    commands.load(info)
-    Repl(client, session, commands, Prompt(settings)).run()
+    commands, prompt = Commands(client, session), Prompt(settings)
+    with prompt.answering():
+        commands.load(info)
+    Repl(client, session, commands, prompt).run()
 
 
 class Repl:

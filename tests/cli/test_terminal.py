@@ -122,6 +122,24 @@ def test_control_c_breaks_off_an_answer_and_the_conversation_goes_on(model):
     assert roles == ["user", "assistant", "user"]
 
 
+def test_what_is_typed_during_the_load_waits_for_its_end(model):
+    asked, go_on = threading.Event(), threading.Event()
+
+    def load(_):
+        asked.set()
+        go_on.wait(20)
+        return {"done": True}
+
+    model.on("POST", "/api/generate", load)
+    with Terminal("run", "m") as terminal:
+        assert asked.wait(20)
+        terminal.type("Is it?\r")
+        go_on.set()
+        terminal.expect(">>> Is it?")
+        terminal.expect("Yes, it is.")
+    assert said(model) == ["Is it?"]
+
+
 def test_what_is_typed_during_an_answer_waits_for_its_end(model):
     go_on = threading.Event()
 
