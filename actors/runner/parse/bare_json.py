@@ -3,7 +3,7 @@
 import re
 
 from actorllm.actors.runner.parse.calls import MAX_CALL, BadCall, Toolbox
-from actorllm.actors.runner.parse.fenced import Decode
+from actorllm.actors.runner.parse.fence import Decode
 from actorllm.actors.runner.parse.parsed import Parsed, Sink
 from actorllm.actors.runner.parse.scan import JsonEnd, Scanner, Tags
 
@@ -38,18 +38,19 @@ class BareJsonParser:
 
     def feed(self, text: str) -> Parsed:
         self._scan.push(text)
-        while not self._scan.empty and self._state():
-            pass
+        self._run()
         return self._sink.take()
 
     def finish(self) -> Parsed:
-        step = self.feed("")
-        self._sink.content("".join(self._value))
-        rest = self._sink.take()
-        return Parsed(
-            content=step.content + rest.content,
-            tool_calls=step.tool_calls,
-        )
+        self._scan.close()
+        self._run()
+        if self._value:
+            self._give_up()
+        return self._sink.take()
+
+    def _run(self) -> None:
+        while not self._scan.empty and self._state():
+            pass
 
     def _between(self) -> bool:
         """Before a value: only white space, and separators behind a call, may come."""

@@ -2,7 +2,7 @@
 
 from attrs import evolve
 
-from actorllm.actors.runner.parse.parsed import OutputParser, Parsed
+from actorllm.actors.runner.parse.parsed import OutputParser, Parsed, Sink
 
 __all__ = ["Chain"]
 
@@ -13,28 +13,17 @@ class Chain:
     def __init__(self, first: OutputParser, second: OutputParser) -> None:
         self._first = first
         self._second = second
+        self._sink = Sink()
 
     def feed(self, text: str) -> Parsed:
-        step = self._first.feed(text)
-        return _merge(step, self._second.feed(step.content))
+        self._pass_on(self._first.feed(text))
+        return self._sink.take()
 
     def finish(self) -> Parsed:
-        step = self._first.finish()
-        fed = _merge(step, self._second.feed(step.content))
-        rest = self._second.finish()
-        return evolve(
-            fed,
-            content=fed.content + rest.content,
-            thinking=fed.thinking + rest.thinking,
-            tool_calls=fed.tool_calls + rest.tool_calls,
-            unparsed=fed.unparsed or rest.unparsed,
-        )
+        self._pass_on(self._first.finish())
+        self._sink.add(self._second.finish())
+        return self._sink.take()
 
-
-def _merge(first: Parsed, second: Parsed) -> Parsed:
-    return Parsed(
-        content=second.content,
-        thinking=first.thinking + second.thinking,
-        tool_calls=first.tool_calls + second.tool_calls,
-        unparsed=first.unparsed or second.unparsed,
-    )
+    def _pass_on(self, step: Parsed) -> None:
+        self._sink.add(evolve(step, content=""))
+        self._sink.add(self._second.feed(step.content))

@@ -96,22 +96,19 @@ class ChannelParser:
 
     def feed(self, text: str) -> Parsed:
         self._scan.push(text)
-        while not self._scan.empty and (self._read_body() if self._body else self._read_header()):
-            pass
+        self._run()
         return self._sink.take()
 
     def finish(self) -> Parsed:
         self._scan.close()
-        before = self.feed("")
+        self._run()
         self._end_body()
         self._end_header()
-        rest = self._sink.take()
-        return Parsed(
-            content=before.content + rest.content,
-            thinking=before.thinking + rest.thinking,
-            tool_calls=before.tool_calls + rest.tool_calls,
-            unparsed=before.unparsed or rest.unparsed,
-        )
+        return self._sink.take()
+
+    def _run(self) -> None:
+        while not self._scan.empty and (self._read_body() if self._body else self._read_header()):
+            pass
 
     def _read_header(self) -> bool:
         token = self._scan.take(self._message)
@@ -132,7 +129,7 @@ class ChannelParser:
     def _read_body(self) -> bool:
         assert self._body is not None
         token = self._scan.take(self._ends)
-        self._say(self._body.feed(token.text))
+        self._sink.add(self._body.feed(token.text))
         if token.tag:
             self._end_body()
         if token.tag == self._channels.start:
@@ -141,7 +138,7 @@ class ChannelParser:
 
     def _end_body(self) -> None:
         if self._body is not None:
-            self._say(self._body.finish())
+            self._sink.add(self._body.finish())
             self._body = None
 
     def _end_header(self) -> None:
@@ -151,12 +148,3 @@ class ChannelParser:
             self._sink.unparsed(text)
         elif text.strip():
             self._sink.content(text)
-
-    def _say(self, step: Parsed) -> None:
-        if step.unparsed:
-            self._sink.unparsed(step.content)
-        else:
-            self._sink.content(step.content)
-        self._sink.thinking(step.thinking)
-        for call in step.tool_calls:
-            self._sink.call(call)

@@ -1,6 +1,7 @@
 """Command A and its kin: text, thinking and actions each between marks of their own."""
 
-from actorllm.actors.runner.parse.fenced import Dialect, Fence, Opens, Spaces
+from actorllm.actors.runner.parse.fence import Fence
+from actorllm.actors.runner.parse.fenced import Dialect, Opens, Spaces
 from actorllm.actors.runner.parse.hermes import decode_json_call
 
 __all__ = ["COHERE"]

@@ -1,7 +1,8 @@
 """DeepSeek V3 and R1, Cogito: each call between marks, its name before a separator."""
 
 from actorllm.actors.runner.parse.calls import BadCall, Toolbox, json_object
-from actorllm.actors.runner.parse.fenced import Dialect, Fence, Opens, Spaces
+from actorllm.actors.runner.parse.fence import Fence
+from actorllm.actors.runner.parse.fenced import Dialect, Opens, Spaces
 from actorllm.actors.runner.parse.tagged import invokes
 from actorllm.protocol.chat import ToolCall
 

@@ -9,20 +9,18 @@ consumes what it can be certain of and says whether it got on.
     call       up to the end of a call, whose text is then decoded in one piece
 """
 
-from collections.abc import Callable
 from enum import Enum
 
 from attrs import frozen
 
-from actorllm.actors.runner.parse.calls import MAX_CALL, BadCall, Toolbox
+from actorllm.actors.runner.parse.calls import BadCall, Toolbox
+from actorllm.actors.runner.parse.edges import Edges
+from actorllm.actors.runner.parse.fence import CallText, Fence
 from actorllm.actors.runner.parse.parsed import Parsed, Sink
-from actorllm.actors.runner.parse.scan import JsonEnd, Scanner, Tags
+from actorllm.actors.runner.parse.scan import Scanner, Tags
 from actorllm.protocol.chat import ToolCall
 
-__all__ = ["Decode", "Dialect", "Fence", "FencedParser", "Opens", "Spaces"]
-
-Decode = Callable[[str, Toolbox], list[ToolCall]]
-"""Reads all calls of one fence; raises `BadCall` unless every one is complete."""
+__all__ = ["Dialect", "FencedParser", "Opens", "Spaces"]
 
 
 class Opens(Enum):
@@ -43,24 +41,6 @@ class Spaces(Enum):
     """None between calls, thinking and the edges of the answer; between words it stays."""
     TRIM = 2
     """None before or behind thinking and calls, and none at the end."""
-
-
-@frozen
-class Fence:
-    """How calls are set off from the text."""
-
-    open: str
-    close: str
-    """Empty: the call ends with its JSON value."""
-    decode: Decode
-    heads: tuple[str, ...] = ()
-    """Tags with brackets that come before the JSON value of a fence without a closing tag."""
-    seed: str = ""
-    """The end of `open` that belongs to the JSON value: the bracket of `[TOOL_CALLS] [`."""
-    ends_with: str = ""
-    """What a call must end with to be complete where its closing tag is missing."""
-    json: bool = False
-    """Whether the text is JSON, in whose strings a closing tag means nothing."""
 
 
 @frozen
@@ -122,7 +102,7 @@ class FencedParser:
         say = _nobody if dialect.hide_thinking else self._sink.thinking
         self._thinking = Edges(say, hold=dialect.trim_thinking)
         self._call: CallText | None = None
-        self._lead = ""
+        self._lead: list[str] = []
         self._after_call = False
         self._trims = dialect.spaces is not Spaces.KEEP
         if dialect.trim_start:
@@ -149,7 +129,7 @@ class FencedParser:
     def _opening(self) -> bool:
         """Nothing was said yet. A closing tag alone ends the thinking that a model left out."""
         if self._dialect.opens is Opens.FIRST:
-            self._lead += self._scan.take_spaces()
+            self._lead.append(self._scan.take_spaces())
             if self._scan.empty:
                 return False
             begun = self._scan.take_tag(self._think_tags)
@@ -165,7 +145,7 @@ class FencedParser:
         return self._begin_content()
 
     def _begin_content(self) -> bool:
-        self._content.write(self._lead)
+        self._content.write("".join(self._lead))
         self._state = self._say
         return True
 
@@ -176,7 +156,7 @@ class FencedParser:
 
     def _inside(self) -> bool:
         """The prompt opened the thinking; a model may open it once more."""
-        self._lead += self._scan.take_spaces()
+        self._lead.append(self._scan.take_spaces())
         if self._scan.empty:
             return False
         again = self._scan.take_tag(self._think_tags)
@@ -184,7 +164,7 @@ class FencedParser:
             return False
         if again:
             return self._begin_thinking()
-        self._thinking.write(self._lead)
+        self._thinking.write("".join(self._lead))
         self._state = self._think
         return True
 
@@ -238,7 +218,7 @@ class FencedParser:
             self._end_call(call)
         return complete
 
-    def _end_call(self, call: "CallText") -> None:
+    def _end_call(self, call: CallText) -> None:
         self._call = None
         self._state = self._say
         try:
@@ -268,123 +248,3 @@ class FencedParser:
 
 def _nobody(_: str) -> None:
     """Take thinking that is left out."""
-
-
-class Edges:
-    """Passes text on, but for white space at the edges that are to be trimmed."""
-
-    def __init__(self, say: Callable[[str], None], *, hold: bool) -> None:
-        self._say = say
-        self._hold = hold
-        self._held: list[str] = []
-        self._skip = False
-        self._hold_next = False
-
-    def skip_spaces(self) -> None:
-        """Leave out the white space that comes next."""
-        self._skip = True
-
-    def keep_spaces(self) -> None:
-        """Pass on the white space that comes next."""
-        self._skip = False
-
-    def hold_spaces(self) -> None:
-        """Hold the white space that comes next until it is known what follows."""
-        self._hold_next = True
-
-    def write(self, text: str) -> None:
-        if self._skip:
-            text = text.lstrip()
-            self._skip = not text
-        if self._hold_next and text:
-            self._hold_next = text.isspace()
-            if self._hold_next:
-                self._held.append(text)
-                return
-        body = text.rstrip() if self._hold else text
-        if body:
-            self.flush()
-            self._say(body)
-        if len(body) < len(text):
-            self._held.append(text[len(body) :])
-
-    def flush(self) -> None:
-        """Pass held white space on: it turned out to be inside."""
-        if self._held:
-            self._say("".join(self._held))
-            self._held = []
-
-    def drop(self) -> None:
-        """Forget held white space: it turned out to be an edge."""
-        self._held = []
-
-
-class CallText:
-    """The text of one fence while it arrives."""
-
-    def __init__(self, fence: Fence) -> None:
-        self._fence = fence
-        self._close = Tags([fence.close])
-        self._head = Tags([*fence.heads, "{", "["])
-        self._json = JsonEnd()
-        self._json.follow(fence.seed)
-        self._pieces = [fence.open]
-        self._size = 0
-        self._closed = False
-
-    @property
-    def too_long(self) -> bool:
-        return self._size > MAX_CALL
-
-    def take(self, scan: Scanner) -> bool:
-        """Take text from `scan`; whether the call is complete."""
-        take = self._take_to_tag if self._fence.close else self._take_json
-        while not scan.empty and not self._closed and take(scan):
-            pass
-        return self._closed
-
-    def _take_to_tag(self, scan: Scanner) -> bool:
-        token = scan.take(self._close)
-        self._add(token.text)
-        self._add(token.tag)
-        if self._fence.json:
-            self._json.follow(token.text)
-        self._closed = bool(token.tag) and not self._json.in_string
-        return bool(token.tag)
-
-    def _take_json(self, scan: Scanner) -> bool:
-        if self._json.depth == 0:
-            token = scan.take(self._head)
-            self._add(token.text)
-            self._add(token.tag)
-            self._json.follow(token.tag if token.tag not in self._fence.heads else "")
-            return bool(token.tag)
-        self._add(scan.take_json(self._json))
-        self._closed = self._json.depth == 0
-        return not self._closed
-
-    def _add(self, text: str) -> None:
-        if text:
-            self._pieces.append(text)
-            self._size += len(text)
-
-    def decode(self, tools: Toolbox) -> list[ToolCall]:
-        """Read the calls, closed or not: what is complete without its closing tag is a call."""
-        if self.too_long:
-            raise BadCall(f"the call is longer than {MAX_CALL} characters")
-        body = "".join(self._pieces[1:])
-        if self._fence.close:
-            cut = len(body) - len(self._fence.close) if self._closed else self._partial(body)
-            body = body[:cut]
-        if not self._closed and not body.rstrip().endswith(self._fence.ends_with):
-            raise BadCall("the call is cut off")
-        return self._fence.decode(self._fence.seed + body, tools)
-
-    def _partial(self, body: str) -> int:
-        return self._close.held_from(body, 0)
-
-    def spill(self) -> str:
-        """Give the text taken so far as it was written."""
-        text = "".join(self._pieces)
-        self._pieces = []
-        return text

@@ -2,7 +2,8 @@
 
 from actorllm.actors.runner.parse.calls import BadCall, Toolbox, json_object
 from actorllm.actors.runner.parse.channels import CallBody, ChannelParser, Channels
-from actorllm.actors.runner.parse.fenced import Dialect, Fence, FencedParser, Opens, Spaces
+from actorllm.actors.runner.parse.fence import Fence
+from actorllm.actors.runner.parse.fenced import Dialect, FencedParser, Opens, Spaces
 from actorllm.actors.runner.parse.parsed import OutputParser, Parsed
 from actorllm.protocol.chat import ToolCall
 

@@ -3,7 +3,8 @@
 import re
 
 from actorllm.actors.runner.parse.calls import BadCall, Toolbox
-from actorllm.actors.runner.parse.fenced import Decode, Dialect, Fence, Opens, Spaces
+from actorllm.actors.runner.parse.fence import Decode, Fence
+from actorllm.actors.runner.parse.fenced import Dialect, Opens, Spaces
 from actorllm.actors.runner.parse.literals import LiteralReader, Quoting
 from actorllm.protocol.chat import ToolCall
 

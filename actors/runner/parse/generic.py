@@ -16,7 +16,8 @@ from actorllm.actors.runner.parse.calls import (
     load_json,
 )
 from actorllm.actors.runner.parse.chain import Chain
-from actorllm.actors.runner.parse.fenced import Dialect, Fence, FencedParser, Opens, Spaces
+from actorllm.actors.runner.parse.fence import Fence
+from actorllm.actors.runner.parse.fenced import Dialect, FencedParser, Opens, Spaces
 from actorllm.actors.runner.parse.parsed import OutputParser
 from actorllm.protocol.chat import ToolCall
 

@@ -4,7 +4,8 @@ import re
 
 from actorllm.actors.runner.parse.calls import Toolbox
 from actorllm.actors.runner.parse.channels import ChannelParser, Channels, Thoughts
-from actorllm.actors.runner.parse.fenced import Dialect, Fence, FencedParser, Spaces
+from actorllm.actors.runner.parse.fence import Fence
+from actorllm.actors.runner.parse.fenced import Dialect, FencedParser, Spaces
 from actorllm.actors.runner.parse.parsed import OutputParser
 from actorllm.actors.runner.parse.tagged import invokes
 from actorllm.protocol.chat import ToolCall

@@ -12,7 +12,8 @@ from actorllm.actors.runner.parse.calls import (
     load_json,
     partly,
 )
-from actorllm.actors.runner.parse.fenced import Decode, Dialect, Fence, Opens
+from actorllm.actors.runner.parse.fence import Decode, Fence
+from actorllm.actors.runner.parse.fenced import Dialect, Opens
 from actorllm.actors.runner.parse.scan import JsonEnd
 from actorllm.protocol.chat import ToolCall
 

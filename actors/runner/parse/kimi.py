@@ -4,7 +4,8 @@ import re
 from typing import Any
 
 from actorllm.actors.runner.parse.calls import BadCall, Toolbox, json_object, load_json
-from actorllm.actors.runner.parse.fenced import Dialect, Fence, Opens
+from actorllm.actors.runner.parse.fence import Fence
+from actorllm.actors.runner.parse.fenced import Dialect, Opens
 from actorllm.protocol.chat import JsonObject, ToolCall
 
 __all__ = ["KIMI_K2", "KIMI_K3"]

@@ -3,7 +3,8 @@
 from actorllm.actors.runner.parse.bare_json import BareJsonParser
 from actorllm.actors.runner.parse.calls import BadCall, Toolbox
 from actorllm.actors.runner.parse.chain import Chain
-from actorllm.actors.runner.parse.fenced import Dialect, Fence, FencedParser, Opens, Spaces
+from actorllm.actors.runner.parse.fence import Fence
+from actorllm.actors.runner.parse.fenced import Dialect, FencedParser, Opens, Spaces
 from actorllm.actors.runner.parse.generic import decode_bare_call
 from actorllm.actors.runner.parse.hermes import decode_json_call
 from actorllm.actors.runner.parse.literals import LiteralReader

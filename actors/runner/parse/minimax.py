@@ -5,7 +5,8 @@ from typing import Any
 
 from actorllm.actors.runner.parse.calls import BadCall, Toolbox
 from actorllm.actors.runner.parse.coerce import coerce, declared_types
-from actorllm.actors.runner.parse.fenced import Dialect, Fence, Opens
+from actorllm.actors.runner.parse.fence import Fence
+from actorllm.actors.runner.parse.fenced import Dialect, Opens
 from actorllm.actors.runner.parse.tagged import invokes
 from actorllm.protocol.chat import JsonObject, ToolCall
 

@@ -3,7 +3,8 @@
 import re
 
 from actorllm.actors.runner.parse.calls import BadCall, Toolbox, json_object
-from actorllm.actors.runner.parse.fenced import Dialect, Fence, Opens
+from actorllm.actors.runner.parse.fence import Fence
+from actorllm.actors.runner.parse.fenced import Dialect, Opens
 from actorllm.actors.runner.parse.hermes import decode_json_call
 from actorllm.protocol.chat import ToolCall
 

@@ -76,6 +76,13 @@ class Sink:
         self.content(text)
         self._unparsed = True
 
+    def add(self, step: Parsed) -> None:
+        """Take over the deltas of another parser; its calls are counted on."""
+        (self.unparsed if step.unparsed else self.content)(step.content)
+        self.thinking(step.thinking)
+        for call in step.tool_calls:
+            self.call(call)
+
     def take(self) -> Parsed:
         """Empty the sink."""
         step = Parsed(

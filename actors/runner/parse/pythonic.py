@@ -3,7 +3,8 @@
 import re
 
 from actorllm.actors.runner.parse.calls import BadCall, Toolbox, partly
-from actorllm.actors.runner.parse.fenced import Dialect, Fence, Opens, Spaces
+from actorllm.actors.runner.parse.fence import Fence
+from actorllm.actors.runner.parse.fenced import Dialect, Opens, Spaces
 from actorllm.actors.runner.parse.hermes import decode_json_call
 from actorllm.actors.runner.parse.literals import LiteralReader
 from actorllm.protocol.chat import ToolCall

@@ -1,6 +1,7 @@
 """Qwen3-Coder: `<function=name><parameter=key>value</parameter></function>` in `<tool_call>`."""
 
-from actorllm.actors.runner.parse.fenced import Dialect, Fence, Opens
+from actorllm.actors.runner.parse.fence import Fence
+from actorllm.actors.runner.parse.fenced import Dialect, Opens
 from actorllm.actors.runner.parse.tagged import TaggedCalls
 
 __all__ = ["QWEN_CODER", "SEED"]
