@@ -16,7 +16,7 @@ from actorllm.actors.kernel.actor import Actor, Handler, handlers_of
 from actorllm.actors.kernel.context import Context
 from actorllm.actors.kernel.exits import Exit
 from actorllm.actors.kernel.mailbox import End, Envelope, Kind, Mailbox, Stop
-from actorllm.actors.kernel.ports import Failure, Pipe, Promise
+from actorllm.actors.kernel.ports import Failure, Pipe, Promise, feed
 from actorllm.actors.kernel.specs import ChildSpec
 from actorllm.actors.kernel.trace import trace_id
 from actorllm.protocol.codec import CodecError, Message, decode, encode
@@ -309,12 +309,7 @@ class Cell:
             handler.bind(cast("Actor", self.actor)),
         )
         async with aclosing(make(message)) as items:
-            async for item in items:
-                if pipe.left:  # it left while this task was about to run: no cancellation comes
-                    return
-                pipe.push(encode(item))
-                if pipe.credit <= 0:
-                    await pipe.wait_credit()
+            await feed(pipe, items)
 
     def _settle_with(self, port: Promise | Pipe | None, failure: Failure) -> None:
         if port is not None:

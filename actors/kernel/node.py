@@ -8,7 +8,7 @@ import structlog
 import trio
 
 from actorllm.actors.kernel.cell import Cell
-from actorllm.actors.kernel.errors import KernelError, MailboxFull
+from actorllm.actors.kernel.errors import MailboxFull, StartFailed
 from actorllm.actors.kernel.exits import Address, Down, Exit
 from actorllm.actors.kernel.insight import (
     ActorSnapshot,
@@ -95,7 +95,7 @@ class Node:
         """Run the tree under `root` until it has ended.
 
         Raises:
-            KernelError: The root could not be started.
+            StartFailed: The root could not be started.
         """
         self._began = trio.current_time()
         async with trio.open_nursery() as nursery:
@@ -103,12 +103,13 @@ class Node:
             cell = self._root = Cell(self, self._root_path, root, 1)
             self.register(cell)
             await nursery.start(cell.run)
-            if not cell.was_started:
-                raise KernelError(f"{cell.path} did not start: {cell.exit}")
-            task_status.started(Ref(self, cell.path, 1))
-            await cell.finished.wait()
+            if cell.was_started:
+                task_status.started(Ref(self, cell.path, 1))
+                await cell.finished.wait()
             nursery.cancel_scope.cancel()
         assert cell.exit is not None
+        if not cell.was_started:
+            raise StartFailed(cell.path, cell.exit)
         return cell.exit
 
     def stop(self) -> None:

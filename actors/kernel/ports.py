@@ -6,7 +6,7 @@ the two waits are synchronous, so that cleanup can never be cut short by a cance
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Literal
 
 import trio
@@ -18,10 +18,10 @@ from actorllm.actors.kernel.errors import (
     MailboxFull,
 )
 from actorllm.actors.kernel.exits import Exit
-from actorllm.protocol.codec import Value, message
+from actorllm.protocol.codec import Message, Value, encode, message
 from actorllm.protocol.errors import Problem, Refused
 
-__all__ = ["Failure", "Pipe", "Promise", "failure_of"]
+__all__ = ["Failure", "Pipe", "Promise", "failure_of", "feed"]
 
 
 @message
@@ -261,3 +261,13 @@ class Pipe:
     def _wake_consumer(self) -> None:
         if self._consumer is not None:
             self._consumer.set()
+
+
+async def feed(pipe: Pipe, items: AsyncIterator[Message]) -> None:
+    """Push items, as fast as credit allows, until they end or the consumer has left."""
+    async for item in items:
+        if pipe.left:  # when it left, this task was about to run: no cancellation has come
+            return
+        pipe.push(encode(item))
+        if pipe.credit <= 0:
+            await pipe.wait_credit()
