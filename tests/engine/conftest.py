@@ -101,7 +101,7 @@ def make_module_host(seedling):
     hosts = []
 
     def make(**settings) -> Host:
-        hosts.append(Host(seedling, num_ctx=1024, **settings))
+        hosts.append(Host(seedling, num_ctx=640, **settings))
         return hosts[-1]
 
     yield make

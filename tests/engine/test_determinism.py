@@ -6,8 +6,8 @@ import pytest
 
 from actorllm.actors.runner.engine.types import Sampling, Work
 
-LENGTH = 60
-PROMPTS = {1: 7, 2: 130, 3: 400, 4: 985}
+LENGTH = 50
+PROMPTS = {1: 7, 2: 70, 3: 250, 4: 600}
 """Tokens in the prompt of each work; the last one's window overflows while it generates."""
 
 
@@ -32,11 +32,11 @@ def make_others(chance: random.Random) -> list[Work]:
     return [
         Work(
             id=100 + i,
-            prompt=make_prompt(100 + i, chance.randrange(2, 500)),
+            prompt=make_prompt(100 + i, chance.randrange(2, 300)),
             sampling=Sampling(seed=i),
             max_tokens=chance.randrange(3, 60),
         )
-        for i in range(10)
+        for i in range(6)
     ]
 
 
@@ -73,7 +73,7 @@ def test_tokens_are_the_same_behind_a_cached_prefix(alone, make_module_host):
     host.run(*works)
     done = host.run(*works)
     assert tokens_of(done) == alone
-    assert sum(finish.cached_tokens for _, _, finish in done.values()) > 450
+    assert sum(finish.cached_tokens for _, _, finish in done.values()) > 200
 
 
 def test_tokens_are_the_same_after_disorderly_works_with_the_same_prompts(alone, make_module_host):
@@ -83,7 +83,7 @@ def test_tokens_are_the_same_after_disorderly_works_with_the_same_prompts(alone,
     assert tokens_of(done) == alone
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_tokens_are_the_same_when_resumed_elsewhere(alone, make_module_host, seed):
     chance = random.Random(seed)
     host = make_module_host(slots=4, threads=1)

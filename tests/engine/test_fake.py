@@ -258,6 +258,48 @@ def test_the_longest_prompt_gets_one_token_at_least():
     assert host.finish[1].generated_tokens == 1
 
 
+def test_sampling_options_must_be_finite():
+    host = Host()
+    host.run(make_work(1, sampling=Sampling(frequency_penalty=float("inf"))))
+    assert host.finish[1].error == "a sampling option is not a finite number"
+
+
+def test_tokens_outside_the_vocabulary_are_refused():
+    host = Host()
+    host.run(Work(id=1, prompt=(1, 258)), Work(id=2, prompt=(1,), resume=(-1,)))
+    assert {host.finish[i].reason for i in (1, 2)} == {"error"}
+
+
+def test_a_recurrent_model_starts_anew_where_a_prefix_is_not_the_whole():
+    host = Host(endless, slots=1)
+    backend = host.engine._backend
+    backend.can_cut = backend.can_shift = False
+    cut = backend.cut
+    backend.cut = lambda slot, length: length == 0 and cut(slot, length)
+    host.run(make_work(1, b"hello", max_tokens=3))
+    host.run(make_work(2, b"hello" + bytes(host.tokens[1][:2]) + b" you", max_tokens=3))
+    host.run(make_work(3, b"hello", max_tokens=3))
+    assert [host.finish[i].cached_tokens for i in (1, 2, 3)] == [0, 7, 0]
+    assert len(backend.cells[0]) == 7
+
+
+def test_a_pass_that_fails_ends_its_streams_only():
+    host = Host(endless)
+    host.engine.submit(make_work(1, max_tokens=5))
+    host.step()
+    decode = host.engine._backend.decode
+
+    def fail(plan):
+        if plan.kind == "prefill":
+            raise EngineError("the KV cache is full")
+        decode(plan)
+
+    host.engine._backend.decode = fail
+    host.run(make_work(2))
+    assert host.finish[2].error == "the KV cache is full"
+    assert host.finish[1].reason == "length"
+
+
 def test_one_id_is_one_work():
     host = Host()
     host.engine.submit(make_work(1))

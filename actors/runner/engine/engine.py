@@ -174,9 +174,11 @@ class Engine:
             self._serve()
         except BaseException as e:  # noqa: BLE001 -- it is told to the host, which exits
             error = e
-        self._shut(error)
-        if self._stopped is not None:
-            self._stopped(error)
+        try:
+            self._shut(error)
+        finally:
+            if self._stopped is not None:
+                self._stopped(error)
 
     def _open(self, progress: Progress | None) -> None:
         def go_on(part: float) -> bool:

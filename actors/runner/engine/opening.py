@@ -59,7 +59,7 @@ def open_model(settings: EngineSettings, progress: Progress | None = None) -> Op
                 raise EngineError("this model does not support embeddings")  # noqa: TRY301
             embedder = Embedder(model)
         else:
-            context = Context(model, tune_threads=settings.threads <= 0)
+            context = Context(model, tune_threads=settings.threads <= 0 and model.on_cpu)
             context.warm_up()
     except BaseException:
         if context is not None:

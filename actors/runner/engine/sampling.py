@@ -19,6 +19,9 @@ from .vocab import Vocab
 
 __all__ = ["Candidates", "ChainSampler"]
 
+_COLDEST = 1e-5
+"""Below this temperature the likeliest token is taken, before logits overflow."""
+
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
 
@@ -74,7 +77,7 @@ class ChainSampler:
         self._vocab = vocab
         self._candidates = candidates
         self._sampling = work.sampling
-        self._greedy = work.sampling.temperature <= 0
+        self._greedy = work.sampling.temperature < _COLDEST
         self._grammar = self._make_grammar(work.sampling.grammar)
         self._chain = self._make_chain(work.sampling, window)
         self._fixed: int = cpp.llama_sampler_chain_n(self._chain)
@@ -116,8 +119,10 @@ class ChainSampler:
         chain = cpp.llama_sampler_chain_init(params)
         links = []
         if _penalizes(s):
-            last = window if s.repeat_last_n < 0 else s.repeat_last_n
-            penalties = (s.repeat_penalty, s.frequency_penalty, s.presence_penalty)
+            # llama.cpp reserves memory for as many tokens as it is told to look back at.
+            last = window if s.repeat_last_n < 0 else min(s.repeat_last_n, window)
+            repeat = s.repeat_penalty if s.repeat_penalty > 0 else 1.0
+            penalties = (repeat, s.frequency_penalty, s.presence_penalty)
             links.append(cpp.llama_sampler_init_penalties(self._vocab.size, last, *penalties))
         if self._greedy:
             links.append(cpp.llama_sampler_init_greedy())
@@ -177,8 +182,8 @@ class ChainSampler:
 
 
 def _penalizes(s: Sampling) -> bool:
-    neutral = s.repeat_penalty in (0, 1) and s.frequency_penalty == 0 and s.presence_penalty == 0
-    return s.repeat_last_n != 0 and not neutral
+    repeat = s.repeat_penalty > 0 and s.repeat_penalty != 1
+    return s.repeat_last_n != 0 and (repeat or s.frequency_penalty != 0 or s.presence_penalty != 0)
 
 
 def _narrowing(s: Sampling) -> list[Any]:

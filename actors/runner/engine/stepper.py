@@ -9,6 +9,7 @@ those before it. The backend is llama.cpp's (`backend`) or a fake (`fake`).
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from math import isfinite
 from typing import Protocol
 
 import attrs
@@ -206,6 +207,8 @@ class Stepper:
             )
         if min(tokens) < 0 or max(tokens) >= self._backend.n_vocab:
             return f"the prompt has tokens outside the vocabulary of {self._backend.n_vocab}"
+        if not all(isfinite(v) for v in attrs.astuple(work.sampling) if isinstance(v, float)):
+            return "a sampling option is not a finite number"
         return ""
 
     def _admit(self) -> None:
