@@ -1,7 +1,7 @@
 """Generations and embeddings, whatever the dialect: submit, follow, put together."""
 
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 from quart import request
@@ -19,7 +19,7 @@ from actorllm.protocol.messages.generation import (
     SubmitEmbed,
 )
 
-__all__ = ["check_request", "client_of_request", "collect", "embed", "generate", "join"]
+__all__ = ["apart", "check_request", "client_of_request", "collect", "embed", "generate", "join"]
 
 MOST_TOP_LOGPROBS = 20
 
@@ -64,6 +64,20 @@ async def collect(edge: Edge, wanted: GenerateRequest, client: str) -> Chunk:
             chunks.append(item)
             chunks += items.take_ready()
     return join(chunks)
+
+
+def apart(items: Sequence[Chunk]) -> Iterator[Chunk]:
+    """Give chunks as streams show them: none is empty, and the last text comes before the end."""
+    for chunk in items:
+        said = chunk.content or chunk.thinking or chunk.logprobs
+        if chunk.done is None:
+            if said or chunk.tool_calls:
+                yield chunk
+        elif said:
+            yield Chunk(chunk.content, chunk.thinking, logprobs=chunk.logprobs)
+            yield Chunk(tool_calls=chunk.tool_calls, done=chunk.done)
+        else:
+            yield chunk
 
 
 def join(chunks: Sequence[Chunk]) -> Chunk:

@@ -13,7 +13,7 @@ from actorllm.http import errors
 from actorllm.http.anthropic.request import MessagesBody, estimate_tokens, messages_request
 from actorllm.http.edge import Edge
 from actorllm.http.errors import json_response
-from actorllm.http.generation import client_of_request, collect, generate
+from actorllm.http.generation import apart, client_of_request, collect, generate
 from actorllm.http.metrics import Metrics
 from actorllm.http.ollama.frames import notices
 from actorllm.http.openai.refusals import PLAIN_JSON, install, is_cloud, read
@@ -117,7 +117,7 @@ class MessageFrames:
         return json_response(self._head | answer | notices(chunk.done), content_type=PLAIN_JSON)
 
     def write(self, items: Sequence[Chunk]) -> bytes:
-        return self._start() + b"".join([self._events(chunk) for chunk in items])
+        return self._start() + b"".join([self._events(chunk) for chunk in apart(items)])
 
     def end(self) -> bytes:
         return b"" if self._ended else self.failed(Problem(500, "the generation ended early"))

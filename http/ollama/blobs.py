@@ -25,7 +25,9 @@ def blueprint(edge: Edge) -> Blueprint:
     async def find(digest: str) -> Response:
         if not (await edge.ask("/blobs", FindBlob(digest))).exists:
             raise Refused.because(404, f'blob "{digest}" not found')
-        return empty(200)
+        found = empty(200)
+        del found.headers["Content-Length"]  # it would be that of the blob
+        return found
 
     @api.post("/api/blobs/<digest>")
     async def upload(digest: str) -> Response:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from quart_trio.wrappers import TrioResponse
 
 from actorllm.http.errors import json_response, refusal
+from actorllm.http.generation import apart
 from actorllm.http.metrics import Metrics
 from actorllm.http.stream import NDJSON
 from actorllm.protocol.chat import ToolCall
@@ -57,7 +58,7 @@ class _Frames:
     def write(self, items: Sequence[Chunk]) -> bytes:
         if items[-1].done is not None:
             self._ended = True
-        return b"".join([self._line(chunk) for chunk in items])
+        return b"".join([self._line(chunk) for chunk in apart(items)])
 
     def end(self) -> bytes:
         return b"" if self._ended else self.failed(Problem(500, "the generation ended early"))
@@ -177,10 +178,12 @@ def notices(done: Done) -> Json:
         "failovers": done.failovers,
     }
     said = {key: value for key, value in facts.items() if value}
-    return {"actorllm": said} if said else {}
+    return {"actorllm": said} if said and done.rendered is None else {}
 
 
 def _metrics(done: Done) -> Json:
+    if done.rendered is not None:
+        return {}
     return {key: value for key in _METRICS if (value := getattr(done, key))}
 
 

@@ -11,7 +11,7 @@ from quart_trio.wrappers import TrioResponse
 
 from actorllm.http.edge import Edge
 from actorllm.http.errors import json_response
-from actorllm.http.generation import check_request, client_of_request, collect, generate
+from actorllm.http.generation import apart, check_request, client_of_request, collect, generate
 from actorllm.http.metrics import Metrics
 from actorllm.http.ollama.frames import debug_info, notices
 from actorllm.http.openai.chat_body import ChatCompletionBody, chat_request
@@ -85,7 +85,7 @@ class ChatFrames:
         )
 
     def write(self, items: Sequence[Chunk]) -> bytes:
-        return b"".join([self._events(chunk) for chunk in items])
+        return b"".join([self._events(chunk) for chunk in apart(items)])
 
     def end(self) -> bytes:
         return DONE if self._ended else self.failed(Problem(500, "the generation ended early"))
