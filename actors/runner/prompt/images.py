@@ -7,7 +7,7 @@ import attrs
 
 from actorllm.protocol.chat import ChatMessage
 
-__all__ = ["all_images", "tag_content", "tag_images"]
+__all__ = ["all_images", "tag_content", "tag_images", "with_content"]
 
 _PLACEHOLDER = "[img]"
 
@@ -15,6 +15,11 @@ _PLACEHOLDER = "[img]"
 def all_images(messages: Iterable[ChatMessage]) -> tuple[bytes, ...]:
     """Return the images of `messages` in the order of their tags."""
     return tuple(image for message in messages for image in message.images)
+
+
+def with_content(message: ChatMessage, content: str) -> ChatMessage:
+    """Return `message` with another content."""
+    return cast(ChatMessage, attrs.evolve(cast(Any, message), content=content))
 
 
 def tag_content(content: str, first: int, count: int, *, spaced: bool = False) -> str:
@@ -40,6 +45,6 @@ def tag_images(messages: Iterable[ChatMessage], *, spaced: bool = False) -> list
     number = 0
     for message in messages:
         content = tag_content(message.content, number, len(message.images), spaced=spaced)
-        tagged.append(attrs.evolve(cast(Any, message), content=content))
+        tagged.append(with_content(message, content))
         number += len(message.images)
     return tagged

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from actorllm.actors.runner.prompt.errors import LimitExceeded, TemplateError
-from actorllm.actors.runner.prompt.renderers import deepseek, olmo, qwen
+from actorllm.actors.runner.prompt.renderers import deepseek, gemma, nemotron, olmo, qwen
 from actorllm.actors.runner.prompt.renderers.request import Renderer, Request
 from actorllm.protocol.chat import ChatMessage, Think, Tool
 
@@ -13,6 +13,8 @@ __all__ = ["RENDERERS", "RENDERER_BOS", "render", "resolve"]
 
 RENDERERS: dict[str, Renderer] = {
     **deepseek.RENDERERS,
+    **gemma.RENDERERS,
+    **nemotron.RENDERERS,
     **olmo.RENDERERS,
     **qwen.RENDERERS,
 }
