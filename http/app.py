@@ -28,6 +28,7 @@ from actorllm.http.openai import chat as openai_chat
 from actorllm.http.openai import completions as openai_completions
 from actorllm.http.openai import embeddings as openai_embeddings
 from actorllm.http.openai import models as openai_models
+from actorllm.http.openai import responses as openai_responses
 from actorllm.http.stream import log_crash
 from actorllm.protocol.settings import Settings
 
@@ -45,6 +46,7 @@ _BLUEPRINTS = (
     openai_completions.blueprint,
     openai_embeddings.blueprint,
     openai_models.blueprint,
+    openai_responses.blueprint,
     messages.blueprint,
     insight.blueprint,
 )

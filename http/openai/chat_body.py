@@ -10,6 +10,7 @@ from actorllm.http.openai.parts import (
     go_type,
     image_of_url,
     sampling,
+    system_role,
     think_of_effort,
 )
 from actorllm.http.wire import base64
@@ -152,7 +153,7 @@ def _messages(
     message: OpenAIMessageBody, conversation: Sequence[OpenAIMessageBody]
 ) -> Iterator[ChatMessage]:
     """Translate a message; each part of its content becomes one of its own."""
-    role = message.role.lower()
+    role = system_role(message.role)
     calls = _calls(message.tool_calls)
     tool_name = ""
     if role == "tool":

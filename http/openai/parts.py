@@ -23,6 +23,7 @@ __all__ = [
     "identifier",
     "image_of_url",
     "sampling",
+    "system_role",
     "think_of_effort",
     "usage",
     "written_calls",
@@ -117,6 +118,12 @@ def arguments_of(written: str) -> JsonObject:
     if not isinstance(value, dict):
         raise JsonError("the arguments are no object")
     return value
+
+
+def system_role(role: str) -> str:
+    """Lower-case a role; `developer` is OpenAI's newer word for `system`."""
+    role = role.lower()
+    return "system" if role == "developer" else role
 
 
 def go_type(value: Any) -> str:
