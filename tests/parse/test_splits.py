@@ -34,6 +34,14 @@ FAMILIES = {
     "functools": " functools[",
     "command-r": "tool_name ```json",
     "llama": "<|python_tag|><|eot_id|>",
+    "glm": "<arg_key>",
+    "gemma4": "<|channel> <|tool_call>",
+    "functiongemma": "<start_function_call>",
+    "lfm2": "<|tool_call_start|>",
+    "olmo3": "<function_calls>",
+    "qwen-coder": "<tool_call> <function=",
+    "harmony": "<|channel|> <|message|>",
+    "glimmer": "<atem:",
     "hermes": "<tool_call>",
 }
 

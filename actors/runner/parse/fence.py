@@ -18,6 +18,10 @@ Decode = Callable[[str, Toolbox], list[ToolCall]]
 """Reads all calls of one fence; raises `BadCall` unless every one is complete."""
 
 
+_TELLING = 3
+"""Characters of a closing tag that no other tag begins with."""
+
+
 @frozen
 class Fence:
     """How calls are set off from the text."""
@@ -30,8 +34,9 @@ class Fence:
     """Tags with brackets that come before the JSON value of a fence without a closing tag."""
     seed: str = ""
     """The end of `open` that belongs to the JSON value: the bracket of `[TOOL_CALLS] [`."""
-    ends_with: str = ""
-    """What a call must end with to be complete where its closing tag is missing."""
+    self_ending: bool = True
+    """Whether the text itself shows where a call ends. If not, one without any of its closing tag
+    may lack arguments, and is no call."""
     json: bool = False
     """Whether the text is JSON, in whose strings a closing tag means nothing."""
 
@@ -92,9 +97,9 @@ class CallText:
         body = "".join(self._pieces[1:])
         if self._fence.close:
             begun = self._close.held_from(body, 0)
+            if not (self._closed or self._fence.self_ending or len(body) - begun >= _TELLING):
+                raise BadCall("the call is cut off")
             body = body.removesuffix(self._fence.close) if self._closed else body[:begun]
-        if not self._closed and not body.rstrip().endswith(self._fence.ends_with):
-            raise BadCall("the call is cut off")
         return self._fence.decode(self._fence.seed + body, tools)
 
     def spill(self) -> str:

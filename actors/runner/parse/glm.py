@@ -1,7 +1,7 @@
 """GLM 4.x, Laguna and others: `name<arg_key>k</arg_key><arg_value>v</arg_value>` in `<tool_call>`.
 
 Models forget tags here, and what they mean stays plain, so a call that has its closing tag is read
-with one of a pair missing. Without the closing tag it must at least end with a complete value.
+with one of a pair missing.
 """
 
 import re
@@ -74,7 +74,7 @@ def _decode_user(body: str, tools: Toolbox) -> list[ToolCall]:
     return calls
 
 
-_CALL = Fence("<tool_call>", "</tool_call>", decode_glm, ends_with="</arg_value>")
+_CALL = Fence("<tool_call>", "</tool_call>", decode_glm, self_ending=False)
 
 GLM = Dialect(think_open="<think>", think_close="</think>", opens=Opens.FIRST, fences=(_CALL,))
 
@@ -82,7 +82,7 @@ LAGUNA = Dialect(
     think_open="<think>",
     think_close="</think>",
     opens=Opens.ANYWHERE,
-    fences=(_CALL, Fence("<user>", "</user>", _decode_user, ends_with="</arg_value>")),
+    fences=(_CALL, Fence("<user>", "</user>", _decode_user, self_ending=False)),
     calls_in_thinking=True,
     trim_start=True,
 )

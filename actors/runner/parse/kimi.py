@@ -66,7 +66,7 @@ KIMI_K3 = Dialect(
     think_open="<|open|>think<|sep|>",
     think_close="<|close|>think<|sep|>",
     opens=Opens.FIRST,
-    fences=(Fence("<|open|>call ", _CALL_END, _decode_k3, ends_with=_ARGUMENT_END),),
+    fences=(Fence("<|open|>call ", _CALL_END, _decode_k3, self_ending=False),),
     begins=("<|open|>response<|sep|>",),
     ends=(
         "<|close|>response<|sep|>",

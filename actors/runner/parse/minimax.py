@@ -32,7 +32,7 @@ MINICPM = Dialect(
     think_open="<think>",
     think_close="</think>",
     opens=Opens.FIRST,
-    fences=(Fence('<function name="', "</function>", _decode_function, ends_with=">"),),
+    fences=(Fence('<function name="', "</function>", _decode_function, self_ending=False),),
     calls_in_thinking=True,
 )
 
