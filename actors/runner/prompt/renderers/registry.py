@@ -5,7 +5,16 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from actorllm.actors.runner.prompt.errors import LimitExceeded, TemplateError
-from actorllm.actors.runner.prompt.renderers import deepseek, gemma, nemotron, olmo, qwen
+from actorllm.actors.runner.prompt.renderers import (
+    deepseek,
+    gemma,
+    glm,
+    lfm2,
+    nemotron,
+    olmo,
+    poolside,
+    qwen,
+)
 from actorllm.actors.runner.prompt.renderers.request import Renderer, Request
 from actorllm.protocol.chat import ChatMessage, Think, Tool
 
@@ -14,8 +23,11 @@ __all__ = ["RENDERERS", "RENDERER_BOS", "render", "resolve"]
 RENDERERS: dict[str, Renderer] = {
     **deepseek.RENDERERS,
     **gemma.RENDERERS,
+    **glm.RENDERERS,
+    **lfm2.RENDERERS,
     **nemotron.RENDERERS,
     **olmo.RENDERERS,
+    **poolside.RENDERERS,
     **qwen.RENDERERS,
 }
 RENDERER_BOS: dict[str, str] = {}
