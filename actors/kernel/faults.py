@@ -87,7 +87,6 @@ class FaultInjector:
         self._aims: dict[str, list[_Aim]] = {seam: [] for seam in ACTIONS}
         self._added = 0
         self._held: dict[str, _Parcel] = {}
-        self._log: structlog.stdlib.BoundLogger = structlog.get_logger("actorllm").bind()
         for rule in plan.rules:
             self.add(rule)
 
@@ -108,7 +107,8 @@ class FaultInjector:
             if aim.strikes(path, tag):
                 title = aim.rule.title
                 self.counts[title] += 1
-                self._log.warning("fault injected", fault=title, actor=path, message=tag)
+                log: structlog.stdlib.BoundLogger = structlog.get_logger("actorllm")
+                log.warning("fault injected", fault=title, actor=path, message=tag)
                 return aim.rule
         return None
 
