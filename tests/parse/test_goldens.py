@@ -32,6 +32,21 @@ def test_the_generic_parser_answers_as_recorded_for_every_split(kind):
         check(case)
 
 
+@pytest.mark.parametrize("label", ["par", "nested", "x_multi", "x_values", "x_types"])
+def test_an_answer_cut_anywhere_makes_only_calls_of_the_whole_answer(label):
+    for case in load("parse"):
+        if case["id"].rpartition("/")[2] != label:
+            continue
+        whole = calls_of(case, case["text"])
+        for end in range(len(case["text"])):
+            part = calls_of(case, case["text"][:end])
+            assert part == whole[: len(part)], (case["id"], case["text"][:end])
+
+
+def calls_of(case, text):
+    return outcome(run(maker(case)(), [text])).get("calls", [])
+
+
 def test_every_recorded_parser_is_there_and_knows_its_abilities():
     recorded = load("inputs")["info"]["parsers"]
     assert set(recorded) == set(PARSERS)

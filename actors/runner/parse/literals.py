@@ -146,8 +146,8 @@ class LiteralReader:
 
     def _word(self) -> Any:
         match = self.match(self._bare)
-        if match is None:
-            raise BadCall("a value is missing in the call")
+        if match is None or match.group()[0] in _STRING:
+            raise BadCall("a value is missing, or a string is not closed")
         word = match.group().strip()
         if word in _WORDS:
             return _WORDS[word]
