@@ -37,6 +37,8 @@ class Edge(Actor):
             await nursery.start(self._run, app)
             ready.set()
         self._over.set()
+        if not self._shutdown.is_set():
+            raise RuntimeError("the server ended by itself")
 
     async def _run(self, app: App, *, task_status: trio.TaskStatus[None]) -> None:
         await serve(

@@ -120,17 +120,20 @@ class _Connection(TCPServer):
             stream,  # type: ignore[arg-type]  # plain streams are fine, it finds out
         )
         self._server = server
+        self._scope = trio.CancelScope()
 
     async def run(self) -> None:
-        with self._server.opened(self):
+        with self._server.opened(self), self._scope:
             await super().run()
 
     def drop(self) -> None:
-        """End everything now, a write that waits for the client included."""
+        """End everything now, a write that waits for the client included.
+
+        The scope is ours: Hypercorn's task group does not swallow its own cancellation, which
+        would go on to the nursery of all connections and end the server.
+        """
         self.stream.socket.close()
-        group = getattr(self, "_task_group", None)
-        if group is not None and group._nursery is not None:  # noqa: SLF001 -- no other way in
-            group._nursery.cancel_scope.cancel()  # noqa: SLF001
+        self._scope.cancel()
 
     async def protocol_send(self, event: Event) -> None:
         if isinstance(event, RawData):
@@ -159,6 +162,7 @@ class _Server:
 
     def __init__(self, app: App, log: Log) -> None:
         self.app = ASGIWrapper(app)
+        self._log = log
         self.config = _config(log)
         self.context = WorkerContext(None)
         self.hangups = Hangups()
@@ -179,8 +183,11 @@ class _Server:
                 self._empty.set()
 
     async def handle(self, stream: trio.SocketStream) -> None:
-        """Serve one connection."""
-        await _Connection(self, stream).run()
+        """Serve one connection. What breaks in it is no matter of the others."""
+        try:
+            await _Connection(self, stream).run()
+        except* Exception as e:  # noqa: BLE001 -- a connection is a boundary of failure
+            self._log.error("connection failed", exc_info=e)
 
     async def drain(self) -> None:
         """Let idle connections go and wait for the busy ones."""
