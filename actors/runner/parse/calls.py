@@ -11,6 +11,7 @@ from actorllm.protocol.chat import JsonObject, Tool, ToolCall
 
 __all__ = [
     "MAX_CALL",
+    "MAX_DEPTH",
     "BadCall",
     "Toolbox",
     "as_arguments",
@@ -22,6 +23,9 @@ __all__ = [
 
 MAX_CALL = 1 << 20
 """Characters of one call; a longer one is shown as content."""
+
+MAX_DEPTH = 64
+"""Levels of lists and objects in the arguments of a call."""
 
 _SURROGATE = re.compile(r"\\ud[89a-f]", re.IGNORECASE)
 _NAME_KEYS = ("name", "tool_name", "tool", "function_name")
@@ -87,9 +91,19 @@ def load_json(text: str) -> Any:
         value = json.loads(
             text, parse_constant=_finite, parse_float=_finite, parse_int=_integer, strict=False
         )
-        return _mended(value) if _SURROGATE.search(text) else value
     except (ValueError, RecursionError) as error:
         raise BadCall("the call is not valid JSON") from error
+    if text.count("[") + text.count("{") > MAX_DEPTH and not _shallow(value, MAX_DEPTH):
+        raise BadCall("the call is nested too deeply")
+    return _mended(value) if _SURROGATE.search(text) else value
+
+
+def _shallow(value: Any, depth: int) -> bool:
+    """Whether a value has at most `depth` levels."""
+    if not isinstance(value, dict | list):
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return depth > 0 and all(_shallow(item, depth - 1) for item in inner)
 
 
 def _finite(text: str) -> float:

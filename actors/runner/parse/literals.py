@@ -10,12 +10,10 @@ from typing import Any
 
 from attrs import frozen
 
-from actorllm.actors.runner.parse.calls import BadCall, load_json
+from actorllm.actors.runner.parse.calls import MAX_DEPTH, BadCall, load_json
 from actorllm.protocol.chat import JsonObject
 
 __all__ = ["LiteralReader", "Quoting"]
-
-_MAX_DEPTH = 64
 
 _SPACES = re.compile(r"\s*")
 # A doubled single quote inside a string is kept as it is: models write both Python and SQL.
@@ -90,7 +88,7 @@ class LiteralReader:
 
     def value(self, depth: int = 0) -> Any:
         """Read one value."""
-        if depth > _MAX_DEPTH:
+        if depth > MAX_DEPTH:
             raise BadCall("the call is nested too deeply")
         char = self.peek()
         mark = self._quoting.mark

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from actorllm.actors.runner.parse.calls import BadCall, Toolbox
+from actorllm.actors.runner.parse.calls import MAX_DEPTH, BadCall, Toolbox
 from actorllm.actors.runner.parse.coerce import coerce, declared_types
 from actorllm.actors.runner.parse.fence import Fence
 from actorllm.actors.runner.parse.fenced import Dialect, Opens
@@ -39,7 +39,6 @@ MINICPM = Dialect(
 _MARK = "]<]minimax[>["
 _TAG = re.compile(re.escape(_MARK) + r"<(/?)([^<>\n]+)>")
 _INVOKE = re.compile(r'invoke name="([^"]+)"')
-_MAX_DEPTH = 32
 
 
 class _Tree:
@@ -75,7 +74,7 @@ class _Tree:
         return members
 
     def _value(self, key: str, tool: str, depth: int) -> Any:
-        if depth > _MAX_DEPTH:
+        if depth > MAX_DEPTH:
             raise BadCall("the call is nested too deeply")
         start = self._peek().end()
         self._next += 1
