@@ -24,6 +24,7 @@ from actorllm.http.edge import Edge, Log, Node
 from actorllm.http.errors import is_expected, problem_of, refusal
 from actorllm.http.metrics import Metrics
 from actorllm.http.ollama import blobs, create, embeddings, generation, info, models, transfers
+from actorllm.http.openai import audio as openai_audio
 from actorllm.http.openai import chat as openai_chat
 from actorllm.http.openai import completions as openai_completions
 from actorllm.http.openai import embeddings as openai_embeddings
@@ -47,6 +48,7 @@ _BLUEPRINTS = (
     openai_embeddings.blueprint,
     openai_models.blueprint,
     openai_responses.blueprint,
+    openai_audio.blueprint,
     messages.blueprint,
     insight.blueprint,
 )

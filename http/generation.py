@@ -67,17 +67,29 @@ async def collect(edge: Edge, wanted: GenerateRequest, client: str) -> Chunk:
 
 
 def apart(items: Sequence[Chunk]) -> Iterator[Chunk]:
-    """Give chunks as streams show them: none is empty, and the last text comes before the end."""
-    for chunk in items:
-        said = chunk.content or chunk.thinking or chunk.logprobs
-        if chunk.done is None:
-            if said or chunk.tool_calls:
-                yield chunk
-        elif said:
-            yield Chunk(chunk.content, chunk.thinking, logprobs=chunk.logprobs)
-            yield Chunk(tool_calls=chunk.tool_calls, done=chunk.done)
-        else:
-            yield chunk
+    """Give chunks as streams show them: thoughts, text and the end each in one of their own."""
+    for item in items:
+        if item.thinking:
+            yield Chunk(thinking=item.thinking)
+        if item.logprobs:
+            yield from _token_by_token(item)
+        elif item.content and item.done is None:
+            yield Chunk(item.content, tool_calls=item.tool_calls)
+        elif item.content:
+            yield Chunk(item.content)
+        if item.done is not None:
+            yield Chunk(tool_calls=item.tool_calls, done=item.done)
+        elif item.tool_calls and not item.content:
+            yield Chunk(tool_calls=item.tool_calls)
+
+
+def _token_by_token(chunk: Chunk) -> Iterator[Chunk]:
+    """Give each token its own chunk, where the text is that of the tokens."""
+    tokens = chunk.logprobs
+    if "".join([t.token for t in tokens]) == chunk.content:
+        yield from (Chunk(t.token, logprobs=(t,)) for t in tokens)
+    else:
+        yield Chunk(chunk.content, logprobs=tokens)
 
 
 def join(chunks: Sequence[Chunk]) -> Chunk:

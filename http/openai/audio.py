@@ -1,0 +1,114 @@
+"""`/v1/audio/transcriptions`: a chat with a model that hears."""
+
+from io import BytesIO
+
+import attrs
+from quart import Blueprint, request
+from quart.wrappers import Response
+from quart_trio.wrappers import TrioResponse
+from werkzeug.exceptions import HTTPException
+from werkzeug.formparser import MultiPartParser
+from werkzeug.http import parse_options_header
+
+from actorllm.http.connection import RequestBody
+from actorllm.http.edge import Edge
+from actorllm.http.errors import json_response
+from actorllm.http.generation import check_request, client_of_request, collect
+from actorllm.http.openai.refusals import PLAIN_JSON, Unreadable, install
+from actorllm.protocol.chat import ChatMessage
+from actorllm.protocol.errors import Problem
+from actorllm.protocol.messages.generation import GenerateRequest
+
+__all__ = ["blueprint"]
+
+_MAX_PARTS = 32
+_TASK = "Transcribe the following audio."
+
+
+@attrs.frozen
+class Transcription:
+    """The fields of a form."""
+
+    model: str
+    audio: bytes
+    language: str = ""
+    prompt: str = ""
+    response_format: str = "json"
+
+
+def _refused(text: str) -> Unreadable:
+    return Unreadable(Problem(400, text))
+
+
+def parse(content_type: str, data: bytes) -> Transcription:
+    """Read a form.
+
+    Raises:
+        Unreadable: It is none, or the model or the file is missing.
+    """
+    kind, options = parse_options_header(content_type)
+    boundary = options.get("boundary", "").encode("latin-1", "replace")
+    if kind != "multipart/form-data" or not boundary:
+        raise _refused("the request must be a form with a file: multipart/form-data")
+    parser = MultiPartParser(
+        stream_factory=lambda *_, **__: BytesIO(),  # the body is in memory, and bounded, already
+        max_form_memory_size=len(data),
+        max_form_parts=_MAX_PARTS,
+    )
+    try:
+        fields, files = parser.parse(BytesIO(data), boundary, len(data))
+    except (ValueError, HTTPException):
+        raise _refused("the form is broken or has too many parts") from None
+    if not fields.get("model"):
+        raise _refused("model is required")
+    file = files.get("file")
+    if file is None:
+        raise _refused("file is required: http: no such file")
+    audio = file.stream.read()
+    if not audio:
+        raise _refused("audio file is empty")
+    wanted = fields.get("response_format", "json")
+    if wanted not in {"json", "text"}:
+        raise _refused(f"response_format must be json or text, not {wanted[:40]!r}")
+    return Transcription(
+        fields["model"], audio, fields.get("language", ""), fields.get("prompt", ""), wanted
+    )
+
+
+def transcription_request(form: Transcription) -> GenerateRequest:
+    """Translate a form."""
+    task = _TASK
+    if form.language:
+        task += f" The language is {form.language}."
+    if form.prompt:
+        task += f" {form.prompt}"
+    return GenerateRequest(
+        model=form.model,
+        kind="chat",
+        messages=(ChatMessage("user", task, images=(form.audio,)),),
+        options={"temperature": 0},
+        think=False,
+    )
+
+
+def blueprint(edge: Edge) -> Blueprint:
+    """Make the route."""
+    api = Blueprint("openai_audio", __name__)
+    install(api, edge)
+
+    @api.post("/v1/audio/transcriptions")
+    async def transcriptions() -> Response:
+        body = request.body
+        assert isinstance(body, RequestBody)
+        data = await body.read(edge.settings.max_request_bytes)
+        form = parse(request.headers.get("Content-Type", ""), data)
+        wanted = transcription_request(form)
+        check_request(wanted)
+        answer = await collect(edge, wanted, client_of_request())
+        assert answer.done is not None
+        edge.metrics.finished(answer.done)
+        if form.response_format == "text":
+            return TrioResponse(answer.content + "\n", content_type="text/plain; charset=utf-8")
+        return json_response({"text": answer.content}, content_type=PLAIN_JSON)
+
+    return api
