@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 import trio
@@ -298,9 +298,18 @@ class Node:
             handled=cell.handled,
             busy=cell.busy,
             last_exit=child.last_exit if child is not None else "",
-            info=dict(actor.info()) if actor is not None and cell.state == "running" else {},
+            info=self._info_of(cell),
             children=children,
         )
+
+    @staticmethod
+    def _info_of(cell: Cell) -> dict[str, Any]:
+        if cell.actor is None or cell.state != "running":
+            return {}
+        try:
+            return dict(cell.actor.info())
+        except Exception as e:  # noqa: BLE001 -- whoever looks must not break what is looked at
+            return {"error": f"{type(e).__name__}: {e}"}
 
     @staticmethod
     def _snapshot_of_absent(path: str, child: Child) -> ActorSnapshot:

@@ -227,6 +227,7 @@ class Job(Actor):
                     runner = lease.runner
                     async with self._runner(lease).stream(work) as items:
                         embedded = await anext(items)
+                    await self._report(lease)
                 return Embeddings(
                     embedded.vectors,
                     self._elapsed(),

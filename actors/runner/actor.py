@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+import attrs
 import trio
 
 from actorllm.actors.kernel import Actor
@@ -110,9 +111,7 @@ class Runner(Actor):
     async def generate(self, m: Generate) -> AsyncIterator[Piece]:
         """Continue a prompt, from where another runner has left it."""
         loaded = self._require_loaded()
-        prepared = await trio.to_thread.run_sync(
-            prepare, self._host, loaded, m, limiter=self._preparers
-        )
+        prepared = await self._prepare(loaded, m)
         if m.request.render_only:
             yield Piece((), Chunk(done=_rendered(prepared)))
             return
@@ -138,21 +137,43 @@ class Runner(Actor):
         )
         sink = Sink()
         self._host.submit(work, sink)
-        output: list[int] = list(m.resume.tokens)
         try:
             while True:
                 deltas = await sink.take()
                 chunk, tokens, finish = pieces.feed(deltas)
-                output += tokens
                 if finish is None:
                     yield Piece(tokens, chunk)
                     self._host.drained(work.id, sum(len(d.text) for d in deltas))
                     continue
-                done = _done(m, loaded, prepared, finish, output, unparsed=pieces.unparsed)
-                yield Piece(tokens, _with(chunk, done))
+                done = _done(m, loaded, prepared, finish, unparsed=pieces.unparsed)
+                context = self._context(m, prepared, pieces)
+                yield Piece(tokens, _with(chunk, attrs.evolve(done, context=context)))  # type: ignore[misc]
                 return
         finally:
             self._host.leave(work.id)
+
+    async def _prepare(self, loaded: Loaded, m: Generate) -> Prepared:
+        """Prepare in a thread. A defect met there costs this request, not its batch mates.
+
+        Raises:
+            Refused: The request cannot be prepared.
+        """
+        try:
+            return await trio.to_thread.run_sync(
+                prepare, self._host, loaded, m, limiter=self._preparers
+            )
+        except Refused:
+            raise
+        except Exception as e:
+            self.ctx.log.exception("cannot prepare a prompt", model=m.request.model)
+            raise Refused.because(500, f"cannot prepare the prompt: {type(e).__name__}") from e
+
+    def _context(self, m: Generate, prepared: Prepared, pieces: Pieces) -> tuple[int, ...]:
+        """The tokens of prompt and answer, as a client sends them back to go on from here."""
+        if m.request.kind != "generate" or m.request.raw:
+            return ()
+        text = prepared.text + pieces.raw
+        return tuple(self._host.tokenize(text, add_special=False, parse_special=True))
 
     def _require_loaded(self) -> Loaded:
         if self._loaded is None:
@@ -210,7 +231,6 @@ def _done(
     loaded: Loaded,
     prepared: Prepared,
     finish: Finish,
-    output: list[int],
     *,
     unparsed: bool,
 ) -> Done:
@@ -230,10 +250,8 @@ def _done(
         notices.append(
             f"not deterministic: {loaded.why_not_deterministic or 'it was not possible'}"
         )
-    keeps_context = m.request.kind == "generate" and not m.request.raw
     return Done(
         finish.reason,
-        context=(*prepared.tokens, *output) if keeps_context else (),
         prompt_eval_count=finish.prompt_tokens,
         prompt_cached_count=finish.cached_tokens,
         prompt_eval_duration=max(1, int(finish.prompt_seconds * _NS)),

@@ -67,6 +67,7 @@ class ThreadHost:
     def __init__(self, settings: EngineSettings) -> None:
         from actorllm.actors.runner.engine.engine import Engine
 
+        self._settings = settings
         self._engine = Engine(settings, self._deliver, stopped=self._stopped)
         self._token = trio.lowlevel.current_trio_token()
         self._sinks: dict[int, Sink] = {}
@@ -114,7 +115,9 @@ class ThreadHost:
         )
 
     def stats(self) -> EngineStats | None:
-        return self._engine.stats() if self._loaded else None
+        if not self._loaded or self._settings.embedding:
+            return None
+        return self._engine.stats()
 
     async def run(self) -> None:
         await self._broken.wait()

@@ -56,15 +56,24 @@ class Pieces:
         self._skip_thinking = resume.thinking
         self._skip_calls = resume.tool_calls
         self.unparsed = False
+        """Whether a call could not be read."""
+        self._raw: list[str] = []
         self._replayed = Parsed()
         if resume.tokens:
             assembler = TextAssembler(stops)
             text = "".join(assembler.feed(detokenize([token])) for token in resume.tokens)
+            self._raw.append(text)
             self._replayed = self._take(parser.feed(text))
+
+    @property
+    def raw(self) -> str:
+        """The model's text so far, before any parsing."""
+        return "".join(self._raw)
 
     def feed(self, deltas: Sequence[Delta]) -> tuple[Chunk, tuple[int, ...], Finish | None]:
         """Join deltas into a chunk, the tokens in it, and the finish if it came."""
         text = "".join(delta.text for delta in deltas)
+        self._raw.append(text)
         parsed = self._take(self._parser.feed(text)) if text else Parsed()
         finish = deltas[-1].finish
         steps = [self._replayed, parsed]

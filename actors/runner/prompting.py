@@ -16,13 +16,11 @@ from actorllm.actors.runner.parse import OutputParser, TemplateFacts, make_parse
 from actorllm.actors.runner.prompt import (
     PromptTemplates,
     Rendered,
-    TemplateError,
     render_chat,
     render_generate,
 )
 from actorllm.actors.runner.structure import grammar_of
-from actorllm.protocol.chat import ChatMessage
-from actorllm.protocol.errors import Refused
+from actorllm.protocol.chat import ChatMessage, JsonObject, Tool
 from actorllm.protocol.messages.models import ResolvedModel
 
 __all__ = ["Prepared", "prepare", "sampling_of"]
@@ -59,10 +57,7 @@ def prepare(host: EngineHost, loaded: Loaded, m: Generate) -> Prepared:
     shift = request.shift is not False and m.model.architecture not in _NO_SHIFT_FAMILIES
     window = min(m.options.num_ctx or loaded.n_ctx, loaded.n_ctx)
     templates = _templates(host, loaded, m.model)
-    try:
-        fitted, rendered = _render(host, templates, m, window)
-    except TemplateError as e:
-        raise Refused.because(e.status, str(e)) from None
+    fitted, rendered = _render(host, templates, m, window)
     if request.render_only:
         cut = fitted
     else:
@@ -91,12 +86,13 @@ def _render(
         return Fitted(request.prompt, _tokens(host, request.prompt, bos=True)), None
     if request.kind == "chat":
         messages = _conversation(model, request.messages)
+        tools = tuple(map(_in_usual_order, request.tools)) if model.native else request.tools
 
         def render(kept: Sequence[ChatMessage]) -> Rendered:
             return render_chat(
                 templates,
                 kept,
-                request.tools,
+                tools,
                 request.think,
                 now=now,
                 prefer_go=not model.native,
@@ -131,6 +127,27 @@ def _conversation(model: ResolvedModel, messages: Sequence[ChatMessage]) -> tupl
     if model.system and messages[0].role != "system":
         return (ChatMessage("system", model.system), *given)
     return given
+
+
+def _in_usual_order(tool: Tool) -> Tool:
+    """Put a declaration's keys where models have seen them: what must be given, then what may be.
+
+    Clients send them in any order; the reference's decoder brings them into this one. Keys that it
+    does not know are kept, behind the others.
+    """
+    function = tool.get("function")
+    if not isinstance(function, dict):
+        return tool
+    parameters = function.get("parameters")
+    if isinstance(parameters, dict):
+        parameters = _ordered(parameters, ("type", "$defs", "items", "required", "properties"))
+        function = function | {"parameters": parameters}
+    function = _ordered(function, ("name", "description", "parameters"))
+    return _ordered(tool | {"function": function}, ("type", "items", "function"))
+
+
+def _ordered(value: JsonObject, first: Sequence[str]) -> JsonObject:
+    return {key: value[key] for key in first if key in value} | value
 
 
 def _tokens(host: EngineHost, text: str, *, bos: bool) -> tuple[int, ...]:

@@ -14,7 +14,8 @@ import trio
 
 from actorllm.actors.kernel import DynamicSupervisor, Exit
 from actorllm.actors.queue.fairness import FairQueue
-from actorllm.actors.scheduler.loading import Loading, free_memory
+from actorllm.actors.runner.engine.ladder import next_rung
+from actorllm.actors.scheduler.loading import CRASHES, Loading, free_memory
 from actorllm.actors.scheduler.rungs import Rungs, machine_id
 from actorllm.actors.scheduler.runners import Runner, Waiter
 from actorllm.actors.scheduler.terms import suits, terms_of
@@ -301,14 +302,14 @@ class Scheduler(DynamicSupervisor):
         self.ctx.log.warning(
             "runner died", model=runner.model.name, exit=str(exit_), words=exit_.last_words[-1:]
         )
-        if not runner.proven:
-            await self.step_down(runner.key, runner.rung, exit_)
+        if not runner.proven and exit_.signal in CRASHES:
+            await self.step_down(runner.key, runner.rung)
         self.forget(runner)
 
-    async def step_down(self, key: str, rung: int, exit_: Exit) -> int | None:
+    async def step_down(self, key: str, rung: int) -> int | None:
         """Remember the next rung for weights that crashed their runner; None: there is none."""
-        lower = Loading.lower_rung(rung, exit_)
-        if lower is not None and lower != rung:
+        lower = next_rung(rung)
+        if lower is not None:
             self.ctx.log.warning("stepping down the degrade ladder", rung=lower)
             await self.remember(key, lower)
         return lower

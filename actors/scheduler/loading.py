@@ -9,7 +9,6 @@ import trio
 
 from actorllm.actors.kernel import ActorDied, ChildSpec, Exit, KernelError, Restart, StartFailed
 from actorllm.actors.kernel.process import ProcessActor
-from actorllm.actors.runner.engine.ladder import next_rung
 from actorllm.actors.runner.engine.types import EngineSettings
 from actorllm.actors.runner.messages import Load, LoadReport, RunnerArgs
 from actorllm.actors.scheduler.room import make_room
@@ -20,15 +19,16 @@ from actorllm.protocol.errors import Problem, Refused
 if TYPE_CHECKING:
     from actorllm.actors.scheduler.actor import Scheduler
 
-__all__ = ["Loading", "free_memory"]
+__all__ = ["CRASHES", "Loading", "free_memory"]
 
 _TRIES_ON_A_RUNG = 3
 """Processes that may be killed from outside before a load is given up."""
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
-_CRASHES = frozenset(
+CRASHES = frozenset(
     {signal.SIGSEGV, signal.SIGILL, signal.SIGBUS, signal.SIGFPE, signal.SIGABRT, signal.SIGTRAP}
 )
+"""Signals by which a process ends of its own doing."""
 _GIB = 1024**3
 
 
@@ -58,12 +58,6 @@ class Loading:
         """Nobody waits for the weights of this digest any more."""
         if key == self.key:
             self._scope.cancel()
-
-    @staticmethod
-    def lower_rung(rung: int, exit_: Exit) -> int | None:
-        """The rung after a death: lower if the process crashed by itself, None at the end."""
-        by_itself = exit_.signal in _CRASHES or exit_.kind == "crashed"
-        return next_rung(rung) if by_itself else rung
 
     async def run(self) -> None:
         """Load; every ending is told to those who wait."""
@@ -109,7 +103,8 @@ class Loading:
             except (ActorDied, StartFailed) as e:
                 await self._clean_up()
                 scheduler.ctx.log.warning("runner died while loading", exit=str(e.exit), rung=rung)
-                lower = await scheduler.step_down(self.key, rung, e.exit)
+                by_itself = e.exit.signal in CRASHES or e.exit.kind == "crashed"
+                lower = await scheduler.step_down(self.key, rung) if by_itself else rung
                 if lower is None or tries >= _TRIES_ON_A_RUNG * (rung + 1):
                     raise Refused(_load_problem(self.name, e.exit)) from None
                 rung = lower
