@@ -1,7 +1,7 @@
 # ruff: noqa: T201 -- a script that prints
 """Compare the engine with a bare decode-and-sample loop. Not a test; run it by hand:
 
-python tests/engine/bench_engine.py MODEL.gguf [TOKENS]
+python tests/engine/bench_engine.py MODEL.gguf [TOKENS [THREADS]]
 """
 
 import statistics
@@ -17,15 +17,17 @@ from actorllm.actors.runner.engine.amx import cpu_has_amx
 from actorllm.actors.runner.engine.batching import Pass, Run
 from actorllm.actors.runner.engine.engine import Engine
 from actorllm.actors.runner.engine.opening import open_model
+from actorllm.actors.runner.engine.threads import usable_cores
 from actorllm.actors.runner.engine.types import EngineSettings, Sampling, Work
 from actorllm.actors.runner.engine.vocab import Vocab
 
 PROMPT = tuple(range(100, 116))
 ROUNDS = 7
+THREADS = int(sys.argv[3]) if len(sys.argv) > 3 else usable_cores()
 
 
 def settings(path: str, streams: int) -> EngineSettings:
-    return EngineSettings(model_path=path, num_ctx=1024, slots=streams)
+    return EngineSettings(model_path=path, num_ctx=1024, slots=streams, threads=THREADS)
 
 
 def bare(path: str, streams: int, tokens: int) -> float:
@@ -91,7 +93,7 @@ def measure(what, path: str, streams: int, tokens: int) -> float:
 
 def main() -> None:
     path, tokens = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 500
-    print(f"CPU with AMX: {cpu_has_amx()}")
+    print(f"CPU with AMX: {cpu_has_amx()} (refused), threads: {THREADS}")
     for streams in (1, 4, 8):
         loops, engines = [], []
         for _ in range(ROUNDS):  # taken in turns, for the machine is not quiet

@@ -7,7 +7,7 @@ how long passes take and looks, now and then, whether fewer or more threads are 
 
 import os
 from pathlib import Path
-from statistics import median
+from statistics import fmean
 
 import psutil
 
@@ -38,18 +38,17 @@ class ThreadTuner:
 
     The numbers it chooses from are halves of each other. Soon after the start, and whenever
     passes became slow, it tries all of them; otherwise now and then the next one up or down,
-    ever more rarely while that shows nothing better.
+    ever more rarely while that shows nothing better. Means are compared, not medians: on a busy
+    machine it is the few very slow passes that cost the time.
     """
 
     TRIAL = 5
     """Passes of a trial, and of what it is compared with."""
-    GIVE_UP = 2
-    """Passes after which a trial ends if none of them was faster."""
     SLOW = 2.0
-    """A median time this many times the best one is a reason to try all numbers."""
+    """Passes that take this many times the best mean are a reason to try all numbers."""
     FASTER = 0.9
     """A trial wins if it takes less than this part of the time."""
-    FIRST, SOON, RARELY = 16, 64, 2048
+    FIRST, SOON, RARELY = 8, 64, 2048
     """Passes before the first trial, and between two later ones, at least and at most."""
 
     def __init__(self, most: int) -> None:
@@ -77,7 +76,7 @@ class ThreadTuner:
         if self._plan:
             self._judge()
         elif len(self._times) >= self.TRIAL:
-            self._look(median(self._times))
+            self._look(fmean(self._times))
         return self.threads
 
     def _forget(self, rows: int) -> None:
@@ -106,13 +105,10 @@ class ThreadTuner:
 
     def _judge(self) -> None:
         """End a trial that is decided, and begin the next one or rest."""
-        wanted = self.FASTER * self._best
-        if len(self._times) >= self.TRIAL:
-            time = median(self._times)
-            if time < wanted:
-                self._best, self._home, self._patience = time, self.threads, 0
-        elif len(self._times) < self.GIVE_UP or min(self._times) < wanted:
-            return
+        if sum(self._times) < self.TRIAL * self.FASTER * self._best:
+            if len(self._times) < self.TRIAL:
+                return
+            self._best, self._home, self._patience = fmean(self._times), self.threads, 0
         self._plan = self._plan[1:]
         self._times = []
         if self._plan:
