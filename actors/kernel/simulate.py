@@ -347,6 +347,8 @@ def random_plan(seed: int, *, paths: Sequence[str] = ("*",), most: int = 6) -> F
     rules = []
     for _ in range(chance.randint(1, most)):
         at, do, probability = chance.choice(_KINDS)
+        # Virtual time stands still while work is done: only a wait of 0 falls into the midst of it.
+        wait = chance.choice((0.0, round(chance.uniform(0.0, 2.0), 3)))
         rules.append(
             Rule(
                 at,
@@ -355,7 +357,7 @@ def random_plan(seed: int, *, paths: Sequence[str] = ("*",), most: int = 6) -> F
                 probability=chance.uniform(0.2, 1.0) * probability,
                 limit=chance.randint(1, 4),
                 after=chance.randrange(8),
-                seconds=round(chance.uniform(0.0, 2.0), 3) if do in _TIMED else None,
+                seconds=wait if do in _TIMED else None,
             )
         )
     return FaultPlan(tuple(rules), seed)
