@@ -23,9 +23,12 @@ from actorllm.actors.runner.prompt.jinja_facts import JinjaFacts, jinja_facts
 from actorllm.actors.runner.prompt.rendering import Rendered, render_chat, render_generate
 from actorllm.actors.runner.prompt.select import Choice, Kind, PromptTemplates, choose
 from actorllm.actors.runner.prompt.tags import ThinkingTags
+from actorllm.actors.runner.prompt.truncate import IMAGE_TOKENS, Fitted, fit
 
 __all__ = [
+    "IMAGE_TOKENS",
     "Choice",
+    "Fitted",
     "GoFacts",
     "GoTemplate",
     "JinjaFacts",
@@ -37,6 +40,7 @@ __all__ = [
     "TemplateError",
     "ThinkingTags",
     "choose",
+    "fit",
     "go_facts",
     "jinja_facts",
     "render_chat",

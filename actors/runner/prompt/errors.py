@@ -33,5 +33,5 @@ class TemplateError(Refused):
         super().__init__(Problem(status, one_line(text)))
 
 
-class LimitExceeded(TemplateError):
+class LimitExceeded(TemplateError):  # noqa: N818 -- a TemplateError, named by its cause
     """A template was stopped because it used too much time or memory."""

@@ -18,7 +18,16 @@ from actorllm.actors.runner.prompt.methods import guard_percent, replaced_size
 __all__ = ["guarded_filters", "printed"]
 
 _REMOVED = frozenset(
-    ("filesizeformat", "pprint", "random", "striptags", "urlencode", "urlize", "wordwrap", "xmlattr")
+    (
+        "filesizeformat",
+        "pprint",
+        "random",
+        "striptags",
+        "urlencode",
+        "urlize",
+        "wordwrap",
+        "xmlattr",
+    )
 )
 """Not for prompts: they make HTML, or their cost is hard to bound, or they depend on chance."""
 _WIDEST_INDENT = 32
@@ -55,7 +64,7 @@ class _Watched:
     def __init__(self, values: Any) -> None:
         self._values = values
 
-    def __iter__(self) -> Iterable[Any]:
+    def __iter__(self) -> Iterator[Any]:
         budget = active.get()
         for value in self._values:
             budget.tick()
@@ -84,7 +93,7 @@ def _to_json(
         value,
         ensure_ascii=ensure_ascii,
         indent=indent,
-        separators=tuple(separators) if separators else None,
+        separators=(separators[0], separators[1]) if separators else None,
         sort_keys=sort_keys,
         default=_json_default,
     )
@@ -132,9 +141,9 @@ def _sum(
 
 
 def _replace(text: Any, old: str, new: str, count: int | None = None) -> str:
-    text, limit = str(text), -1 if count is None else count
-    active.get().require(replaced_size(text, old, new, limit))
-    return text.replace(old, new, limit)
+    plain, limit = str(text), -1 if count is None else count
+    active.get().require(replaced_size(plain, old, new, limit))
+    return plain.replace(old, new, limit)
 
 
 def _format(text: str, *args: Any, **named: Any) -> str:

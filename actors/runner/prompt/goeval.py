@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-
 from gotpl.parse import nodes as go
 
 from actorllm.actors.runner.prompt.errors import LimitExceeded, TemplateError
@@ -228,9 +227,7 @@ class _Run:
 
 def _fields(value: Any, names: tuple[str, ...]) -> Any:
     for name in names:
-        if isinstance(value, Struct):
-            value = value.get(name)
-        elif isinstance(value, dict):
+        if isinstance(value, (Struct, dict)):
             value = value.get(name)
         else:
             raise TemplateError(f"the model's template asks for .{name} of a value without fields")

@@ -97,7 +97,7 @@ def _index(value: Any, *keys: Any) -> Any:
 
 def _slice(value: Any, *bounds: Any) -> Any:
     data = value.encode() if isinstance(value, str) else value
-    if not isinstance(data, (list, tuple, bytes)) or any(_kind(b) != "int" for b in bounds):
+    if not isinstance(data, (list, bytes)) or any(_kind(b) != "int" for b in bounds):
         _fail("slice of a value that has none")
     start = bounds[0] if bounds else 0
     stop = bounds[1] if len(bounds) > 1 else len(data)
@@ -110,12 +110,12 @@ def _slice(value: Any, *bounds: Any) -> Any:
 
 
 def _print(*values: Any) -> str:
-    text, previous = "", ""
+    text = ""
     for position, value in enumerate(values):
-        if position and not isinstance(value, str) and not isinstance(previous, str):
+        # Go puts a space between two values of which neither is text.
+        if position and not isinstance(value, str) and not isinstance(values[position - 1], str):
             text += " "
         text += print_go(value, nested=True)
-        previous = value
     return text
 
 
@@ -127,10 +127,10 @@ class _Formattable:
 
     def __go_format_value__(self, kind: str, mode: str, *, nested: bool) -> str:
         del mode, nested
+        if kind == "type" and isinstance(self._value, Struct):
+            return "*template.templateMessage"
         if kind == "type":
-            return {GoList: "[]interface {}", GoMap: "map[string]interface {}"}.get(
-                type(self._value), "*template.templateMessage"
-            )
+            return "map[string]interface {}" if isinstance(self._value, dict) else "[]interface {}"
         return print_go(self._value, nested=True)
 
 
@@ -139,7 +139,7 @@ def _printf(form: Any, *values: Any) -> str:
         _Formattable(value) if isinstance(value, (Struct, GoList, GoMap)) else value
         for value in values
     ]
-    return sprintf(form, *plain)
+    return str(sprintf(form, *plain))
 
 
 def _typescript(value: Any) -> str:

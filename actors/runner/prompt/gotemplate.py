@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import attrs
 from attrs import frozen
 from gotpl import TemplateError as GoSyntaxError
 from gotpl.parse import ListNode, parse_template
@@ -26,6 +25,7 @@ from actorllm.actors.runner.prompt.gotree import (
     variables,
 )
 from actorllm.actors.runner.prompt.govalues import go_messages, go_tools
+from actorllm.actors.runner.prompt.images import with_content
 from actorllm.actors.runner.prompt.limits import Budget
 from actorllm.actors.runner.prompt.tags import ThinkingTags
 from actorllm.protocol.chat import ChatMessage, Think, Tool
@@ -145,7 +145,7 @@ def collate(messages: Sequence[ChatMessage]) -> tuple[str, list[ChatMessage]]:
     for message in messages:
         if turns and turns[-1].role == message.role != "tool":
             content = f"{turns[-1].content}\n\n{message.content}"
-            turns[-1] = attrs.evolve(turns[-1], content=content)
+            turns[-1] = with_content(turns[-1], content)
         else:
             turns.append(message)
     return system, turns

@@ -73,7 +73,7 @@ def tool_tag(root: go.ListNode) -> str:
     """Return the text with which calls start in the model's output; `{` if none is seen."""
     for node, _ in walk(root):
         if isinstance(node, go.IfNode) and reads(node.pipeline, "ToolCalls"):
-            return _first_text(node.body).split("{", maxsplit=1)[0].strip() or "{"
+            return str(_first_text(node.body)).split("{", maxsplit=1)[0].strip() or "{"
     return "{"
 
 
@@ -81,7 +81,7 @@ def _first_text(nodes: go.ListNode) -> str:
     for node in nodes.nodes:
         if isinstance(node, go.TextNode):
             if node.text.strip():
-                return node.text
+                return str(node.text)
         elif isinstance(node, (go.IfNode, go.RangeNode, go.WithNode)):
             return _first_text(node.body)
         else:

@@ -55,7 +55,7 @@ def jinja_variables(
     think: Think,
     *,
     now: datetime,
-    habits: Habits = Habits(),  # noqa: B008 -- frozen
+    habits: Habits = Habits(),
     bos: str = "",
     eos: str = "",
 ) -> dict[str, Any]:
@@ -80,7 +80,8 @@ def jinja_variables(
     if think is not None:
         variables["thinking"] = think is not False  # as DeepSeek, Granite and Kimi call it
     if isinstance(think, str):
-        variables["reasoning_effort"] = variables["thinking_effort"] = think
+        for name in ("reasoning_effort", "reasoning_strength", "thinking_effort"):
+            variables[name] = think
     return variables
 
 

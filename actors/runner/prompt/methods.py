@@ -20,14 +20,17 @@ _SPLIT_ITEM = 64
 _NUMBERS = re.compile(r"\d{4,}")
 _DYNAMIC = re.compile(r"%[^a-zA-Z%]*\*")
 
-_TEXT_CHECKS = frozenset(
-    "count endswith find index isalnum isalpha isascii isdecimal isdigit isidentifier islower "
-    "isnumeric isprintable isspace istitle isupper rfind rindex startswith".split()
+# fmt: off
+_TEXT_CHECKS = (
+    "count", "endswith", "find", "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit",
+    "isidentifier", "islower", "isnumeric", "isprintable", "isspace", "istitle", "isupper", "rfind",
+    "rindex", "startswith",
 )
-_TEXT_LINEAR = frozenset(
-    "capitalize casefold lower lstrip partition removeprefix removesuffix rpartition rstrip strip "
-    "swapcase title upper".split()
+_TEXT_LINEAR = (
+    "capitalize", "casefold", "lower", "lstrip", "partition", "removeprefix", "removesuffix",
+    "rpartition", "rstrip", "strip", "swapcase", "title", "upper",
 )
+# fmt: on
 _CONTAINER_METHODS: dict[type, frozenset[str]] = {
     dict: frozenset(("copy", "get", "items", "keys", "values")),
     list: frozenset(("append", "copy", "count", "index", "pop")),
@@ -103,7 +106,7 @@ def _joined(text: str, args: tuple[Any, ...], named: dict[str, Any]) -> int:
 
 def _replaced(text: str, args: tuple[Any, ...], named: dict[str, Any]) -> int:
     del named
-    return replaced_size(text, *args[:2], count=_number(args, 2, -1)) if len(args) > 1 else 0
+    return replaced_size(text, args[0], args[1], _number(args, 2, -1)) if len(args) > 1 else 0
 
 
 def _linear(text: str, args: tuple[Any, ...], named: dict[str, Any]) -> int:

@@ -43,36 +43,36 @@ class _Generation(Extension):
 class _Guards(NodeTransformer):
     """Puts the internal filters around the nodes that cost something."""
 
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
         items = [cast(nodes.Expr, self.visit(item)) for item in node.nodes]
         return _filtered(nodes.Tuple(items, "load", lineno=node.lineno), "concatenated", made=True)
 
-    def visit_List(self, node: nodes.List) -> nodes.Node:
+    def visit_List(self, node: nodes.List) -> nodes.Node:  # noqa: N802
         return self._literal(node, node.items)
 
-    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:
+    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:  # noqa: N802
         return self._literal(node, node.items) if node.ctx == "load" else node
 
-    def visit_Dict(self, node: nodes.Dict) -> nodes.Node:
+    def visit_Dict(self, node: nodes.Dict) -> nodes.Node:  # noqa: N802
         return self._literal(node, [part for pair in node.items for part in (pair.key, pair.value)])
 
-    def visit_For(self, node: nodes.For) -> nodes.Node:
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
-        node.iter = _filtered(node.iter, "watched")
+        node.iter = _filtered(cast(nodes.Expr, node.iter), "watched")
         return node
 
-    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
         return self._ticked(node)
 
-    def visit_Test(self, node: nodes.Test) -> nodes.Node:
+    def visit_Test(self, node: nodes.Test) -> nodes.Node:  # noqa: N802
         # `defined` looks at the name itself, so a test is wrapped from the outside only.
         return self._ticked(node)
 
-    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
         return _filtered(node, "made") if isinstance(node.arg, nodes.Slice) else node
 
-    def visit_TemplateData(self, node: nodes.TemplateData) -> nodes.Node:
+    def visit_TemplateData(self, node: nodes.TemplateData) -> nodes.Node:  # noqa: N802
         # As a constant it goes through `finalize` and is paid for each time it is printed.
         return nodes.Const(node.data, lineno=node.lineno)
 
@@ -148,14 +148,15 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
             budget.require(_result_size(operator, left, right))
         return budget.made(super().call_binop(context, operator, left, right))
 
-    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: B902, N805 -- Jinja's form: a template may name any keyword
+    # Positional-only names: a template may call with any keyword.
+    def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         budget = active.get()
         budget.tick()
-        if isinstance(__obj, types.BuiltinMethodType):
-            guard_method(budget, __obj, args, kwargs)
-        elif isinstance(__obj, type) and __obj not in _CALLABLE_TYPES:
-            raise TemplateError(f"the template calls {__obj.__name__}(), which is not allowed")
-        return budget.made(super().call(__context, __obj, *args, **kwargs))
+        if isinstance(obj, types.BuiltinMethodType):
+            guard_method(budget, obj, args, kwargs)
+        elif isinstance(obj, type) and obj not in _CALLABLE_TYPES:
+            raise TemplateError(f"the template calls {obj.__name__}(), which is not allowed")
+        return budget.made(super().call(context, obj, *args, **kwargs))
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
         if not isinstance(value, types.BuiltinMethodType) or not isinstance(value.__self__, str):

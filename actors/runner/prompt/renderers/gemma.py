@@ -8,7 +8,7 @@ from actorllm.actors.runner.prompt.gojson import go_number
 from actorllm.actors.runner.prompt.gotools import go_tool, type_names
 from actorllm.actors.runner.prompt.images import tag_images, with_content
 from actorllm.actors.runner.prompt.renderers.request import Renderer, Request
-from actorllm.actors.runner.prompt.renderers.turns import Turn, turns
+from actorllm.actors.runner.prompt.renderers.turns import Turn, answered_call, turns
 from actorllm.protocol.chat import ChatMessage, Tool, ToolCall
 
 __all__ = ["BOS", "RENDERERS"]
@@ -215,12 +215,8 @@ def _function_call(call: ToolCall) -> str:
 
 
 def _response(message: ChatMessage, asked: list[ToolCall]) -> str:
-    """Return a result; without a name it answers the next of the calls `asked`."""
-    by_id = next((call for call in asked if call.id and call.id == message.tool_call_id), None)
-    by_name = next((call for call in asked if call.name == message.tool_name), None)
-    call = by_id or by_name or (asked[0] if asked else None)
-    if call is not None:
-        asked.remove(call)
+    """Return a result with the name of the function that it answers."""
+    call = answered_call(message, asked)
     name = message.tool_name or (call.name if call else "")
     value = f"{_ESCAPE}{message.content}{_ESCAPE}"
     return f"<start_function_response>response:{name}{{{value}}}<end_function_response>"

@@ -60,7 +60,7 @@ def _glm_ocr(request: Request) -> str:
             out.append(_ocr_answer(message))
         elif message.role == "tool":
             results = (f"<tool_response>\n{t.message.content}\n</tool_response>\n" for t in group)
-            out.append("<|observation|>\n" + "".join(results))
+            out.append("<|observation|>\n" + "\n".join(results))
     out.append("<|assistant|>\n" + ("<think></think>\n" if off else ""))
     return "".join(out)
 

@@ -30,9 +30,7 @@ arguments within '<tool_call>' and '</tool_call>' tags, like here:
 <arg_key>argument-key</arg_key>
 <arg_value>value-of-argument-key</arg_value>
 </tool_call>"""
-_THINK_FIRST = (
-    "Wrap your thinking in '<think>', '</think>' tags, followed by a function call. "
-)
+_THINK_FIRST = "Wrap your thinking in '<think>', '</think>' tags, followed by a function call. "
 
 
 def _laguna(request: Request) -> str:

@@ -234,9 +234,7 @@ def _xml_tool(tool: Tool) -> str:
 def _xml_keys(known: dict[str, Any]) -> list[str]:
     """Return what a parameter says about itself: type and description, then all else as JSON."""
     keys = ("type", "description", "anyOf", "items", "enum", "properties", "required")
-    return [
-        f"<{key}>{_xml_value(known[key])}</{key}>" for key in keys if known.get(key)
-    ]
+    return [f"<{key}>{_xml_value(known[key])}</{key}>" for key in keys if known.get(key)]
 
 
 def _xml_value(value: object) -> str:

@@ -6,8 +6,10 @@ from datetime import datetime
 
 from actorllm.actors.runner.prompt.errors import LimitExceeded, TemplateError
 from actorllm.actors.runner.prompt.renderers import (
+    cohere,
     deepseek,
     gemma,
+    glimmer,
     glm,
     lfm2,
     nemotron,
@@ -21,8 +23,10 @@ from actorllm.protocol.chat import ChatMessage, Think, Tool
 __all__ = ["RENDERERS", "RENDERER_BOS", "render", "resolve"]
 
 RENDERERS: dict[str, Renderer] = {
+    **cohere.RENDERERS,
     **deepseek.RENDERERS,
     **gemma.RENDERERS,
+    **glimmer.RENDERERS,
     **glm.RENDERERS,
     **lfm2.RENDERERS,
     **nemotron.RENDERERS,
@@ -30,7 +34,11 @@ RENDERERS: dict[str, Renderer] = {
     **poolside.RENDERERS,
     **qwen.RENDERERS,
 }
-RENDERER_BOS: dict[str, str] = {}
+RENDERER_BOS: dict[str, str] = {
+    name: family.BOS
+    for family in (deepseek, gemma, glimmer, lfm2, poolside)
+    for name in family.RENDERERS
+}
 """The text with which a renderer begins, where it is the token that begins a sequence."""
 
 _LARGE_GEMMA = 12_000_000_000  # parameters

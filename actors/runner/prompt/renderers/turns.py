@@ -5,9 +5,9 @@ from itertools import groupby
 
 from attrs import frozen
 
-from actorllm.protocol.chat import ChatMessage
+from actorllm.protocol.chat import ChatMessage, ToolCall
 
-__all__ = ["Turn", "last_query", "split_thoughts", "turns"]
+__all__ = ["Turn", "answered_call", "last_query", "split_thoughts", "turns"]
 
 
 @frozen
@@ -50,3 +50,18 @@ def split_thoughts(message: ChatMessage) -> tuple[str, str]:
         return message.thinking, message.content
     before, content = message.content.split("</think>", maxsplit=1)
     return before.rsplit("<think>", maxsplit=1)[-1], content
+
+
+def answered_call(result: ChatMessage, asked: list[ToolCall]) -> ToolCall | None:
+    """Take from `asked` the call that `result` answers and return it.
+
+    It is found by its id, else by its name; a result without either answers the next call.
+    """
+    found = next((c for c in asked if c.id and c.id == result.tool_call_id), None)
+    if found is None:
+        found = next((c for c in asked if c.name == result.tool_name), None)
+    if found is None and not result.tool_name and not result.tool_call_id and asked:
+        found = asked[0]
+    if found is not None:
+        asked.remove(found)
+    return found
