@@ -162,11 +162,12 @@ async def _serve(link: Link, greeting: list[Any]) -> Exit:
         kind="process",
     )
     ended = Exit("stopped", "parent is gone")
+    broken: Exit | None = None
 
     async def run_node(*, task_status: trio.TaskStatus[Any]) -> None:
         nonlocal ended
         ended = await hosted.node.run(spec, task_status=task_status)
-        link.send(Op.ENDED, encode(ended))
+        link.send(Op.ENDED, encode(broken or ended))
         nursery.cancel_scope.cancel()
 
     async with trio.open_nursery() as nursery:
@@ -176,7 +177,7 @@ async def _serve(link: Link, greeting: list[Any]) -> Exit:
             link.send(Op.FAILED, str(_innermost(e)))
             return Exit("crashed", str(e))
         link.send(Op.READY, os.getpid())
-        await _pump(hosted, link)
+        broken = await _pump(hosted, link)
         hosted.node.stop()
         with trio.move_on_after(_STOP_GRACE):
             await trio.sleep_forever()
@@ -190,13 +191,15 @@ def _innermost(error: BaseException) -> BaseException:
     return error
 
 
-async def _pump(hosted: _Host, link: Link) -> None:
+async def _pump(hosted: _Host, link: Link) -> Exit | None:
+    """Take the parent's frames until it is gone; returns what was wrong with them, if so."""
     try:
         while (frame := await link.receive()) is not None:
             op, *rest = frame
             hosted.take(op, rest)
-    except (LinkError, CodecError):
-        return
+    except (LinkError, CodecError, TypeError, ValueError) as e:
+        return Exit("crashed", f"transport broke: {e}")
+    return None
 
 
 def main() -> None:
