@@ -115,6 +115,7 @@ def test_declared_types_are_collected_from_unions():
         ("'it\\'s'", "it's"),
         ('"a\\n\\u00e9\\x41\\q"', "a\néAq"),
         ("'\\ud800'", "\ufffd"),
+        ("'\\ud83d\\ude42'", "🙂"),
         ("[1, -2.5, 1e3, .5, 007]", [1, -2.5, 1000.0, 0.5, 7]),
         ("{'a': True, \"b\": null, c: [None]}", {"a": True, "b": None, "c": [None]}),
         ("bare words", "bare words"),

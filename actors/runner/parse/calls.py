@@ -19,6 +19,7 @@ __all__ = [
     "json_object",
     "load_json",
     "partly",
+    "valid_text",
 ]
 
 MAX_CALL = 1 << 20
@@ -118,10 +119,15 @@ def _integer(text: str) -> int | float:
     return int(text) if len(text) < 19 or -(2**63) <= int(text) < 2**64 else _finite(text)
 
 
+def valid_text(text: str) -> str:
+    """Join pairs of surrogates, and replace lone ones."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def _mended(value: Any) -> Any:
     """Replace lone surrogates, which JSON can escape but UTF-8 cannot say."""
     if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return valid_text(value)
     if isinstance(value, list):
         return [_mended(item) for item in value]
     if isinstance(value, dict):

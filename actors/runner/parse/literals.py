@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import frozen
 
-from actorllm.actors.runner.parse.calls import MAX_DEPTH, BadCall, load_json
+from actorllm.actors.runner.parse.calls import MAX_DEPTH, BadCall, load_json, valid_text
 from actorllm.protocol.chat import JsonObject
 
 __all__ = ["LiteralReader", "Quoting"]
@@ -163,12 +163,11 @@ def _number(word: str) -> int | float:
 
 
 def _unescaped(text: str) -> str:
-    return _ESCAPE.sub(_escape, text) if "\\" in text else text
+    return valid_text(_ESCAPE.sub(_escape, text)) if "\\" in text else text
 
 
 def _escape(match: re.Match[str]) -> str:
     what = match[1]
     if len(what) > 1:
-        char = chr(int(what[1:], 16))
-        return char if not "\ud800" <= char <= "\udfff" else "\ufffd"
+        return chr(int(what[1:], 16))
     return _ESCAPED.get(what, what)
