@@ -31,6 +31,10 @@ def check_capabilities(request: GenerateRequest, model: ResolvedModel) -> None:
         raise Refused.because(400, f'"{request.model}" does not support thinking')
     if "completion" not in has:
         raise Refused.because(400, f'"{request.model}" does not support {request.kind}')
+    if _has_media(request) and not {"vision", "audio"} & set(has):
+        raise Refused.because(
+            400, f'"{request.model}" does not support images; remove them or use a vision model'
+        )
     lacking = []
     if request.tools and "tools" not in has:
         lacking.append(f"{model.full_name} does not support tools")
@@ -38,6 +42,10 @@ def check_capabilities(request: GenerateRequest, model: ResolvedModel) -> None:
         lacking.append(f"{model.full_name} does not support insert")
     if lacking:
         raise Refused.because(400, "\n".join(lacking))
+
+
+def _has_media(request: GenerateRequest) -> bool:
+    return bool(request.images) or any(message.images for message in request.messages)
 
 
 def effective_think(request: GenerateRequest, model: ResolvedModel) -> bool | str | None:

@@ -122,9 +122,15 @@ class Job(Actor):
             options=options,
             now=time.time(),
         )
+        first = True
         async with aclosing(self._attempts(work)) as pieces:
             async for piece in pieces:
-                yield self._finished(piece.chunk, notices) if piece.chunk.done else piece.chunk
+                chunk = piece.chunk
+                if first:
+                    first = False
+                    told = (*notices, *self._lease_notices, *chunk.notices)
+                    chunk = attrs.evolve(chunk, notices=told) if told else chunk  # type: ignore[misc]
+                yield self._finished(chunk) if chunk.done else chunk
 
     async def _attempts(self, work: Generate) -> AsyncGenerator[Piece, None]:
         """Stream from one runner after the other, until one has brought it to an end."""
@@ -189,9 +195,10 @@ class Job(Actor):
         except KernelError as e:  # the stream matters more than the report
             self.ctx.log.warning("could not report progress", error=str(e))
 
-    def _finished(self, chunk: Chunk, notices: tuple[str, ...]) -> Chunk:
+    def _finished(self, chunk: Chunk) -> Chunk:
         """Add to the last chunk what the job alone knows."""
         assert chunk.done is not None
+        notices = chunk.done.notices
         if self._failovers:
             notices += (f"the runner died {self._failovers} times; the stream went on",)
         done = attrs.evolve(  # type: ignore[misc]
@@ -199,7 +206,7 @@ class Job(Actor):
             total_duration=self._elapsed(),
             load_duration=self._load_duration,
             failovers=self._failovers,
-            notices=(*notices, *self._lease_notices, *chunk.done.notices),
+            notices=notices,
         )
         return attrs.evolve(chunk, done=done)  # type: ignore[misc]
 

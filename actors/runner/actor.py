@@ -113,7 +113,7 @@ class Runner(Actor):
         loaded = self._require_loaded()
         prepared = await self._prepare(loaded, m)
         if m.request.render_only:
-            yield Piece((), Chunk(done=_rendered(prepared)))
+            yield Piece((), Chunk(notices=prepared.notices, done=_rendered(prepared)))
             return
         self._born += 1
         work = Work(
@@ -137,13 +137,18 @@ class Runner(Actor):
         )
         sink = Sink()
         self._host.submit(work, sink)
+        notices = prepared.notices
         try:
             while True:
                 deltas = await sink.take()
                 chunk, tokens, finish = pieces.feed(deltas)
-                if finish is None:
+                if notices:
+                    chunk, notices = attrs.evolve(chunk, notices=notices), ()  # type: ignore[misc]
+                if finish is None or _goes_ahead(chunk, native=native):
                     yield Piece(tokens, chunk)
                     self._host.drained(work.id, sum(len(d.text) for d in deltas))
+                    chunk, tokens = Chunk(), ()
+                if finish is None:
                     continue
                 done = _done(m, loaded, prepared, finish, unparsed=pieces.unparsed)
                 context = self._context(m, prepared, pieces)
@@ -211,8 +216,18 @@ class Runner(Actor):
         }
 
 
+def _goes_ahead(chunk: Chunk, *, native: bool) -> bool:
+    """Whether what came with the end gets a chunk of its own before the last one.
+
+    Texts do; calls do behind a Go template only: clients know both habits of the reference.
+    """
+    calls_alone = bool(chunk.tool_calls) and not native
+    return bool(chunk.content or chunk.thinking or chunk.logprobs or chunk.notices) or calls_alone
+
+
 def _with(chunk: Chunk, done: Done) -> Chunk:
-    return Chunk(chunk.content, chunk.thinking, chunk.tool_calls, chunk.logprobs, done)
+    made: Chunk = attrs.evolve(chunk, done=done)  # type: ignore[misc]
+    return made
 
 
 def _rendered(prepared: Prepared) -> Done:
@@ -220,7 +235,6 @@ def _rendered(prepared: Prepared) -> Done:
         "",
         rendered=prepared.text,
         image_count=prepared.images,
-        notices=prepared.notices,
         truncated_messages=prepared.truncated_messages,
         truncated_tokens=prepared.truncated_tokens,
     )
@@ -241,7 +255,7 @@ def _done(
     """
     if finish.reason in ("error", "cancelled"):
         raise Refused.because(500, finish.error or "the generation was cancelled")
-    notices = list(prepared.notices)
+    notices = []
     if unparsed:
         notices.append("a tool call could not be read and was returned as text")
     if finish.discarded_tokens:

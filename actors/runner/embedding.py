@@ -17,28 +17,26 @@ def fit_inputs(host: EngineHost, loaded: Loaded, m: Embed) -> list[list[int]]:
     Raises:
         Refused: 400, an input is too long and may not be cut.
     """
-    window = min(m.num_ctx or loaded.n_ctx, loaded.n_ctx, loaded.n_ctx_train or loaded.n_ctx)
-    special = int(loaded.add_bos) + int(loaded.add_eos)
     if m.num_ctx == 0:
         raise Refused.because(
             400, "input exceeds maximum context length and cannot be truncated further"
         )
-    room = window - special
-    if room <= 0:
-        raise Refused.because(400, "input after truncation exceeds maximum context length")
-    return [_fit(host, text, room, cut=m.truncate) for text in m.inputs]
+    window = min(m.num_ctx or loaded.n_ctx, loaded.n_ctx, loaded.n_ctx_train or loaded.n_ctx)
+    return [_fit(host, text, window, cut=m.truncate) for text in m.inputs]
 
 
-def _fit(host: EngineHost, text: str, room: int, *, cut: bool) -> list[int]:
+def _fit(host: EngineHost, text: str, window: int, *, cut: bool) -> list[int]:
     tokens = host.tokenize(text, add_special=True, parse_special=True)
-    bare = host.tokenize(text, add_special=False, parse_special=True)
-    if len(bare) <= room:
+    if len(tokens) <= window:
         return tokens
     if not cut:
         raise Refused.because(400, "the input length exceeds the context length")
-    before = 0 if not bare else max(0, _index_of(tokens, bare))
-    after = len(tokens) - before - len(bare)
-    return tokens[:before] + bare[:room] + (tokens[-after:] if after > 0 else [])
+    bare = host.tokenize(text, add_special=False, parse_special=True)
+    room = window - (len(tokens) - len(bare))
+    if room <= 0:
+        raise Refused.because(400, "input after truncation exceeds maximum context length")
+    before = _index_of(tokens, bare)
+    return tokens[:before] + bare[:room] + tokens[before + len(bare) :]
 
 
 def _index_of(tokens: Sequence[int], bare: Sequence[int]) -> int:

@@ -143,7 +143,7 @@ class Done:
     rendered: str | None = None
     image_count: int = 0
     notices: tuple[str, ...] = ()
-    """What was degraded, dropped or ignored, a line each: never silent."""
+    """What was degraded or dropped since the first chunk, a line each: never silent."""
     truncated_messages: int = 0
     truncated_tokens: int = 0
     shifted_tokens: int = 0
@@ -162,6 +162,8 @@ class Chunk(Value):
     thinking: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     logprobs: tuple[Logprob, ...] = ()
+    notices: tuple[str, ...] = ()
+    """On the first chunk: what was degraded, dropped or ignored, as far as it is known by then."""
     done: Done | None = None
 
 
