@@ -1,26 +1,48 @@
 """Metrics for Prometheus: `GET /metrics`.
 
-What is counted here is counted once per request; the actors' own numbers are read when asked.
+What is counted here is counted once per request, in plain numbers; the actors' own numbers are read
+when somebody asks. The library that writes the page is imported then, too: it is not small.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import accumulate
+from typing import TYPE_CHECKING
 
 import attrs
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 from actorllm.actors.kernel.insight import ActorSnapshot, NodeSnapshot
 from actorllm.protocol.messages.generation import Done, Embeddings
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_BUCKETS = (0.005, 0.02, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
-_MAX_DEPTH = 2
-"""Levels of the tree whose actors get numbers of their own; jobs live below and come by the thousand."""
+_BUCKETS = (0.005, 0.02, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+"""Upper bounds of the times of requests, in seconds."""
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_LEVELS = 2
+"""Levels of the tree that get numbers of their own; jobs live below and come by the thousand."""
+
+
+class _Times:
+    """How long the requests of a route took."""
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(_BUCKETS) + 1)
+        self.sum = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.counts[bisect_left(_BUCKETS, seconds)] += 1
+        self.sum += seconds
+
+    def cumulative(self) -> list[tuple[str, float]]:
+        bounds = [*map(str, _BUCKETS), "+Inf"]
+        return list(zip(bounds, accumulate(self.counts), strict=True))
 
 
 class Metrics:
@@ -30,91 +52,92 @@ class Metrics:
         snapshot: Reads the live tree.
     """
 
-    def __init__(self, snapshot: Any) -> None:
-        self._registry = CollectorRegistry()
-        made: dict[str, Any] = {"registry": self._registry}
-        self._requests = Counter(
-            "actorllm_requests", "Requests answered.", ("route", "method", "status"), **made
-        )
-        self._seconds = Histogram(
-            "actorllm_request_seconds",
-            "Time until the last byte of an answer.",
-            ("route",),
-            buckets=_BUCKETS,
-            **made,
-        )
-        self._tokens = Counter("actorllm_tokens", "Tokens, by kind.", ("kind",), **made)
-        self._events = Counter(
-            "actorllm_generation_events", "Truncations, shifts and failovers.", ("event",), **made
-        )
-        self._ends = Counter("actorllm_generations", "Generations, by end.", ("reason",), **made)
-        self._registry.register(_Tree(snapshot))
+    def __init__(self, snapshot: Callable[[], NodeSnapshot]) -> None:
+        self._snapshot = snapshot
+        self._requests: Counter[tuple[str, str, str]] = Counter()
+        self._times: dict[str, _Times] = {}
+        self._tokens: Counter[str] = Counter()
+        self._events: Counter[str] = Counter()
+        self._ends: Counter[str] = Counter()
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request."""
-        self._requests.labels(route, method, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        self._requests[route, method if method in _METHODS else "other", str(status)] += 1
+        self._times.setdefault(route, _Times()).add(seconds)
 
     def finished(self, done: Done) -> None:
         """Count a generation that came to its end."""
-        self._ends.labels(done.reason or "rendered").inc()
-        self._tokens.labels("prompt").inc(done.prompt_eval_count)
-        self._tokens.labels("prompt_cached").inc(done.prompt_cached_count)
-        self._tokens.labels("generated").inc(done.eval_count)
-        events = {
-            "failover": done.failovers,
-            "messages_truncated": done.truncated_messages,
-            "tokens_truncated": done.truncated_tokens,
-            "tokens_shifted": done.shifted_tokens,
-            "notice": len(done.notices),
-        }
-        for event, count in events.items():
-            if count:
-                self._events.labels(event).inc(count)
+        self._ends[done.reason or "rendered"] += 1
+        self._tokens["prompt"] += done.prompt_eval_count
+        self._tokens["prompt_cached"] += done.prompt_cached_count
+        self._tokens["generated"] += done.eval_count
+        self._events["failover"] += done.failovers
+        self._events["message_truncated"] += done.truncated_messages
+        self._events["token_truncated"] += done.truncated_tokens
+        self._events["token_shifted"] += done.shifted_tokens
+        self._events["notice"] += len(done.notices)
 
     def embedded(self, vectors: Embeddings) -> None:
         """Count an embedding."""
-        self._ends.labels("embedded").inc()
-        self._tokens.labels("prompt").inc(vectors.prompt_eval_count)
+        self._ends["embedded"] += 1
+        self._tokens["prompt"] += vectors.prompt_eval_count
 
     def page(self) -> bytes:
         """Write everything in the text format of Prometheus."""
-        return generate_latest(self._registry)
+        from prometheus_client import CollectorRegistry, generate_latest
+
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(self)
+        return generate_latest(registry)
+
+    def collect(self) -> "Iterator[Metric]":
+        """Give the metrics, as a registry of the library asks for them."""
+        from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+
+        requests = CounterMetricFamily(
+            "actorllm_requests", "Requests answered.", labels=("route", "method", "status")
+        )
+        for labels, count in self._requests.items():
+            requests.add_metric(labels, count)
+        seconds = HistogramMetricFamily(
+            "actorllm_request_seconds", "Time until the end of an answer.", labels=("route",)
+        )
+        for route, times in self._times.items():
+            seconds.add_metric((route,), times.cumulative(), times.sum)
+        yield from (requests, seconds)
+        for name, help_, label, counts in (
+            ("actorllm_tokens", "Tokens, by kind.", "kind", self._tokens),
+            ("actorllm_generations", "Generations, by end.", "reason", self._ends),
+            ("actorllm_generation_events", "Truncations and the like.", "event", self._events),
+        ):
+            family = CounterMetricFamily(name, help_, labels=(label,))
+            for key, count in counts.items():
+                family.add_metric((key,), count)
+            yield family
+        yield from _node_metrics(self._snapshot())
 
 
-class _Tree(Collector):
-    def __init__(self, snapshot: Any) -> None:
-        self._snapshot = snapshot
+def _node_metrics(now: NodeSnapshot) -> "Iterator[Metric]":
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-    def describe(self) -> Sequence[Any]:
-        return ()  # nothing to check at registration: the tree is not running yet
-
-    def collect(self) -> Iterator[Any]:
-        now: NodeSnapshot = self._snapshot()
-        yield GaugeMetricFamily("actorllm_uptime_seconds", "Age of the daemon.", now.uptime)
-        counters = CounterMetricFamily("actorllm_messages", "Messages.", labels=("what",))
-        for name, value in attrs.asdict(now.counters).items():  # type: ignore[arg-type]
-            counters.add_metric((name,), value)
-        yield counters
-        yield from _actor_metrics(now.root)
-
-
-def _actor_metrics(root: ActorSnapshot | None) -> Iterator[Any]:
-    queue = GaugeMetricFamily("actorllm_actor_queue", "Messages that wait.", labels=("actor",))
-    age = GaugeMetricFamily(
-        "actorllm_actor_oldest_seconds", "Age of the oldest message.", labels=("actor",)
-    )
-    busy = CounterMetricFamily("actorllm_actor_busy_seconds", "Busy time.", labels=("actor",))
-    restarts = CounterMetricFamily("actorllm_actor_restarts", "Restarts.", labels=("actor",))
-    children = GaugeMetricFamily("actorllm_actor_children", "Children.", labels=("actor",))
-    for actor in _top(root, _MAX_DEPTH):
-        label = (actor.path,)
-        queue.add_metric(label, actor.queue)
-        age.add_metric(label, actor.oldest_age)
-        busy.add_metric(label, actor.busy)
-        restarts.add_metric(label, actor.restarts)
-        children.add_metric(label, len(actor.children))
-    yield from (queue, age, busy, restarts, children)
+    yield GaugeMetricFamily("actorllm_uptime_seconds", "Age of the daemon.", now.uptime)
+    messages = CounterMetricFamily("actorllm_messages", "Messages.", labels=("what",))
+    for name, value in attrs.asdict(now.counters).items():  # type: ignore[arg-type]
+        messages.add_metric((name,), value)
+    yield messages
+    label = ("actor",)
+    queue = GaugeMetricFamily("actorllm_actor_queue", "Messages that wait.", labels=label)
+    age = GaugeMetricFamily("actorllm_actor_oldest_seconds", "Oldest message.", labels=label)
+    children = GaugeMetricFamily("actorllm_actor_children", "Children.", labels=label)
+    busy = CounterMetricFamily("actorllm_actor_busy_seconds", "Busy time.", labels=label)
+    restarts = CounterMetricFamily("actorllm_actor_restarts", "Restarts.", labels=label)
+    for actor in _top(now.root, _LEVELS):
+        queue.add_metric((actor.path,), actor.queue)
+        age.add_metric((actor.path,), actor.oldest_age)
+        children.add_metric((actor.path,), len(actor.children))
+        busy.add_metric((actor.path,), actor.busy)
+        restarts.add_metric((actor.path,), actor.restarts)
+    yield from (queue, age, children, busy, restarts)
 
 
 def _top(actor: ActorSnapshot | None, levels: int) -> Iterator[ActorSnapshot]:

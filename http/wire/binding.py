@@ -268,7 +268,7 @@ def body(go: str, *, own: str = "") -> Callable[[type[T]], type[T]]:
     """
 
     def make(cls: type[T]) -> type[T]:
-        made: Any = attrs.frozen(kw_only=True)(cls)
+        made: Any = attrs.frozen(kw_only=True, eq=False, repr=False, slots=False)(cls)
         hints = get_type_hints(made)
         fields = {}
         for a in attrs.fields(made):
