@@ -27,6 +27,11 @@ def test_without_any_facts_text_is_content():
     assert run(make_parser(), ["<think>a</think>"]) == Parsed(content="<think>a</think>")
 
 
+def test_thinking_that_nothing_could_close_is_content():
+    parser = make_parser(template=TemplateFacts(), starts_in_thinking=True)
+    assert run(parser, ["words"]) == Parsed(content="words")
+
+
 def test_a_template_may_have_thinking_and_bare_calls():
     facts = TemplateFacts(think_open="<think>", think_close="</think>", tool_tag="{")
     parsed = run(make_parser(template=facts, tools=DESK), [f"<think>a</think>\n{CALL}"])
@@ -40,6 +45,24 @@ def test_a_tag_is_closed_by_its_counterpart_if_the_template_has_it():
     alone = TemplateFacts(tool_tag="<call>", text="<call>x")
     parsed = run(make_parser(template=alone, tools=DESK), [f"<call>{CALL} words"])
     assert outcome(parsed) == {"content": " words", "calls": [READ]}
+
+
+def test_a_go_template_with_marks_around_each_call_is_read_call_by_call():
+    marks = "<｜tool▁calls▁begin｜>{}<｜tool▁calls▁end｜>"
+    arguments = '```json\n{"city": "A"}\n```'
+    call = (
+        f"<｜tool▁call▁begin｜>function<｜tool▁sep｜>get_forecast\n{arguments}<｜tool▁call▁end｜>"
+    )
+    facts = TemplateFacts(tool_tag="<｜tool▁calls▁begin｜>", text=marks.format(call))
+    parsed = run(make_parser(template=facts, tools=DESK), [marks.format(f"{call}\n{call}")])
+    assert outcome(parsed) == {"calls": [READ, READ]}
+
+
+def test_closing_tags_with_a_bar_are_found():
+    text = "<|tool_call|>[{}]<|/tool_call|>"
+    facts = TemplateFacts(tool_tag="<|tool_call|>[", text=text.format(""))
+    parsed = run(make_parser(template=facts, tools=DESK), [text.format(f"{CALL}, {CALL}") + "end"])
+    assert outcome(parsed) == {"content": "end", "calls": [READ, READ]}
 
 
 def test_closing_tags_inside_json_strings_are_text():

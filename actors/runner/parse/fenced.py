@@ -97,7 +97,8 @@ class FencedParser:
         self._in_thinking = dialect.tags_in_thinking()
         self._think_tags = Tags(dialect.think_tags())
         self._close_tag = Tags([dialect.think_close])
-        self._state = self._inside if in_thinking else self._opening
+        inside = in_thinking and dialect.think_close
+        self._state = self._inside if inside else self._opening
         self._content = Edges(self._sink.content, hold=dialect.spaces is not Spaces.KEEP)
         say = _nobody if dialect.hide_thinking else self._sink.thinking
         self._thinking = Edges(say, hold=dialect.trim_thinking)

@@ -7,6 +7,8 @@ the decoder searches: a declared tool's name with its arguments, anywhere in the
 import re
 from typing import Any
 
+from attrs import evolve
+
 from actorllm.actors.runner.parse.bare_json import BareJsonParser
 from actorllm.actors.runner.parse.calls import (
     BadCall,
@@ -16,6 +18,7 @@ from actorllm.actors.runner.parse.calls import (
     load_json,
 )
 from actorllm.actors.runner.parse.chain import Chain
+from actorllm.actors.runner.parse.deepseek import DEEPSEEK
 from actorllm.actors.runner.parse.fence import Fence
 from actorllm.actors.runner.parse.fenced import Dialect, FencedParser, Opens, Spaces
 from actorllm.actors.runner.parse.parsed import OutputParser
@@ -44,37 +47,43 @@ def generic_parser(
         in_thinking: Whether the prompt ended with the opening tag.
     """
     bare = tool_tag in ("{", "[")
-    fences = (_fence(tool_tag, template),) if tool_tag and tools.names and not bare else ()
-    dialect = thinking_dialect(think_open, think_close, fences)
+    dialect = thinking_dialect(think_open, think_close)
+    if tool_tag and tools.names and not bare:
+        dialect = _with_calls(dialect, tool_tag, template)
     parser = FencedParser(dialect, tools, in_thinking=in_thinking)
     if bare and tools.names:
         return Chain(parser, BareJsonParser(decode_bare_call, tools, bracket=tool_tag))
     return parser
 
 
-def thinking_dialect(think_open: str, think_close: str, fences: tuple[Fence, ...] = ()) -> Dialect:
+def thinking_dialect(think_open: str, think_close: str) -> Dialect:
     """Give the dialect of thinking at the start of an answer, with its line ends as they are."""
     thinks = bool(think_open and think_close)
     return Dialect(
         think_open=think_open if thinks else "",
         think_close=think_close if thinks else "",
         opens=Opens.FIRST if thinks else Opens.NEVER,
-        fences=fences,
-        calls_in_thinking=False,
         spaces=Spaces.KEEP,
         trim_thinking=False,
     )
 
 
-def _fence(tag: str, template: str) -> Fence:
-    """Give the fence that `tag` opens; what closes it follows from the tag and the template."""
+def _with_calls(dialect: Dialect, tag: str, template: str) -> Dialect:
+    """Add the calls to a dialect: those that `tag` opens, or those of a family with a mark each."""
+    if any(fence.open in template for fence in DEEPSEEK.fences):
+        return evolve(dialect, fences=DEEPSEEK.fences, ends=DEEPSEEK.ends)
     seed = tag[-1] if tag[-1] in "{[" else ""
-    closing = "</" + tag[1:] if re.fullmatch(r"<[^<>/]+>", tag) else ""
+    fence = Fence(tag, _closing(tag, template), decode_tagged_call, seed=seed, json=True)
+    return evolve(dialect, fences=(fence,))
+
+
+def _closing(tag: str, template: str) -> str:
+    """Give what closes the calls that `tag` opens, or nothing if the template does not say."""
     if "```" in tag:
-        closing = "```"
-    elif closing not in template:
-        closing = ""
-    return Fence(tag, closing, decode_tagged_call, seed=seed, json=True)
+        return "```"
+    name = tag.rstrip("[{ \n")
+    candidates = (name.replace("<|", "<|/"), name.replace("<", "</"))
+    return next((each for each in candidates if each != name and each in template), "")
 
 
 def decode_tagged_call(body: str, tools: Toolbox) -> list[ToolCall]:

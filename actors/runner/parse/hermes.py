@@ -19,7 +19,7 @@ from actorllm.protocol.chat import ToolCall
 
 __all__ = ["APERTUS", "HERMES", "decode_json_call", "json_dialect"]
 
-_BETWEEN = re.compile(r"[\s,\[\]]*")
+_BETWEEN = re.compile(r"[\s,;\[\]]*")
 
 
 def decode_json_call(body: str, _tools: Toolbox) -> list[ToolCall]:

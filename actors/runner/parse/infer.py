@@ -73,6 +73,7 @@ _FAMILIES: tuple[tuple[tuple[str, ...], Dialect | _Make], ...] = (
     (("<function=",), FUNCTIONARY),
     (("<TOOLCALL>",), json_dialect(("<TOOLCALL>", "</TOOLCALL>"))),
     (("<tool_calls>",), json_dialect(("<tool_calls>", "</tool_calls>"))),
+    (("<|/tool_call|>",), json_dialect(("<|tool_call|>", "<|/tool_call|>"))),
     (("<|tool_call|>",), json_dialect(("<|tool_call|>", ""))),
     ((" functools[",), json_dialect(("functools", ""))),
     (("tool_name", "```json"), json_dialect(("Action: ```json", "```"), ("Action:```json", "```"))),

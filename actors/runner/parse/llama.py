@@ -20,7 +20,7 @@ _INTERPRETERS = ("python", "ipython", "code_interpreter")
 def _decode_python(body: str, tools: Toolbox) -> list[ToolCall]:
     """Read JSON calls, `tool.call(key="value")`, or code for a declared interpreter."""
     if body.lstrip().startswith("{"):
-        return decode_json_call(body.replace("};", "},"), tools)
+        return decode_json_call(body, tools)
     interpreter = next((name for name in _INTERPRETERS if name in tools), "")
     try:
         reader = LiteralReader(body)
