@@ -26,6 +26,7 @@ __all__ = [
     "Value",
     "decode",
     "encode",
+    "evolve",
     "message",
 ]
 
@@ -95,6 +96,15 @@ def message(cls: type[T]) -> type[T]:
         _by_tag[tag] = made
         _tags[made] = tag
     return made
+
+
+def evolve(value: T, **changes: Any) -> T:
+    """Return a copy of a message, or of a part of one, with some fields changed.
+
+    Type checkers do not see that `message` makes attrs classes, so that `attrs.evolve` will not do.
+    """
+    copy: T = attrs.evolve(value, **changes)  # type: ignore[misc]
+    return copy
 
 
 def _strict(kind: type[T]) -> Callable[[Any, type[T]], T]:
@@ -167,10 +177,12 @@ def _is_attrs(kind: Any) -> bool:
 
 def _unstructure_fn(kind: Any) -> Callable[[Any], Any]:
     # Defaults are left out: most fields of most messages have theirs, and bytes are time.
+    attrs.resolve_types(kind)  # a class that holds its own kind names it as a string
     return make_dict_unstructure_fn(kind, _converter, _cattrs_omit_if_default=True)
 
 
 def _structure_fn(kind: Any) -> Callable[[Any, Any], Any]:
+    attrs.resolve_types(kind)
     return make_dict_structure_fn(
         kind,
         _converter,

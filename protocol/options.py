@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from actorllm.protocol.codec import message
+from actorllm.protocol.codec import evolve, message
 from actorllm.protocol.errors import Refused
 
 __all__ = ["Kind", "Options", "is_load_time", "kind_of", "merge"]
@@ -150,7 +150,7 @@ def merge(base: Options, *layers: Mapping[str, Any]) -> tuple[Options, tuple[str
                 ignored[key] = None
             elif value is not None:
                 values[key] = _converted(key, kind, value)
-    changed: Options = attrs.evolve(base, **values)  # type: ignore[misc]
+    changed = evolve(base, **values)
     return changed, tuple(ignored)
 
 

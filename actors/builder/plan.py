@@ -14,6 +14,7 @@ from actorllm.actors.builder.checks import FromRemote, check_info, checked_requi
 from actorllm.actors.builder.facts import GgufFacts, GgufFile
 from actorllm.protocol import manifest as media
 from actorllm.protocol.chat import JsonObject
+from actorllm.protocol.codec import evolve
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.layers import dump_messages, dump_params
 from actorllm.protocol.manifest import Layer, Manifest, ModelConfig, dump_config
@@ -207,8 +208,7 @@ def _told_by(info: JsonObject) -> JsonObject:
 
 def _changed(config: ModelConfig, **changes: Any) -> ModelConfig:
     # Type checkers do not see that @message makes an attrs class.
-    changed: ModelConfig = attrs.evolve(config, **changes)  # type: ignore[misc]
-    return changed
+    return evolve(config, **changes)
 
 
 def _config_of(files: Sequence[GgufFacts]) -> ModelConfig:

@@ -1,11 +1,12 @@
 """How much memory a model takes, predicted before it is loaded. Everything in bytes."""
 
 from math import ceil
-from typing import Any, Final, cast
+from typing import Final
 
 import attrs
 
 from actorllm.actors.library.gguf import ArrayAt, Gguf
+from actorllm.protocol.codec import evolve
 from actorllm.protocol.messages.models import MemoryShape
 
 __all__ = ["KV_BYTES", "MemoryNeed", "memory_shape", "predict", "with_extra"]
@@ -69,7 +70,7 @@ def memory_shape(gguf: Gguf) -> MemoryShape:
 
 def with_extra(shape: MemoryShape, extra: int) -> MemoryShape:
     """Return the shape with the bytes of adapters and projectors in the weights."""
-    wider: MemoryShape = attrs.evolve(cast("Any", shape), weights=shape.weights + extra)
+    wider = evolve(shape, weights=shape.weights + extra)
     return wider
 
 

@@ -18,6 +18,7 @@ from actorllm.actors.queue.checks import (
 )
 from actorllm.actors.queue.delivery import Delivery, judge
 from actorllm.actors.runner.messages import Embed, Generate, Piece
+from actorllm.protocol.codec import evolve
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import (
     Chunk,
@@ -115,7 +116,7 @@ class Job(Actor):
             yield Chunk(done=Done("load"))
             return
         work = Generate(
-            request=attrs.evolve(  # type: ignore[misc]
+            request=evolve(
                 request, think=effective_think(request, model), options={}, default_options={}
             ),
             model=model,
@@ -129,7 +130,7 @@ class Job(Actor):
                 if first:
                     first = False
                     told = (*notices, *self._lease_notices, *chunk.notices)
-                    chunk = attrs.evolve(chunk, notices=told) if told else chunk  # type: ignore[misc]
+                    chunk = evolve(chunk, notices=told) if told else chunk
                 yield self._finished(chunk) if chunk.done else chunk
 
     async def _attempts(self, work: Generate) -> AsyncGenerator[Piece, None]:
@@ -166,7 +167,7 @@ class Job(Actor):
             else:
                 return
             await trio.sleep(_RETRY_PAUSE)
-            work = attrs.evolve(work, resume=delivery.resume())  # type: ignore[misc]
+            work = evolve(work, resume=delivery.resume())
 
     async def _attempt(
         self, work: Generate, attempt: "_Attempt", delivery: Delivery
@@ -201,14 +202,14 @@ class Job(Actor):
         notices = chunk.done.notices
         if self._failovers:
             notices += (f"the runner died {self._failovers} times; the stream went on",)
-        done = attrs.evolve(  # type: ignore[misc]
+        done = evolve(
             chunk.done,
             total_duration=self._elapsed(),
             load_duration=self._load_duration,
             failovers=self._failovers,
             notices=notices,
         )
-        return attrs.evolve(chunk, done=done)  # type: ignore[misc]
+        return evolve(chunk, done=done)
 
     # Embeddings
 
@@ -315,5 +316,5 @@ def _options(
     """
     options, ignored = merge(Options(), model.params, defaults, asked)
     if options.seed < 0:
-        options = attrs.evolve(options, seed=random.SystemRandom().getrandbits(31))  # type: ignore[misc]
+        options = evolve(options, seed=random.SystemRandom().getrandbits(31))
     return options, tuple(f"option {key!r} is unknown and was ignored" for key in ignored)

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-import attrs
 import trio
 
 from actorllm.actors.kernel import Actor
@@ -21,6 +20,7 @@ from actorllm.actors.runner.messages import (
 )
 from actorllm.actors.runner.pieces import Pieces, call_id
 from actorllm.actors.runner.prompting import Prepared, prepare, sampling_of
+from actorllm.protocol.codec import evolve
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import Chunk, Done
 
@@ -143,7 +143,7 @@ class Runner(Actor):
                 deltas = await sink.take()
                 chunk, tokens, finish = pieces.feed(deltas)
                 if notices:
-                    chunk, notices = attrs.evolve(chunk, notices=notices), ()  # type: ignore[misc]
+                    chunk, notices = evolve(chunk, notices=notices), ()
                 if finish is None or _goes_ahead(chunk, native=native):
                     yield Piece(tokens, chunk)
                     self._host.drained(work.id, sum(len(d.text) for d in deltas))
@@ -152,7 +152,7 @@ class Runner(Actor):
                     continue
                 done = _done(m, loaded, prepared, finish, unparsed=pieces.unparsed)
                 context = self._context(m, prepared, pieces)
-                yield Piece(tokens, _with(chunk, attrs.evolve(done, context=context)))  # type: ignore[misc]
+                yield Piece(tokens, _with(chunk, evolve(done, context=context)))
                 return
         finally:
             self._host.leave(work.id)
@@ -226,8 +226,7 @@ def _goes_ahead(chunk: Chunk, *, native: bool) -> bool:
 
 
 def _with(chunk: Chunk, done: Done) -> Chunk:
-    made: Chunk = attrs.evolve(chunk, done=done)  # type: ignore[misc]
-    return made
+    return evolve(chunk, done=done)
 
 
 def _rendered(prepared: Prepared) -> Done:

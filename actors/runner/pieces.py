@@ -9,13 +9,12 @@ import secrets
 import string
 from collections.abc import Callable, Sequence
 
-import attrs
-
 from actorllm.actors.runner.engine.text import TextAssembler
 from actorllm.actors.runner.engine.types import Delta, Finish, TokenLogprob
 from actorllm.actors.runner.messages import Resume
 from actorllm.actors.runner.parse import OutputParser, Parsed
 from actorllm.protocol.chat import ToolCall
+from actorllm.protocol.codec import evolve
 from actorllm.protocol.messages.generation import Chunk, Logprob, TopLogprob
 
 __all__ = ["Pieces", "call_id"]
@@ -104,7 +103,7 @@ class Pieces:
     def _with_id(self, call: ToolCall) -> ToolCall:
         if call.id:
             return call
-        return attrs.evolve(call, id=self._new_id())  # type: ignore[misc]
+        return evolve(call, id=self._new_id())
 
 
 def _logprob(report: TokenLogprob) -> Logprob:

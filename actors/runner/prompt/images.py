@@ -1,11 +1,9 @@
 """Where the images of a conversation stand in its prompt: tags `[img-0]`, `[img-1]`."""
 
 from collections.abc import Iterable
-from typing import Any, cast
-
-import attrs
 
 from actorllm.protocol.chat import ChatMessage
+from actorllm.protocol.codec import evolve
 
 __all__ = ["all_images", "tag_content", "tag_images", "with_content"]
 
@@ -19,7 +17,7 @@ def all_images(messages: Iterable[ChatMessage]) -> tuple[bytes, ...]:
 
 def with_content(message: ChatMessage, content: str) -> ChatMessage:
     """Return `message` with another content."""
-    return cast(ChatMessage, attrs.evolve(cast(Any, message), content=content))
+    return evolve(message, content=content)
 
 
 def tag_content(content: str, first: int, count: int, *, spaced: bool = False) -> str:
