@@ -269,10 +269,11 @@ class Cell:
             trace_id.reset(token)
 
     def _resolve(self, promise: Promise, reply: Message | None, envelope: Envelope) -> None:
-        self._open.pop(promise, None)
         if reply is None:
             raise TypeError(f"the handler of {envelope.tag} at {self.path} returned no reply")
-        if not promise.resolve(encode(reply)):
+        frame = encode(reply)
+        self._open.pop(promise, None)  # not before: a crash until here must answer the asker
+        if not promise.resolve(frame):
             self.node.count("late" if promise.abandoned else "doubled")
 
     def _refuse(self, port: Promise | Pipe | None, problem: Problem, envelope: Envelope) -> None:
