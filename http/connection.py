@@ -21,7 +21,9 @@ from quart_trio.asgi import TrioASGIHTTPConnection
 from quart_trio.wrappers import TrioRequest, TrioResponse
 from quart_trio.wrappers.request import TrioBody
 
-__all__ = ["BodyTooLarge", "Connection", "EdgeRequest", "RequestBody", "Send", "Writing"]
+from actorllm.actors.kernel.trace import new_trace, trace_id
+
+__all__ = ["BodyStalled", "BodyTooLarge", "Connection", "EdgeRequest", "RequestBody", "Send", "Writing"]
 
 Send = Callable[[Any], Awaitable[None]]
 Count = Callable[[Request, Response, float], None]
@@ -31,12 +33,18 @@ MOST_WAITING = 1 << 20
 """Bytes of a body that wait to be read before the client has to wait."""
 MOST_AT_ONCE = 1 << 20
 """Bytes that one step of the iteration gives."""
+STALL = 300.0
+"""Seconds for which a client may send nothing of a body that is waited for."""
 LINGER = 5.0
 """Seconds for which the rest of a body is thrown away before the connection is closed."""
 
 
 class BodyTooLarge(Exception):  # noqa: N818 -- says what happened
     """The body is longer than its route allows."""
+
+
+class BodyStalled(Exception):  # noqa: N818
+    """Nothing of the body came for too long."""
 
 
 class RequestBody(TrioBody):
@@ -76,7 +84,10 @@ class RequestBody(TrioBody):
             if self.ended.is_set():
                 raise StopAsyncIteration
             self._ready = trio.Event()
-            await self._ready.wait()
+            with trio.move_on_after(STALL) as scope:
+                await self._ready.wait()
+            if scope.cancelled_caught:
+                raise BodyStalled
         part = bytes(self._data[:MOST_AT_ONCE])
         del self._data[: len(part)]
         self._room.set()
@@ -134,6 +145,7 @@ class Connection(TrioASGIHTTPConnection):
         self, nursery: trio.Nursery, request: Request, send: Send
     ) -> None:
         began = time.perf_counter()
+        trace_id.set(new_trace())  # all messages of a request share it; this task serves one
         response = await self.app.handle_request(request)
         body = request.body
         assert isinstance(body, RequestBody)

@@ -4,14 +4,16 @@ from collections.abc import Iterator
 
 from quart_trio.wrappers import TrioResponse
 
-from actorllm.actors.kernel.errors import ActorDied, AskTimeout, KernelError, MailboxFull
-from actorllm.http.connection import BodyTooLarge
+from actorllm.actors.kernel.errors import ActorDied, AskTimeout, MailboxFull
+from actorllm.http.connection import BodyStalled, BodyTooLarge
 from actorllm.protocol.errors import Problem, Refused
 from actorllm.protocol.gojson import dumps
 
 __all__ = ["JSON", "is_expected", "json_response", "problem_of", "refusal"]
 
 JSON = "application/json; charset=utf-8"
+
+_EXPECTED = (Refused, BodyTooLarge, BodyStalled, MailboxFull, AskTimeout, ActorDied)
 
 _BUSY = "server busy, please try again"
 _RETRY = 1
@@ -24,6 +26,8 @@ def problem_of(error: BaseException) -> Problem:
             return e.problem
         if isinstance(e, BodyTooLarge):
             return Problem(413, "the request body is too large")
+        if isinstance(e, BodyStalled):
+            return Problem(408, "the rest of the request body did not come")
         if isinstance(e, MailboxFull):
             return Problem(503, _BUSY, _RETRY)
         if isinstance(e, AskTimeout):
@@ -35,7 +39,7 @@ def problem_of(error: BaseException) -> Problem:
 
 def is_expected(error: BaseException) -> bool:
     """Tell whether an error needs no trace in the log."""
-    return all(isinstance(e, Refused | BodyTooLarge | KernelError) for e in _leaves(error))
+    return all(isinstance(e, _EXPECTED) for e in _leaves(error))
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -38,6 +38,8 @@ GRACE = 0.7
 MOST_HEADERS = 64 * 1024
 """Bytes of a request's line and headers."""
 
+_LOGGED_PATH = 200
+
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
@@ -87,8 +89,8 @@ class _Logger:
     async def access(self, request: Any, response: Any, seconds: float) -> None:
         self._log.info(
             "request",
-            method=request["method"],
-            path=request["path"],
+            method=request.get("method", "WEBSOCKET"),
+            path=request["raw_path"][:_LOGGED_PATH].decode("latin-1"),  # no control characters
             status=response["status"] if response is not None else None,
             seconds=round(seconds, 4),
         )

@@ -14,13 +14,14 @@ from actorllm.protocol.chat import ToolCall
 from actorllm.protocol.durations import format_time
 from actorllm.protocol.errors import Problem
 from actorllm.protocol.gojson import dumps, quote, to_bytes
-from actorllm.protocol.messages.generation import Chunk, Done, Logprob
+from actorllm.protocol.messages.generation import Chunk, Done, Logprob, TopLogprob
 
 __all__ = ["ChatFrames", "GenerateFrames", "debug_info", "logprobs", "notices", "tool_calls"]
 
 Json = dict[str, Any]
 
 _NOT_STREAMED = frozenset({"load", "unload", ""})
+_IMPOSSIBLE = -9999.0
 _METRICS = (
     "total_duration",
     "load_duration",
@@ -159,13 +160,17 @@ def logprobs(items: Sequence[Logprob]) -> list[Json]:
     """Write log probabilities."""
     written = []
     for item in items:
-        entry: Json = {"token": item.token, "logprob": item.logprob, "bytes": item.bytes}
+        entry = _logprob(item)
         if item.top:
-            entry["top_logprobs"] = [
-                {"token": t.token, "logprob": t.logprob, "bytes": t.bytes} for t in item.top
-            ]
+            entry["top_logprobs"] = list(map(_logprob, item.top))
         written.append(entry)
     return written
+
+
+def _logprob(item: Logprob | TopLogprob) -> Json:
+    # A token that a grammar forbids has minus infinity, which JSON cannot say.
+    value = max(item.logprob, _IMPOSSIBLE)
+    return {"token": item.token, "logprob": value, "bytes": item.bytes}
 
 
 def notices(done: Done) -> Json:

@@ -1,123 +1,126 @@
-"""The server on real sockets, with an application that never ends by itself."""
+"""The server itself, with the smallest of applications."""
 
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 import structlog
 import trio
 
-from actorllm.actors.edge.actor import Edge
+from actorllm.actors.edge.hangups import Hangups
 from actorllm.actors.edge.server import listen, serve
-from actorllm.actors.kernel import ChildSpec, Node, Supervisor
 
-REQUEST = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
+GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
-class World:
-    """An application that answers `/` and then stays silent, and counts who is inside."""
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
+    )
+    with trio.CancelScope(shield=True):
+        await send({"type": "http.response.body", "body": b"hi", "more_body": False})
 
-    def __init__(self) -> None:
-        self.inside = 0
-        self.broken = False
-        self._moved = trio.Event()
 
-    async def app(self, scope, receive, send) -> None:
-        self._move(1)
-        try:
-            if self.broken:
-                raise ValueError("broken")
-            await send({"type": "http.response.start", "status": 200, "headers": []})
-            await send({"type": "http.response.body", "body": b"x", "more_body": True})
-            await trio.sleep_forever()
-        finally:
-            self._move(-1)
+@pytest.fixture
+async def sock():
+    with listen("127.0.0.1", 0) as bound:
+        yield bound
 
-    def _move(self, by: int) -> None:
-        self.inside += by
-        self._moved.set()
-        self._moved = trio.Event()
 
-    async def until(self, inside: int) -> None:
+async def ask(sock, request=GET):
+    stream = await trio.open_tcp_stream(*sock.getsockname())
+    async with stream:
+        await stream.send_all(request)
+        got = b""
         with trio.fail_after(5):
-            while self.inside != inside:
-                await self._moved.wait()
+            while not got.endswith(b"hi"):
+                part = await stream.receive_some()
+                if not part:
+                    break
+                got += part
+    return got
 
 
-@asynccontextmanager
-async def serving(world: World) -> AsyncIterator[tuple[str, int]]:
-    sock = listen("127.0.0.1", 0)
-    shutdown = trio.Event()
-    with sock:
-        async with trio.open_nursery() as nursery:
+async def test_a_free_port_is_chosen_and_the_write_timeout_is_inherited(sock):
+    assert sock.getsockname()[1] > 0
+    with socket.create_connection(sock.getsockname()):
+        accepted, _ = sock.accept()
+        with accepted:
+            timeout = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+    assert timeout == 30_000
 
-            async def run(*, task_status) -> None:
-                await serve(
-                    world.app,
-                    [sock],
-                    shutdown=shutdown,
-                    log=structlog.get_logger(),
-                    task_status=task_status,
-                )
-                assert shutdown.is_set(), "the server ended by itself"
 
+def test_an_address_in_use_is_an_error(tmp_path):
+    with listen("127.0.0.1", 0) as first, pytest.raises(OSError, match="in use"):
+        listen("127.0.0.1", first.getsockname()[1])
+
+
+async def test_the_socket_outlives_the_server(sock, nursery):
+    log = structlog.get_logger("actorllm")
+    for _ in range(2):
+        shutdown = trio.Event()
+        await nursery.start(partial(serve, app, [sock], shutdown=shutdown, log=log))
+        assert (await ask(sock)).endswith(b"hi")
+        shutdown.set()
+    with socket.create_connection(sock.getsockname()):
+        pass
+
+
+async def test_a_cancelled_server_ends_at_once(sock):
+    log = structlog.get_logger("actorllm")
+    run = partial(serve, app, [sock], shutdown=trio.Event(), log=log)
+    with trio.fail_after(2):
+        async with (
+            trio.open_nursery() as nursery,
+            await trio.open_tcp_stream(*sock.getsockname()) as stream,
+        ):
             await nursery.start(run)
-            yield sock.getsockname()
-            shutdown.set()
+            await stream.send_all(GET)
+            await stream.receive_some()
+            nursery.cancel_scope.cancel()
 
 
-async def ask(address: tuple[str, int], data: bytes = REQUEST) -> trio.SocketStream:
-    stream = await trio.open_tcp_stream(*address)
-    await stream.send_all(data)
-    return stream
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GARBAGE\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\n\r\n", b"400"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.0\r\n\r\n", b"200"),
+    ],
+)
+async def test_broken_requests_are_refused(sock, nursery, request_, status):
+    shutdown = trio.Event()
+    log = structlog.get_logger("actorllm")
+    await nursery.start(partial(serve, app, [sock], shutdown=shutdown, log=log))
+    assert (await ask(sock, request_)).startswith(b"HTTP/1.1 " + status)
+    shutdown.set()
 
 
-async def test_a_client_whose_end_hypercorn_does_not_see_is_dropped_alone():
-    world = World()
-    async with serving(world) as address:
-        other = await ask(address)
-        await world.until(1)
-        for _ in range(3):
-            # A second request behind the first pauses the reading, and hides the end behind it.
-            gone = await ask(address, REQUEST * 2)
-            await world.until(2)
-            await gone.aclose()
-            await world.until(1)
-        async with await ask(address) as later:
-            with trio.fail_after(5):
-                assert (await later.receive_some()).startswith(b"HTTP/1.1 200")
-        await world.until(1)
-        await other.aclose()
-        await world.until(0)
+def test_a_peer_that_has_gone_is_told_once_even_with_unread_bytes():
+    here, there = socket.socketpair()
+    told = []
+    hangups = Hangups()
+    with here, hangups.watch(here.fileno(), lambda: told.append(1)):
+        there.sendall(b"unread")
+        hangups.look()
+        assert told == []
+        there.close()
+        hangups.look()
+        hangups.look()
+    assert told == [1]
 
 
-async def test_a_client_that_stops_reading_does_not_hold_up_the_shutdown():
-    world = World()
-    with trio.fail_after(5):
-        async with serving(world) as address:
-            idle = await ask(address)
-            await world.until(1)
-    assert world.inside == 0
-    await idle.aclose()
-
-
-async def test_an_edge_whose_server_ends_by_itself_is_restarted(monkeypatch: pytest.MonkeyPatch):
-    runs: list[int] = []
-
-    async def faulty(app, sockets, *, shutdown, log, task_status) -> None:
-        runs.append(len(runs))
-        task_status.started()
-        if len(runs) > 1:
-            await shutdown.wait()
-
-    monkeypatch.setattr("actorllm.actors.edge.actor.serve", faulty)
-    node = Node("test")
-    spec = ChildSpec("edge", lambda: Edge(lambda: None, list[socket.socket]()))  # type: ignore[arg-type]
-    async with trio.open_nursery() as nursery:
-        await nursery.start(node.run, ChildSpec("root", lambda: Supervisor([spec])))
-        with trio.fail_after(5):
-            while len(runs) < 2 or not node.ref("/edge").alive:
-                await trio.sleep(0.01)
-        node.stop()
-    assert runs == [0, 1]
+def test_a_number_that_was_reused_is_not_forgotten_with_its_former_socket():
+    here, there = socket.socketpair()
+    told = []
+    hangups = Hangups()
+    with here:
+        with hangups.watch(here.fileno(), lambda: told.append("old")):
+            new = hangups.watch(here.fileno(), lambda: told.append("new"))
+            new.__enter__()
+        there.close()
+        hangups.look()
+        new.__exit__(None, None, None)
+    assert told == ["new"]

@@ -1,0 +1,65 @@
+"""Who may call."""
+
+import attrs
+import httpx
+import pytest
+
+from actorllm.http.guards import Origins, allowed_host
+from actorllm.protocol.address import Address
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("http://localhost", True),
+        ("https://127.0.0.1:8443", True),
+        ("http://0.0.0.0:1", True),
+        ("app://x", True),
+        ("vscode-file://x", True),
+        ("http://localhost.evil.example", False),
+        ("http://localhost:80x", False),
+        ("http://example.com", False),
+        ("null", False),
+        ("chrome-extension://x", False),
+        ("https://mine.example", True),
+        ("https://a.star.example", True),
+        ("https://star.example.evil", False),
+    ],
+)
+def test_origins_are_local_or_named(origin, allowed):
+    origins = Origins(("https://mine.example", "https://*.star.example"))
+    assert origins.allows(origin) is allowed
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed"),
+    [
+        ("", True),
+        ("localhost:11434", True),
+        ("LOCALHOST.", True),
+        ("127.0.0.1", True),
+        ("[::1]:80", True),
+        ("10.1.2.3:80", True),
+        ("box:80", True),
+        ("a.local", True),
+        ("a.internal:1", True),
+        ("example.com", False),
+        ("8.8.8.8", False),
+        ("[2001:4860:4860::8888]", False),
+        ("localhost.example.com", False),
+        ("[", True),
+    ],
+)
+def test_hosts_are_of_this_machine_or_its_network(host, allowed):
+    assert allowed_host(host, own_name="box") is allowed
+
+
+@pytest.fixture
+def settings(settings):
+    return attrs.evolve(settings, host=Address("0.0.0.0", 0))
+
+
+async def test_a_server_for_the_network_takes_any_host(world):
+    async with httpx.AsyncClient(base_url=world.url, trust_env=False) as http:
+        answer = await http.get("/", headers={"Host": "llm.example.com"})
+    assert answer.status_code == 200
