@@ -70,8 +70,7 @@ def memory_shape(gguf: Gguf) -> MemoryShape:
 
 def with_extra(shape: MemoryShape, extra: int) -> MemoryShape:
     """Return the shape with the bytes of adapters and projectors in the weights."""
-    wider = evolve(shape, weights=shape.weights + extra)
-    return wider
+    return evolve(shape, weights=shape.weights + extra)
 
 
 def predict(
