@@ -5,26 +5,15 @@ import re
 
 from attrs import frozen
 
-from actorllm.actors.runner.prompt.tags import NO_TAGS, ThinkingTags
+from actorllm.actors.runner.prompt.tags import KNOWN_TAGS, NO_TAGS, ThinkingTags
 
 __all__ = ["JinjaFacts", "jinja_facts"]
 
-_KNOWN_TAGS: tuple[tuple[ThinkingTags, tuple[str, ...]], ...] = (
-    # tags, and what a template with them contains (by default the tags themselves)
-    (ThinkingTags("<think>", "</think>"), ()),
-    (ThinkingTags("<seed:think>", "</seed:think>"), ()),
-    (ThinkingTags("<mm:think>", "</mm:think>"), ()),
-    (ThinkingTags("<think:opensource>", "</think:opensource>"), ("<think{}>", ":opensource")),
-    (ThinkingTags("<|START_THINKING|>", "<|END_THINKING|>"), ()),
-    (ThinkingTags("[THINK]", "[/THINK]"), ()),
-    (ThinkingTags("<|channel>thought", "<channel|>"), ()),
-    (ThinkingTags("<|channel|>analysis<|message|>", "<|end|>"), ()),
-    (ThinkingTags("<|open|>think<|sep|>", "<|close|>think<|sep|>"), ("<|open|>", "('think')")),
-    (
-        ThinkingTags("Here are my reasoning steps:", "[BEGIN FINAL RESPONSE]"),
-        ("<|begin_assistant|>", "Here are my reasoning steps:", "[BEGIN FINAL RESPONSE]"),
-    ),
-)
+_MARKS: dict[str, tuple[str, ...]] = {
+    "<think:opensource>": ("<think{}>", ":opensource"),
+    "<|open|>think<|sep|>": ("<|open|>", "('think')"),
+}
+"""Where a template puts its tags together: what it contains instead, by the opening tag."""
 _SPLITS_THOUGHTS = re.compile(r"content\.split\(\s*['\"]</think>['\"]")
 _ASKS_FOR_CALLS = ("tool_calls", "assistant_tool_call")
 _TAKES_RESULTS = re.compile(r"tool_response|tool_results|ipython|['\"]tool['\"]", re.IGNORECASE)
@@ -57,8 +46,8 @@ def jinja_facts(source: str) -> JinjaFacts:
 
 
 def _tags(source: str) -> ThinkingTags:
-    for tags, marks in _KNOWN_TAGS:
-        if all(mark in source for mark in marks or (tags.open, tags.close)):
+    for tags in KNOWN_TAGS:
+        if all(mark in source for mark in _MARKS.get(tags.open, (tags.open, tags.close))):
             return tags
     if _SPLITS_THOUGHTS.search(source):
         # It removes past thoughts, so the model writes some, although no tag opens them here.

@@ -17,7 +17,7 @@ from actorllm.actors.runner.prompt.jinja_chat import habits_of, jinja_variables
 from actorllm.actors.runner.prompt.jinja_facts import jinja_facts
 from actorllm.actors.runner.prompt.renderers import RENDERER_BOS, render, resolve
 from actorllm.actors.runner.prompt.select import Choice, PromptTemplates, choose
-from actorllm.actors.runner.prompt.tags import NO_TAGS, ThinkingTags, opens_thinking
+from actorllm.actors.runner.prompt.tags import NO_TAGS, ThinkingTags, open_tags, opens_thinking
 from actorllm.protocol.chat import ChatMessage, Think, Tool
 
 __all__ = ["Rendered", "render_chat", "render_generate"]
@@ -208,6 +208,8 @@ def _rendered(
         tags, tool_tag = facts.tags, facts.tool_tag
     elif choice.kind == "jinja":
         tags = jinja_facts(templates.jinja).tags
+    elif choice.kind == "renderer":
+        tags = open_tags(text)
     return Rendered(
         text=text,
         choice=choice,

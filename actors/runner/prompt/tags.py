@@ -2,7 +2,7 @@
 
 from attrs import frozen
 
-__all__ = ["NO_TAGS", "ThinkingTags", "opens_thinking"]
+__all__ = ["KNOWN_TAGS", "NO_TAGS", "ThinkingTags", "open_tags", "opens_thinking"]
 
 
 @frozen
@@ -17,8 +17,26 @@ class ThinkingTags:
 
 
 NO_TAGS = ThinkingTags()
+KNOWN_TAGS = (
+    ThinkingTags("<think>", "</think>"),
+    ThinkingTags("<seed:think>", "</seed:think>"),
+    ThinkingTags("<mm:think>", "</mm:think>"),
+    ThinkingTags("<think:opensource>", "</think:opensource>"),
+    ThinkingTags("<|START_THINKING|>", "<|END_THINKING|>"),
+    ThinkingTags("[THINK]", "[/THINK]"),
+    ThinkingTags("<|channel>thought", "<channel|>"),
+    ThinkingTags("<|channel|>analysis<|message|>", "<|end|>"),
+    ThinkingTags("<|open|>think<|sep|>", "<|close|>think<|sep|>"),
+    ThinkingTags("Here are my reasoning steps:", "[BEGIN FINAL RESPONSE]"),
+)
+"""The tags of public models; where several fit, the first."""
 
 
 def opens_thinking(prompt: str, tags: ThinkingTags) -> bool:
     """Tell whether the model's answer to `prompt` starts inside of its thoughts."""
     return bool(tags) and prompt.rstrip().endswith(tags.open.strip())
+
+
+def open_tags(prompt: str) -> ThinkingTags:
+    """Return the known tags with whose opening `prompt` ends."""
+    return next((tags for tags in KNOWN_TAGS if opens_thinking(prompt, tags)), NO_TAGS)

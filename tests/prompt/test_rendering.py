@@ -1,0 +1,135 @@
+"""Prompts of chat and generate requests by each kind of template."""
+
+import pytest
+
+from actorllm.actors.runner.prompt import (
+    PromptTemplates,
+    TemplateError,
+    render_chat,
+    render_generate,
+)
+from actorllm.actors.runner.prompt.renderers import resolve
+from actorllm.protocol.chat import ChatMessage
+from tests.prompt.cases import NOW
+
+CHATML = (
+    "{{ bos_token }}{% for m in messages %}<{{ m.role }}>{{ m.content }}</>{% endfor %}"
+    "<assistant>{% if enable_thinking %}<think>\n{% else %}<think>\n\n</think>\n\n{% endif %}"
+)
+PLAIN = "{% for m in messages %}<{{ m.role }}>{{ m.content }}</>{% endfor %}<assistant>"
+USER = ChatMessage("user", "u")
+
+
+def chat(templates, messages=(USER,), **rest):
+    return render_chat(templates, messages, now=NOW, **rest)
+
+
+def generate(templates, prompt, **rest):
+    return render_generate(templates, prompt, now=NOW, **rest)
+
+
+def test_a_jinja_prompt_tells_that_the_answer_starts_in_thoughts():
+    templates = PromptTemplates(jinja=CHATML, bos="<s>")
+    on, off = chat(templates), chat(templates, think=False)
+    assert on.text == "<s><user>u</><assistant><think>\n"
+    assert (on.starts_in_thinking, on.has_bos, on.choice.kind) == (True, True, "jinja")
+    assert (off.starts_in_thinking, off.tags.close) == (False, "</think>")
+
+
+@pytest.mark.parametrize(
+    ("answer", "think", "end"),
+    [
+        (ChatMessage("assistant", "One,"), False, "<assistant><think>\n\n</think>\n\nOne,"),
+        (ChatMessage("assistant", "One,"), True, "<assistant><think>\n</think>\n\nOne,"),
+        (
+            ChatMessage("assistant", "One,", thinking="hm"),
+            True,
+            "<assistant><think>\nhm\n</think>\n\nOne,",
+        ),
+        (ChatMessage("assistant", "", thinking="hm"), True, "<assistant><think>\nhm\n</think>\n\n"),
+    ],
+)
+def test_a_jinja_prompt_goes_on_with_the_last_answer(answer, think, end):
+    made = chat(PromptTemplates(jinja=CHATML), (USER, answer), think=think)
+    assert made.text == "<user>u</>" + end
+    assert not made.starts_in_thinking
+
+
+def test_variables_of_a_request_reach_a_jinja_template():
+    made = chat(PromptTemplates(jinja="{{ flavour }}"), variables={"flavour": "plum"})
+    assert made.text == "plum"
+
+
+def test_images_are_tagged_in_the_order_of_the_conversation():
+    messages = (
+        ChatMessage("user", "see [img] and", images=(b"a", b"b")),
+        ChatMessage("user", "this", images=(b"c",)),
+    )
+    made = chat(PromptTemplates(jinja=PLAIN), messages)
+    assert made.text == "<user>[img-1]see [img-0] and</><user>[img-2]this</><assistant>"
+    assert made.images == (b"a", b"b", b"c")
+
+
+def test_a_renderer_without_images_gives_none_back():
+    message = ChatMessage("user", "see", images=(b"a",))
+    seen = chat(PromptTemplates(renderer="qwen3-vl-instruct"), (message,))
+    blind = chat(PromptTemplates(renderer="cohere"), (message,))
+    assert (seen.images, blind.images) == ((b"a",), ())
+
+
+def test_a_renderer_tells_bos_and_open_thoughts():
+    gemma = chat(PromptTemplates(renderer="gemma4", name="gemma4:e4b"))
+    qwen = chat(PromptTemplates(renderer="qwen3.5"))
+    assert (gemma.has_bos, gemma.starts_in_thinking) == (True, False)
+    assert (qwen.has_bos, qwen.starts_in_thinking, qwen.tags.close) == (False, True, "</think>")
+
+
+def test_an_unknown_renderer_is_an_error():
+    with pytest.raises(TemplateError, match='unknown renderer "qwen9"'):
+        chat(PromptTemplates(renderer="qwen9"))
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters", "renderer"),
+    [
+        ("gemma4:e2b", 0, "gemma4-small"),
+        ("gemma4:e4b", 20_000_000_000, "gemma4-small"),
+        ("gemma4:31B-q4", 0, "gemma4-large"),
+        ("mine", 12_000_000_000, "gemma4-large"),
+        ("mine", 4_000_000_000, "gemma4-small"),
+    ],
+)
+def test_gemma_is_large_or_small_by_name_or_size(model, parameters, renderer):
+    assert resolve("gemma4", model=model, parameters=parameters) == renderer
+
+
+def test_a_model_without_templates_chats_in_chatml_and_generates_from_the_bare_prompt():
+    answer = ChatMessage("assistant", "One,")
+    assert chat(PromptTemplates()).text == "<|im_start|>user\nu<|im_end|>\n<|im_start|>assistant\n"
+    assert chat(PromptTemplates(), (USER, answer)).text.endswith("<|im_start|>assistant\nOne,")
+    assert generate(PromptTemplates(), "Once upon", system="ignored").text == "Once upon"
+
+
+def test_generate_renders_system_history_and_prompt():
+    templates = PromptTemplates(go="[{{ .System }}]{{ .Prompt }}>{{ .Response }}\n")
+    history = (ChatMessage("user", "q"), ChatMessage("assistant", "a"))
+    assert generate(templates, "p", system="s", history=history).text == "[s]q>a\n[]p>"
+
+
+def test_the_template_of_a_request_replaces_all_others():
+    templates = PromptTemplates(go="x", jinja=PLAIN, renderer="qwen3.5")
+    made = generate(templates, "p", template="<<{{ .Prompt }}>>")
+    assert (made.text, made.choice.kind) == ("<<p>>", "go")
+
+
+def test_only_a_go_template_with_a_suffix_fills_in_the_middle():
+    able = PromptTemplates(go="{{ .Prompt }}<FILL>{{ .Suffix }}", jinja=PLAIN)
+    assert generate(able, "a", suffix="b", prefer_go=False).text == "a<FILL>b"
+    with pytest.raises(TemplateError) as caught:
+        generate(PromptTemplates(jinja=PLAIN), "a", suffix="b")
+    assert caught.value.problem.status == 400
+
+
+def test_the_same_request_gives_the_same_prompt_at_any_time():
+    templates = PromptTemplates(jinja="{{ strftime_now('%H:%M:%S') }} {{ date_string }}")
+    assert chat(templates).text == chat(templates).text == "12:30:00 07 Mar 2031"
