@@ -14,9 +14,11 @@
       embed       inputs to vectors
       vocab       text to tokens and back
       sampling    choosing tokens by seed and position
+      seeds       random numbers as a function of seed and position
       logprobs    probabilities for reports
       grammar     GBNF
-      amx log threads   the process around llama.cpp
+      threads     how many cores are really free
+      amx log     the process around llama.cpp
     ladder      ever safer settings, for models that crash
     fake        the same engine without a model, for simulations
 

@@ -89,8 +89,7 @@ class Stepper:
         self._num_batch = num_batch
         self._prefill_left = num_batch
         self._tick = 0
-        self.pending = False
-        """Whether `collect` would give anything."""
+        self._news: dict[int, Stream] = {}
         self.fresh = False
         """Whether there is output that should not wait: a stream began or ended."""
         self._prompt_tokens = self._cached_tokens = self._generated_tokens = self._passes = 0
@@ -136,6 +135,11 @@ class Stepper:
             or (bool(self._queue) and any(s.stream is None for s in self._slots))
         )
 
+    @property
+    def pending(self) -> bool:
+        """Whether `collect` would give anything."""
+        return bool(self._news)
+
     def step(self) -> bool:
         """Run one pass; false if there was nothing to do."""
         if self._prefilling is None:
@@ -152,15 +156,11 @@ class Stepper:
 
     def collect(self) -> list[Delta]:
         """Give what is new in all streams, and let go of those that ended."""
-        self.pending = self.fresh = False
-        deltas = []
-        for stream in tuple(self._streams.values()):
-            delta = stream.collect()
-            if delta is not None:
-                deltas.append(delta)
+        news, self._news, self.fresh = self._news, {}, False
+        for number, stream in news.items():
             if stream.finish is not None:
-                del self._streams[stream.work.id]
-        return deltas
+                del self._streams[number]
+        return [stream.collect() for stream in news.values()]
 
     def end_all(self, error: str) -> None:
         """End every stream: with an error, or as cancelled if there is none."""
@@ -334,7 +334,8 @@ class Stepper:
 
     def _note(self, stream: Stream) -> None:
         """Remember that a stream has news; let go of its slot if it ended."""
-        self.pending = self.pending or stream.pending
+        if stream.pending:
+            self._news[stream.work.id] = stream
         self.fresh = self.fresh or stream.fresh
         if stream.finish is not None:
             self._release(stream)

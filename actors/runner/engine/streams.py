@@ -151,11 +151,9 @@ class Stream:
             error=error,
         )
 
-    def collect(self) -> Delta | None:
+    def collect(self) -> Delta:
         """Give what is new since the last time."""
         self.fresh = False
-        if not self.pending:
-            return None
         text = "".join(self._new_text)
         self.backlog += len(text)
         delta = Delta(
