@@ -2,6 +2,7 @@
 
 import random
 
+import attrs
 import pytest
 
 from actorllm.actors.runner.engine.types import Sampling, Work
@@ -95,8 +96,6 @@ def test_tokens_are_the_same_when_resumed_elsewhere(alone, make_module_host, see
 
 
 def test_a_settings_wide_promise_holds_without_asking(alone, make_module_host):
-    import attrs
-
     host = make_module_host(slots=2, threads=1, deterministic=True)
     work = attrs.evolve(make_work(3), deterministic=False)
     done = host.run(work, attrs.evolve(make_work(2), deterministic=False))

@@ -1,5 +1,7 @@
+import json
 import threading
 
+import attrs
 import pytest
 
 from actorllm.actors.runner.engine.engine import Engine
@@ -142,8 +144,6 @@ def test_logprobs_are_those_of_the_raw_distribution(host):
 
 
 def test_the_json_grammar_gives_json(host):
-    import json
-
     sampling = Sampling(seed=4, temperature=1.0, grammar=JSON_GRAMMAR)
     done = host.run(
         *(
@@ -246,8 +246,6 @@ def test_an_engine_reports_its_slots(host):
 @pytest.mark.parametrize("rung", [rung.number for rung in RUNGS])
 def test_every_rung_of_the_ladder_answers(make_host, seedling, rung):
     settings = at_rung(EngineSettings(model_path=seedling, num_ctx=256, threads=1), rung)
-    import attrs
-
     changes = attrs.asdict(settings)
     host = make_host(changes.pop("model_path"), **changes)
     prompt = host.chat("What is the capital of Japan?")

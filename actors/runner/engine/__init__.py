@@ -3,6 +3,7 @@
     types       settings, work, deltas, reports: what goes in and what comes out
     engine      the thread that owns a model's context
     stepper     continuous batching, one pass at a time; knows no llama.cpp
+      backend     what it needs of llama.cpp
       batching    which rows go into a pass
       prefix      which slot a prompt gets, and with how many cells
       slots       what the cells of a sequence hold

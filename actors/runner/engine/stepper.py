@@ -4,64 +4,26 @@
 
 One prompt is evaluated at a time, in order of arrival, and a work gets its slot only when its turn
 comes: so a burst of prompts with one beginning pays for it once, since each finds the cells of
-those before it. The backend is llama.cpp's (`backend`) or a fake (`fake`).
+those before it.
 """
 
 from collections import deque
 from collections.abc import Callable, Sequence
 from math import isfinite
-from typing import Protocol
 
 import attrs
 
+from .backend import Backend
 from .batching import ChunkSizer, Pass, decode_pass, prefill_pass
 from .prefix import place_prompt
 from .slots import Slot
-from .streams import Sampler, Stream
+from .streams import Stream
 from .types import Delta, EngineError, EngineStats, FinishReason, SlotStats, Work
 
-__all__ = ["Backend", "Stepper"]
+__all__ = ["Stepper"]
 
 _SMALLEST_TAIL = 4
 """Cells that a context shift leaves beyond those that are kept."""
-
-
-class Backend(Protocol):
-    """What evaluates rows and keeps the cells of the slots."""
-
-    can_cut: bool
-    """Whether cells can be forgotten from the end of a sequence."""
-    can_shift: bool
-    deterministic: bool
-    """Whether orderly passes give the same bits whatever their shape."""
-    bos: int
-    n_vocab: int
-
-    def decode(self, plan: Pass) -> None:
-        """Evaluate the rows of a pass and forget its fillers.
-
-        Raises:
-            EngineError: The pass failed and left no cells behind.
-        """
-
-    def cut(self, slot: int, length: int) -> bool:
-        """Keep a slot's first cells; false if only all can be forgotten, and nothing was done."""
-
-    def copy(self, source: int, target: int) -> None:
-        """Replace a slot's cells by those of another."""
-
-    def shift(self, slot: int, keep: int, discard: int) -> None:
-        """Forget cells after the first `keep` and move the rest up."""
-
-    def sampler(self, work: Work) -> Sampler:
-        """Make the sampler of a work.
-
-        Raises:
-            EngineError: The grammar is malformed, or rejects the resumed tokens.
-        """
-
-    def piece(self, token: int) -> bytes | None:
-        """Give a token's bytes, or None if it ends the generation."""
 
 
 class Stepper:

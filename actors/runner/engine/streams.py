@@ -1,36 +1,19 @@
 """A stream: the progress of one work, from its prompt to its finish."""
 
-from typing import Literal, Protocol
+from typing import Literal
 
+from .backend import Sampler
 from .slots import Slot
 from .text import TextAssembler
 from .types import Delta, Finish, FinishReason, TokenLogprob, Work
 
-__all__ = ["OUTPUT_BOUND", "Sampler", "Stream"]
+__all__ = ["OUTPUT_BOUND", "Stream"]
 
 OUTPUT_BOUND = 64 * 1024
 """Characters that were delivered and not yet drained, from which on a stream is parked."""
 
 _WINDOWS_WITHOUT_LIMIT = 10
 """Windows that a work without `max_tokens` may fill."""
-
-
-class Sampler(Protocol):
-    """Chooses the tokens of one stream."""
-
-    def pick(self, row: int, position: int) -> int:
-        """Choose a token from the logits of an output row of the last pass.
-
-        Args:
-            row: Index of the row in the pass.
-            position: Of the token to be chosen, counted from the begin of the prompt.
-        """
-
-    def logprob(self, row: int, token: int) -> TokenLogprob:
-        """Report a chosen token's probability and its rivals'."""
-
-    def close(self) -> None:
-        """Free what it holds."""
 
 
 class Stream:

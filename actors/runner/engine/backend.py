@@ -1,0 +1,64 @@
+"""What the stepper needs of llama.cpp: implemented by `context` and, without a model, by `fake`."""
+
+from typing import Protocol
+
+from .batching import Pass
+from .types import TokenLogprob, Work
+
+__all__ = ["Backend", "Sampler"]
+
+
+class Sampler(Protocol):
+    """Chooses the tokens of one stream."""
+
+    def pick(self, row: int, position: int) -> int:
+        """Choose a token from the logits of an output row of the last pass.
+
+        Args:
+            row: Index of the row in the pass.
+            position: Of the token to be chosen, counted from the begin of the prompt.
+        """
+
+    def logprob(self, row: int, token: int) -> TokenLogprob:
+        """Report a chosen token's probability and its rivals'."""
+
+    def close(self) -> None:
+        """Free what it holds."""
+
+
+class Backend(Protocol):
+    """What evaluates rows and keeps the cells of the slots."""
+
+    can_cut: bool
+    """Whether cells can be forgotten from the end of a sequence."""
+    can_shift: bool
+    deterministic: bool
+    """Whether orderly passes give the same bits whatever their shape."""
+    bos: int
+    n_vocab: int
+
+    def decode(self, plan: Pass) -> None:
+        """Evaluate the rows of a pass and forget its fillers.
+
+        Raises:
+            EngineError: The pass failed and left no cells behind.
+        """
+
+    def cut(self, slot: int, length: int) -> bool:
+        """Keep a slot's first cells; false if only all can be forgotten, and nothing was done."""
+
+    def copy(self, source: int, target: int) -> None:
+        """Replace a slot's cells by those of another."""
+
+    def shift(self, slot: int, keep: int, discard: int) -> None:
+        """Forget cells after the first `keep` and move the rest up."""
+
+    def sampler(self, work: Work) -> Sampler:
+        """Make the sampler of a work.
+
+        Raises:
+            EngineError: The grammar is malformed, or rejects the resumed tokens.
+        """
+
+    def piece(self, token: int) -> bytes | None:
+        """Give a token's bytes, or None if it ends the generation."""
