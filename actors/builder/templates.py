@@ -3,9 +3,6 @@
 import re
 from typing import Final
 
-from actorllm.actors.runner.prompt.errors import TemplateError
-from actorllm.actors.runner.prompt.gotemplate import GoTemplate
-
 __all__ = ["template_problem"]
 
 _POSITION: Final = re.compile(r"^template:(\d+):\d+: ")
@@ -14,6 +11,10 @@ _BARE_KEYWORD: Final = re.compile(r"^unexpected (end|else|break|continue)$")
 
 def template_problem(source: str) -> str | None:
     """Say what is wrong with a Go template; None: nothing."""
+    # Inside, since most daemons never see a Go template.
+    from actorllm.actors.runner.prompt.errors import TemplateError
+    from actorllm.actors.runner.prompt.gotemplate import GoTemplate
+
     try:
         GoTemplate(source)
     except TemplateError as e:

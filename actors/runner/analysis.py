@@ -9,30 +9,16 @@ from actorllm.actors.library.templates import (
     TemplateFacts,
     Templates,
 )
-from actorllm.actors.runner.parse import PARSERS
-from actorllm.actors.runner.prompt import (
-    GoTemplate,
-    PromptTemplates,
-    TemplateError,
-    choose,
-    go_facts,
-    jinja_facts,
-)
 
-__all__ = ["ANALYSIS", "template_complaint"]
+__all__ = ["ANALYSIS"]
 
-
-def template_complaint(text: str) -> str | None:
-    """Say what is wrong with a Go template; None: nothing."""
-    try:
-        GoTemplate(text)
-    except TemplateError as e:
-        return str(e)
-    return None
+# The imports are inside: the daemon starts without template engines and parsers.
 
 
 @functools.lru_cache(maxsize=256)
 def _go(text: str) -> TemplateFacts:
+    from actorllm.actors.runner.prompt import TemplateError, go_facts
+
     try:
         facts = go_facts(text)
     except TemplateError:
@@ -41,16 +27,22 @@ def _go(text: str) -> TemplateFacts:
 
 
 def _jinja(text: str) -> TemplateFacts:
+    from actorllm.actors.runner.prompt import jinja_facts
+
     facts = jinja_facts(text)
     return TemplateFacts(tools=facts.tools, thinking=facts.thinking)
 
 
 def _parser(name: str) -> Abilities:
+    from actorllm.actors.runner.parse import PARSERS
+
     info = PARSERS.get(name)
     return Abilities() if info is None else Abilities(tools=info.tools, thinking=info.thinking)
 
 
 def _choose(templates: Templates, prefer_go: bool | None) -> Choice:
+    from actorllm.actors.runner.prompt import PromptTemplates, TemplateError, choose
+
     brought = PromptTemplates(
         jinja=templates.jinja,
         go=templates.go,
