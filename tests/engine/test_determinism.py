@@ -95,6 +95,14 @@ def test_tokens_are_the_same_when_resumed_elsewhere(alone, make_module_host, see
     assert all(done[n][2].generated_tokens == LENGTH for n in PROMPTS)
 
 
+def test_tokens_are_the_same_behind_cells_copied_from_a_running_slot(alone, make_module_host):
+    host = make_module_host(slots=3, threads=1)
+    works = [attrs.evolve(make_work(3), id=number) for number in (1, 2, 3)]
+    done = host.run(*works)
+    assert [done[number][2].cached_tokens for number in (1, 2, 3)] == [0, 249, 249]
+    assert all(done[number][0] == alone[3] for number in (1, 2, 3))
+
+
 def test_a_settings_wide_promise_holds_without_asking(alone, make_module_host):
     host = make_module_host(slots=2, threads=1, deterministic=True)
     work = attrs.evolve(make_work(3), deterministic=False)
