@@ -2,16 +2,19 @@
 
     python -m actorllm.actors.kernel.child FD PATH
 
-The process lives as long as its transport: when the parent is gone it exits, however busy its
-threads are. (Linux's parent-death signal is no help: it fires when the *thread* that forked ends,
+The process lives as long as its transport: when the parent is gone it exits with its whole group,
+however busy its threads and even its event loop are. (Linux's parent-death signal is no help: it fires when the *thread* that forked ends,
 and trio forks in a worker thread.)
 """
 
 import importlib
 import os
+import select
 import signal
 import socket
 import sys
+import threading
+import time
 from typing import Any
 
 import trio
@@ -202,17 +205,41 @@ async def _pump(hosted: _Host, link: Link) -> Exit | None:
     return None
 
 
+def _is_orphan(fd: int, wait: float | None) -> bool:
+    """Whether the peer of a socket has closed; waits up to so many seconds for it, None: for ever."""
+    poll = select.poll()
+    poll.register(fd, 0)  # a hang-up is always reported
+    return bool(poll.poll(None if wait is None else wait * 1000))
+
+
+def _end_group() -> None:
+    if os.getpgrp() == os.getpid():  # never the group of somebody who runs this by hand
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
+
+
+def _guard(fd: int) -> None:
+    """End this process when its parent is gone and its event loop does not see to it."""
+    _is_orphan(fd, None)
+    time.sleep(_STOP_GRACE + 1)
+    _end_group()
+
+
 def main() -> None:
     """Run the child process."""
     configure_logs(debug=bool(os.environ.get("ACTORLLM_DEBUG")))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's business
     sock = socket.socket(fileno=int(sys.argv[1]))
+    guarded = os.dup(sock.fileno())
+    threading.Thread(target=_guard, args=(guarded,), name="guard", daemon=True).start()
 
     async def run() -> Exit:
         return await host(trio.SocketStream(trio.socket.from_stdlib_socket(sock)))
 
     exit_ = trio.run(run)
     sys.stderr.flush()
+    if _is_orphan(guarded, 0):
+        _end_group()  # nobody else is left to end the processes that this one has started
     os._exit(0 if not exit_.is_failure else 1)  # threads of native code may never end
 
 

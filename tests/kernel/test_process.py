@@ -2,14 +2,26 @@
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
+import stubborn
 import trio
 from counter import Add, Count, Fail, Nothing, Pid, Read, Sleep, Total
 
-from actorllm.actors.kernel import ActorDied, Backoff, ChildSpec, Node, StartFailed
-from actorllm.actors.kernel.launch import ProcessLauncher
+from actorllm.actors.kernel import (
+    ActorDied,
+    Backoff,
+    ChildSpec,
+    MailboxFull,
+    Node,
+    StartFailed,
+    trace_id,
+)
+from actorllm.actors.kernel.launch import ProcessLauncher, child_environment
 from actorllm.actors.kernel.process import Heartbeat, ProcessActor
 from actorllm.actors.kernel.supervisor import DynamicSupervisor
 from actorllm.protocol.errors import Refused
@@ -109,3 +121,102 @@ async def test_no_process_outlives_its_node(running, child, node):
         pid = (await node.ref("/child").ask(Pid(), timeout=5)).n
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def is_gone(pid):
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+async def wait_until_gone(*pids, seconds=10):
+    with trio.fail_after(seconds):
+        while not all(map(is_gone, pids)):
+            await trio.sleep(0.02)
+
+
+@pytest.fixture
+def stubborn_child(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    return stubborn.spec()
+
+
+async def test_a_child_that_ignores_stop_and_terminate_is_killed_with_its_group(
+    running, stubborn_child, node
+):
+    async with running(stubborn_child, node=node):
+        pids = await node.ref("/child").ask(stubborn.Spawn(), timeout=10)
+        began = trio.current_time()
+    assert 0.4 <= trio.current_time() - began < 3
+    await wait_until_gone(pids.own, pids.child)
+
+
+async def test_the_group_of_a_killed_child_goes_with_it(running, stubborn_child, node):
+    async with running(stubborn_child, node=node, backoff=Backoff(first=60)):
+        pids = await node.ref("/child").ask(stubborn.Spawn(), timeout=10)
+        os.kill(pids.own, signal.SIGKILL)
+        await wait_until_gone(pids.own, pids.child)
+
+
+def start_parent(*, spin):
+    code = f"import stubborn, trio; trio.run(lambda: stubborn.parent(spin={spin}))"
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    command = [sys.executable, "-c", code]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
+
+
+@pytest.mark.parametrize("spin", [False, True])
+async def test_when_the_parent_is_killed_its_children_end_with_their_groups(spin):
+    with start_parent(spin=spin) as parent:
+        own, child = map(int, (await trio.to_thread.run_sync(parent.stdout.readline)).split())
+        assert not is_gone(own)
+        parent.kill()
+        await wait_until_gone(own, child, seconds=20)
+
+
+async def test_a_trace_crosses_the_border_of_processes(running, stubborn_child, node):
+    async with running(stubborn_child, node=node):
+        token = trace_id.set("feed")
+        try:
+            answer = await node.ref("/child").ask(stubborn.WhichTrace(), timeout=10)
+        finally:
+            trace_id.reset(token)
+        assert answer == stubborn.Trace("feed")
+
+
+async def test_a_child_of_another_version_does_not_start(running, child, node, monkeypatch):
+    monkeypatch.setattr("actorllm.actors.kernel.process.package_version", lambda: "0.0.1")
+    sup = DynamicSupervisor()
+    async with running(ChildSpec("dynamic", lambda: sup), node=node):
+        with pytest.raises(StartFailed, match=r"the daemon is actorllm 0\.0\.1, this is"):
+            await sup.start_child(child)
+
+
+async def test_the_bounds_of_the_mailbox_hold_across_processes(running, child, node):
+    async with running(child, node=node):
+        ref = node.ref("/child")
+        await ref.ask(Read(), timeout=5)
+        for _ in range(child.max_messages):
+            ref.tell(Add(1))
+        with pytest.raises(MailboxFull):
+            ref.tell(Add(1))
+        with trio.fail_after(5):
+            while len(node.find("/child").mailbox) > 0:
+                await trio.sleep(0.01)
+        assert await ref.ask(Read(), timeout=5) == Total(child.max_messages)
+
+
+async def test_the_snapshot_tells_of_the_child(running, child, node):
+    async with running(child, node=node):
+        await node.ref("/child").ask(Read(), timeout=5)
+        with trio.fail_after(5):
+            while "child_handled" not in (facts := node.snapshot().root.children[0].info):
+                await trio.sleep(0.02)
+        assert facts["pid"] > 0
+        assert node.snapshot().root.children[0].kind == "process"
+
+
+def test_a_child_gets_no_secrets_from_the_environment():
+    environ = {"PATH": "/bin", "OLLAMA_HOST": "x", "OLLAMA_API_KEY": "s", "AWS_REGION": "y"}
+    assert child_environment(environ) == {"PATH": "/bin", "OLLAMA_HOST": "x"}
