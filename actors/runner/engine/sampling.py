@@ -25,6 +25,24 @@ _COLDEST = 1e-5
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
 
+def _brief(function: Any) -> Any:
+    """Bind a C function so that a call keeps the interpreter lock.
+
+    These calls take a microsecond. To let the lock go would hand it, several times for each token,
+    to any other thread that is busy, which may keep it for milliseconds.
+    """
+    address = ctypes.cast(function, ctypes.c_void_p).value
+    assert address is not None
+    return ctypes.PYFUNCTYPE(function.restype, *function.argtypes)(address)
+
+
+_accept = _brief(cpp.llama_sampler_accept)
+_chain_add = _brief(cpp.llama_sampler_chain_add)
+_chain_remove = _brief(cpp.llama_sampler_chain_remove)
+_free = _brief(cpp.llama_sampler_free)
+_init_dist = _brief(cpp.llama_sampler_init_dist)
+
+
 class Candidates:
     """A `llama_token_data_array` of the whole vocabulary, reused for every token."""
 
@@ -107,10 +125,10 @@ class ChainSampler:
 
     def close(self) -> None:
         if self._chain is not None:
-            cpp.llama_sampler_free(self._chain)
+            _free(self._chain)
             self._chain = None
         if self._grammar is not None:
-            cpp.llama_sampler_free(self._grammar)
+            _free(self._grammar)
             self._grammar = None
 
     def _make_chain(self, s: Sampling, window: int) -> Any:
@@ -130,7 +148,7 @@ class ChainSampler:
             links += _narrowing(s)
             links.append(cpp.llama_sampler_init_temp(s.temperature))
         for link in links:
-            cpp.llama_sampler_chain_add(chain, link)
+            _chain_add(chain, link)
         return chain
 
     def _make_grammar(self, text: str | None) -> Any:
@@ -146,17 +164,17 @@ class ChainSampler:
     def _replay(self, work: Work, window: int) -> None:
         if _penalizes(work.sampling):
             for token in (*work.prompt, *work.resume)[-window:]:
-                cpp.llama_sampler_accept(self._chain, token)
+                _accept(self._chain, token)
         if self._grammar is not None:
             for token in work.resume:
                 if not self._candidates.allowed(self._grammar, token):
                     raise EngineError("the tokens to be resumed do not follow the grammar")
-                cpp.llama_sampler_accept(self._grammar, token)
+                _accept(self._grammar, token)
 
     def _renew_draw(self, seed: int) -> None:
         if self._drawn:
-            cpp.llama_sampler_free(cpp.llama_sampler_chain_remove(self._chain, self._fixed))
-        cpp.llama_sampler_chain_add(self._chain, cpp.llama_sampler_init_dist(seed))
+            _free(_chain_remove(self._chain, self._fixed))
+        _chain_add(self._chain, _init_dist(seed))
         self._drawn = True
 
     def _pick_within_grammar(self, row: int) -> int:
@@ -172,8 +190,8 @@ class ChainSampler:
                 raise EngineError("the grammar leaves no token to choose from")
             candidates.apply(self._chain)
             token = candidates.selected()
-        cpp.llama_sampler_accept(self._grammar, token)
-        cpp.llama_sampler_accept(self._chain, token)
+        _accept(self._grammar, token)
+        _accept(self._chain, token)
         return token
 
     def _logits(self, row: int) -> Logits:
