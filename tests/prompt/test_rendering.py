@@ -8,8 +8,8 @@ from actorllm.actors.runner.prompt import (
     render_chat,
     render_generate,
 )
-from actorllm.actors.runner.prompt.renderers import resolve
-from actorllm.protocol.chat import ChatMessage
+from actorllm.actors.runner.prompt.renderers import RENDERERS, resolve
+from actorllm.protocol.chat import ChatMessage, ToolCall
 from tests.prompt.cases import NOW
 
 CHATML = (
@@ -133,3 +133,38 @@ def test_only_a_go_template_with_a_suffix_fills_in_the_middle():
 def test_the_same_request_gives_the_same_prompt_at_any_time():
     templates = PromptTemplates(jinja="{{ strftime_now('%H:%M:%S') }} {{ date_string }}")
     assert chat(templates).text == chat(templates).text == "12:30:00 07 Mar 2031"
+
+
+NESTED: list = []
+for _ in range(5000):
+    NESTED = [NESTED]
+
+
+@pytest.mark.parametrize(
+    "templates",
+    [
+        PromptTemplates(jinja="{{ messages | tojson }}"),
+        PromptTemplates(go="{{ range .Messages }}{{ .ToolCalls }}{{ end }}"),
+        *(PromptTemplates(renderer=name) for name in ("qwen3.5", "gemma4", "cohere", "lfm2")),
+    ],
+    ids=lambda templates: templates.renderer or templates.jinja or templates.go,
+)
+def test_arguments_that_nest_too_deep_are_refused(templates):
+    call = ToolCall("f", {"a": NESTED})
+    with pytest.raises(TemplateError):
+        chat(templates, (ChatMessage("assistant", tool_calls=(call,)), USER))
+
+
+@pytest.mark.parametrize("renderer", sorted(RENDERERS))
+def test_no_number_or_schema_of_a_client_breaks_a_renderer(renderer):
+    schema = {"a": {"type": 5, "enum": "x", "anyOf": 1, "description": ["d"], "items": [1]}}
+    tools = [
+        {
+            "type": None,
+            "function": {"name": 5, "parameters": {"required": "a", "properties": schema}},
+        },
+        {"function": []},
+    ]
+    call = ToolCall("f", {"n": 10**400, "i": float("inf"), "s": "\ud800", "o": {"": []}})
+    messages = (ChatMessage("assistant", tool_calls=(call,)), ChatMessage("tool", "r"), USER)
+    assert chat(PromptTemplates(renderer=renderer), messages, tools=tools).text

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-__all__ = ["go_json", "go_number", "go_value", "json_number"]
+__all__ = ["go_float", "go_json", "go_number", "go_value", "json_number"]
 
 _HTML = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 _LONE_SURROGATES = re.compile(r"[\ud800-\udfff]")
@@ -62,19 +62,32 @@ def _text(value: str) -> str:
 
 
 def json_number(value: float) -> str:
-    """Return a number as Go's JSON does: plain up to 1e21 and down to 1e-6."""
-    return _shortest(value, lambda exponent: exponent < -6 or exponent >= 21, short_exponent=True)
+    """Return a number as Go's JSON does: plain up to 1e21 and down to 1e-6.
+
+    Infinity, which JSON does not know, is `null`.
+    """
+    number = go_float(value)
+    if not math.isfinite(number):
+        return "null"
+    return _shortest(number, lambda exponent: exponent < -6 or exponent >= 21, short_exponent=True)
 
 
 def go_number(value: float) -> str:
     """Return a 64-bit float as Go's `%v` does: 1234567 is `1.234567e+06`."""
-    return _shortest(value, lambda exponent: exponent < -4 or exponent >= 6)
+    return _shortest(go_float(value), lambda exponent: exponent < -4 or exponent >= 6)
+
+
+def go_float(value: float) -> float:
+    """Return a number as a 64-bit float; a whole number beyond its range is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _shortest(
-    value: float, scientific: Callable[[int], bool], *, short_exponent: bool = False
+    number: float, scientific: Callable[[int], bool], *, short_exponent: bool = False
 ) -> str:
-    number = float(value)
     if math.isnan(number) or math.isinf(number):
         return "NaN" if math.isnan(number) else "+Inf" if number > 0 else "-Inf"
     if number == 0:

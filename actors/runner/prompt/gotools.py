@@ -54,8 +54,10 @@ def go_property(schema: Any) -> dict[str, Any]:
         elif key == "properties":
             parts = value.items() if isinstance(value, dict) else ()
             value = {name: go_property(part) for name, part in parts}
-        elif key == "required" and not isinstance(value, list):
+        elif key in ("required", "enum") and not isinstance(value, list):
             continue
+        elif key == "description":
+            value = _text(value)
         elif key in ("items", "enum"):
             value = _sorted(value)
         known[key] = value
@@ -73,9 +75,9 @@ def go_parameters(parameters: Any, *, sort: bool = False) -> dict[str, Any]:
     properties = schema.get("properties")
     properties = properties if isinstance(properties, dict) else {}
     names = sorted(properties) if sort else list(properties)
-    known: dict[str, Any] = {"type": schema.get("type") or ""}
+    known: dict[str, Any] = {"type": _text(schema.get("type"))}
     for key in _PARAMETERS[1:-1]:
-        if schema.get(key):
+        if schema.get(key) and (key != "required" or isinstance(schema[key], list)):
             known[key] = _sorted(schema[key])
     known["properties"] = {name: go_property(properties[name]) for name in names}
     return known
@@ -91,14 +93,19 @@ def go_tool(tool: Tool, *, sort: bool = False, description: bool = False) -> dic
     """
     function = tool.get("function")
     function = function if isinstance(function, dict) else {}
-    known: dict[str, Any] = {"name": function.get("name") or ""}
-    if description or function.get("description"):
-        known["description"] = function.get("description") or ""
+    known: dict[str, Any] = {"name": _text(function.get("name"))}
+    about = _text(function.get("description"))
+    if description or about:
+        known["description"] = about
     known["parameters"] = go_parameters(function.get("parameters"), sort=sort)
-    outer: dict[str, Any] = {"type": tool.get("type") or ""}
+    outer: dict[str, Any] = {"type": _text(tool.get("type"))}
     if tool.get("items"):
         outer["items"] = _sorted(tool["items"])
     return outer | {"function": known}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _sorted(value: Any) -> Any:

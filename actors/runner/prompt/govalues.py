@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from actorllm.actors.runner.prompt.errors import TemplateError
-from actorllm.actors.runner.prompt.gojson import go_json, go_number
+from actorllm.actors.runner.prompt.gojson import go_float, go_json, go_number
 from actorllm.actors.runner.prompt.gotools import go_tool, type_names
 from actorllm.protocol.chat import ChatMessage, Tool, ToolCall
 
@@ -129,7 +129,7 @@ def _floats(value: Any) -> Any:
         return {key: _floats(part) for key, part in value.items()}
     if isinstance(value, list):
         return [_floats(part) for part in value]
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return go_float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def go_tools(tools: Sequence[Tool]) -> GoList:

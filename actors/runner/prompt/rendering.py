@@ -1,5 +1,6 @@
 """Makes the prompt of a request with the template that `select` chose."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
@@ -8,7 +9,7 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-from actorllm.actors.runner.prompt.errors import TemplateError
+from actorllm.actors.runner.prompt.errors import LimitExceeded, TemplateError
 from actorllm.actors.runner.prompt.fallback import render_chatml
 from actorllm.actors.runner.prompt.gotemplate import go_facts, go_template
 from actorllm.actors.runner.prompt.images import all_images, tag_images
@@ -22,6 +23,7 @@ from actorllm.protocol.chat import ChatMessage, Think, Tool
 
 __all__ = ["Rendered", "render_chat", "render_generate"]
 
+_LONE_SURROGATES = re.compile(r"[\ud800-\udfff]")
 _NO_VARIABLES: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -70,6 +72,21 @@ def render_chat(
         TemplateError: the template failed (500) or refuses the conversation (400).
     """
     choice = choose(templates, prefer_go=prefer_go)
+    try:
+        return _by_choice(choice, templates, messages, tools, think, now, variables)
+    except RecursionError as error:
+        raise LimitExceeded("a tool or an argument of a call nests too deep", status=400) from error
+
+
+def _by_choice(
+    choice: Choice,
+    templates: PromptTemplates,
+    messages: Sequence[ChatMessage],
+    tools: Sequence[Tool],
+    think: Think,
+    now: datetime,
+    variables: Mapping[str, Any],
+) -> Rendered:
     if choice.kind == "renderer":
         return _by_renderer(templates, choice, messages, tools, think, now)
     tagged = tag_images(messages)
@@ -210,6 +227,8 @@ def _rendered(
         tags = jinja_facts(templates.jinja).tags
     elif choice.kind == "renderer":
         tags = open_tags(text)
+    if not text.isascii():
+        text = _LONE_SURROGATES.sub("\ufffd", text)  # no tokenizer can read one
     return Rendered(
         text=text,
         choice=choice,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from actorllm.actors.runner.prompt.errors import LimitExceeded, TemplateError
+from actorllm.actors.runner.prompt.errors import TemplateError
 from actorllm.actors.runner.prompt.renderers import (
     cohere,
     deepseek,
@@ -73,7 +73,4 @@ def render(
     renderer = RENDERERS.get(name)
     if renderer is None:
         raise TemplateError(f'unknown renderer "{name}"')
-    try:
-        return renderer(Request(tuple(messages), tuple(tools), think, now))
-    except RecursionError as error:
-        raise LimitExceeded("a tool or an argument nests too deep", status=400) from error
+    return renderer(Request(tuple(messages), tuple(tools), think, now))
