@@ -47,11 +47,23 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     if report.failed:
         for name, value in getattr(item, "funcargs", {}).items():
             if isinstance(value, Daemon):
-                lines = value.log.splitlines()[-_LAST_LINES:]
-                report.sections.append((f"log of {name}", "\n".join(lines)))
+                lines = [line for line in value.log.splitlines() if "/api/actors" not in line]
+                report.sections.append((f"log of {name}", "\n".join(lines[-_LAST_LINES:])))
     return report
 
 
 @pytest.fixture
 def data() -> Path:
     return Path(__file__).parent / "data"
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Writes a line to the terminal, whether or not the test fails."""
+    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
+
+    def line(text: str) -> None:
+        if terminal is not None:
+            terminal.write_line(f"\n{request.node.name}: {text}")
+
+    return line

@@ -58,9 +58,9 @@ def test_deterministic_streams_side_by_side_say_what_each_says_alone(
 
 
 def test_deterministic_streams_are_the_same_at_whatever_moment_the_runner_is_killed(
-    deterministic: Daemon, alone: list[str]
+    deterministic: Daemon, alone: list[str], tell: Callable[[str], None]
 ):
-    print(f"ACTORLLM_TEST_SEED={SEED}")
+    tell(f"ACTORLLM_TEST_SEED={SEED}")
     moments = random.Random(SEED)
     for _ in range(KILLS):
         after = moments.randint(1, _MOST_FRAMES)
@@ -86,11 +86,13 @@ def test_a_runner_that_hangs_is_replaced(deterministic: Daemon, alone: list[str]
     assert "no heartbeat" in deterministic.log
 
 
-def test_all_streams_come_to_their_end_without_repetition_in_any_mode(daemon: Daemon):
+def test_all_streams_come_to_their_end_without_repetition_in_any_mode(
+    daemon: Daemon, tell: Callable[[str], None]
+):
     undisturbed = texts(follow_all(daemon))
     same = 0
     for after in (1, 150, 600):
         answers = follow_all(daemon, after=after, call=strike(daemon, signal.SIGKILL))
         same += sum(a == b for a, b in zip(texts(answers), undisturbed, strict=True))
         assert any(answer.failovers for answer in answers)
-    print(f"not deterministic: {same} of {3 * len(SEEDS)} streams were the same")
+    tell(f"not deterministic: {same} of {3 * len(SEEDS)} streams were the same")
