@@ -1,0 +1,139 @@
+"""The folders are the architecture: who may import whom, and what each folder is."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("protocol", "actors", "http", "cli")
+MODULES = sorted(file for room in ROOMS for file in (ROOT / room).rglob("*.py"))
+MAX_LINES = 450
+
+
+def name_of(file):
+    """The dotted name of a module or package, without `actorllm.`."""
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def all_imports(tree, package):
+    """Every module that is imported, anywhere in a file."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: -node.level + 1 or None] if node.level else []
+            yield ".".join([*above, *filter(None, [node.module])])
+
+
+def imports_of(file):
+    package = ".".join(("actorllm", *file.parent.relative_to(ROOT).parts))
+    return sorted(set(all_imports(ast.parse(file.read_bytes()), package)))
+
+
+IMPORTS = {name_of(file): imports_of(file) for file in MODULES}
+
+
+def ours(module):
+    """What it imports of this package, without `actorllm.`."""
+    prefix = "actorllm."
+    return [name.removeprefix(prefix) for name in IMPORTS[module] if name.startswith(prefix)]
+
+
+def is_in(name, *rooms):
+    return any(name == room or name.startswith(f"{room}.") for room in rooms)
+
+
+def offenders(room, *allowed):
+    """The imports of a room that lie outside of what is allowed."""
+    return [
+        f"{module} imports {name}"
+        for module in IMPORTS
+        if is_in(module, room)
+        for name in ours(module)
+        if not is_in(name, *allowed)
+    ]
+
+
+def test_the_protocol_imports_nothing_else_of_ours():
+    assert not offenders("protocol", "protocol")
+
+
+def test_the_protocol_does_no_io():
+    io = ("trio", "anyio", "asyncio", "socket", "ssl", "subprocess", "httpx", "shutil", "tempfile")
+    assert not [
+        f"{module} imports {name}"
+        for module, names in IMPORTS.items()
+        if is_in(module, "protocol")
+        for name in names
+        if is_in(name, *io)
+    ]
+
+
+def test_the_kernel_knows_nothing_of_models():
+    allowed = ("protocol.codec", "protocol.errors", "protocol.version")
+    assert not offenders("actors.kernel", "actors.kernel", *allowed)
+
+
+def test_actors_import_neither_http_nor_the_cli():
+    assert not offenders("actors", "actors", "protocol")
+
+
+@pytest.mark.parametrize("room", ["http", "cli"])
+def test_the_rim_reaches_actors_through_the_kernel_and_the_daemon_only(room):
+    allowed = ["protocol", "actors.kernel", "actors.daemon", room]
+    if room == "cli":
+        allowed.append("http")  # `serve` hands the application to the daemon
+    assert not offenders(room, *allowed)
+
+
+def test_faults_simulations_and_the_test_kit_are_imported_on_request_only():
+    extras = ("faults", "fault_plan", "simulate", "testkit")
+    names = [f"actorllm.actors.kernel.{extra}" for extra in extras]
+    for file in MODULES:
+        if name_of(file) in {name.removeprefix("actorllm.") for name in names}:
+            continue
+        top = ast.parse(file.read_bytes()).body  # an import within a function is the request
+        at_once = [node.module for node in top if isinstance(node, ast.ImportFrom)]
+        assert not set(at_once) & set(names), file
+
+
+def test_http_is_a_namespace_folder():
+    # A regular package there would hide the standard library's `http` from all who run Python
+    # in the repository's root.
+    assert not (ROOT / "http" / "__init__.py").exists()
+    code = "import http.client, sys; print(http.client.__file__)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert not Path(done.stdout.strip()).is_relative_to(ROOT / "http")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_each_room_is_typed(room):
+    assert (ROOT / room / "py.typed").is_file()
+
+
+def test_no_module_is_long():
+    lines = {name_of(file): len(file.read_bytes().splitlines()) for file in MODULES}
+    assert not {module: count for module, count in lines.items() if count > MAX_LINES}
+
+
+def test_modules_say_what_they_are():
+    silent = [
+        name_of(file)
+        for file in MODULES
+        if file.stat().st_size and not ast.get_docstring(ast.parse(file.read_bytes()))
+    ]
+    assert not silent
+
+
+def test_all_packages_are_listed_for_the_build():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    folders = {".".join(("actorllm", *file.parent.relative_to(ROOT).parts)) for file in MODULES}
+    assert set(listed) == folders
+    assert listed == sorted(listed)
