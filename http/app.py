@@ -92,10 +92,10 @@ class App(QuartTrio):
             log_crash(self.edge.log, error)
         return refusal(problem_of(error))
 
-    def answered(self, request: Request, response: Response, seconds: float) -> None:
-        """Count a request whose answer has been sent."""
+    def answered(self, request: Request, status: int, seconds: float) -> None:
+        """Count a request whose answer has been sent, or whose client has left."""
         route = request.url_rule.rule if request.url_rule is not None else "none"
-        self.edge.metrics.answered(route, request.method, response.status_code, seconds)
+        self.edge.metrics.answered(route, request.method, status, seconds)
 
 
 def create_app(node: Node, settings: Settings, log: Log) -> App:

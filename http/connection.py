@@ -23,12 +23,22 @@ from quart_trio.wrappers.request import TrioBody
 
 from actorllm.actors.kernel.trace import new_trace, trace_id
 
-__all__ = ["BodyStalled", "BodyTooLarge", "Connection", "EdgeRequest", "RequestBody", "Send", "Writing"]
+__all__ = [
+    "BodyStalled",
+    "BodyTooLarge",
+    "Connection",
+    "EdgeRequest",
+    "RequestBody",
+    "Send",
+    "Writing",
+]
 
 Send = Callable[[Any], Awaitable[None]]
-Count = Callable[[Request, Response, float], None]
+Count = Callable[[Request, int, float], None]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
+CLIENT_LEFT = 499
+"""Counted, never sent: the status of a request whose client did not wait for the answer."""
 MOST_WAITING = 1 << 20
 """Bytes of a body that wait to be read before the client has to wait."""
 MOST_AT_ONCE = 1 << 20
@@ -146,6 +156,15 @@ class Connection(TrioASGIHTTPConnection):
     ) -> None:
         began = time.perf_counter()
         trace_id.set(new_trace())  # all messages of a request share it; this task serves one
+        status = CLIENT_LEFT
+        try:
+            status = await self._answer(request, send)
+        finally:
+            count: Count = self.app.answered  # type: ignore[attr-defined]  # our App has it
+            count(request, status, time.perf_counter() - began)
+        nursery.cancel_scope.cancel()
+
+    async def _answer(self, request: Request, send: Send) -> int:
         response = await self.app.handle_request(request)
         body = request.body
         assert isinstance(body, RequestBody)
@@ -155,9 +174,7 @@ class Connection(TrioASGIHTTPConnection):
         else:
             assert isinstance(response, Response)
             await self._send_response(send, response)
-        count: Count = self.app.answered  # type: ignore[attr-defined]  # our App has it
-        count(request, response, time.perf_counter() - began)
-        nursery.cancel_scope.cancel()
+        return response.status_code
 
     async def _send_response(self, send: Send, response: Any) -> None:
         await ASGIHTTPConnection._send_response(self, send, response)  # noqa: SLF001

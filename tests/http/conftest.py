@@ -345,9 +345,13 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def world(settings, nursery):
-    made = World(settings)
-    async with made.running():
+def make_world(settings):
+    return lambda: World(settings)
+
+
+@pytest.fixture
+async def world(make_world, nursery):
+    async with make_world().running() as made:
         yield made
 
 

@@ -6,6 +6,7 @@ import resource
 import pytest
 import trio
 
+from actorllm.actors.edge import server
 from actorllm.http import connection
 from actorllm.protocol.version import COMPAT
 
@@ -160,6 +161,38 @@ async def test_a_running_request_may_finish_during_the_shutdown(world):
     await stream.send_all(post("/api/chat", chat("text")))
     world.shutdown.set()
     assert b'"done":true' in await receive_until(stream, b"0\r\n\r\n")
+
+
+async def test_pipelined_requests_are_answered_in_order(world):
+    stream = await world.connect()
+    await stream.send_all(
+        b"GET /api/version HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    )
+    answers = await receive_until(stream, b"Ollama is running")
+    assert answers.index(COMPAT.encode()) < answers.index(b"Ollama")
+
+
+@pytest.mark.parametrize(
+    "request_", [b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", post("/api/chat", chat("text"))]
+)
+async def test_an_idle_connection_is_closed_after_its_time(make_world, monkeypatch, request_):
+    monkeypatch.setattr(server, "KEEP_ALIVE", 0.1)
+    async with make_world().running() as world:
+        stream = await world.connect()
+        await stream.send_all(request_)
+        with trio.fail_after(2):
+            async for _ in stream:
+                pass
+
+
+async def test_a_client_that_left_is_counted(world, client):
+    stream = await world.connect()
+    await stream.send_all(post("/api/chat", chat("waits")))
+    await world.until(lambda: world.followed == 1)
+    await stream.aclose()
+    await world.until(lambda: world.left == 1)
+    page = (await client.get("/metrics")).text
+    assert 'actorllm_requests_total{method="POST",route="/api/chat",status="499"} 1.0' in page
 
 
 async def test_many_early_leavers_leave_nothing_behind(world):
