@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from actorllm.actors.kernel import ChildSpec, DynamicSupervisor, Restart
+from actorllm.actors.kernel import ChildSpec, DynamicSupervisor, Restart, StartFailed
+from actorllm.actors.queue.checks import BUSY
 from actorllm.actors.queue.job import Job
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import (
@@ -14,10 +15,8 @@ from actorllm.protocol.messages.generation import (
     Ticket,
 )
 
-__all__ = ["BUSY", "Queue"]
+__all__ = ["Queue"]
 
-BUSY = "server busy, please try again.  maximum pending requests exceeded"
-"""What clients of the protocol expect to read with a 503."""
 _RETRY_AFTER = 2
 _STOP_SECONDS = 0.5
 
@@ -67,7 +66,10 @@ class Queue(DynamicSupervisor):
             kind="job",
             max_messages=4,
         )
-        ref = await self.start_child(spec)
+        try:
+            ref = await self.start_child(spec)
+        except StartFailed as e:
+            raise Refused.because(503, BUSY, retry_after=_RETRY_AFTER) from e
         return Ticket(ref.path)
 
     def info(self) -> Mapping[str, Any]:

@@ -8,7 +8,10 @@ from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import GenerateRequest
 from actorllm.protocol.messages.models import ResolvedModel
 
-__all__ = ["check_capabilities", "check_format", "effective_think", "is_empty"]
+__all__ = ["BUSY", "check_capabilities", "check_format", "effective_think", "is_empty"]
+
+BUSY = "server busy, please try again.  maximum pending requests exceeded"
+"""What clients of the protocol expect to read with a 503."""
 
 
 def is_empty(request: GenerateRequest) -> bool:

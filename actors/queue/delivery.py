@@ -60,12 +60,13 @@ def judge(model: str, exit_: Exit, failovers: int, *, observed: bool, advanced: 
         observed: Whether the request was under observation.
         advanced: Whether it got a token from the runner that died.
     """
+    reached = exit_.kind != "unborn"  # else it was dead before the request came to it
     how = exit_.text or exit_.kind
     words = f"; its last words: {exit_.last_words[-1][:300]}" if exit_.last_words else ""
-    if observed and not advanced:
+    if observed and reached and not advanced:
         text = f"this request crashed the runner of {model!r} twice ({how}{words}); change it"
         return Verdict(Problem(500, text))
     if failovers > MAX_FAILOVERS:
         text = f"the runner of {model!r} died {failovers} times under this request ({how}{words})"
         return Verdict(Problem(500, text))
-    return Verdict(None, suspect=not advanced)
+    return Verdict(None, suspect=reached and not advanced)

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import trio
 
-from actorllm.actors.kernel import Actor, ActorDied, KernelError, Ref
+from actorllm.actors.kernel import Actor, ActorDied, AskTimeout, BadMessage, KernelError, Ref
 from actorllm.actors.queue.checks import (
     check_capabilities,
     check_format,
@@ -33,13 +33,18 @@ from actorllm.protocol.messages.models import Purpose, ResolvedModel, ResolveMod
 from actorllm.protocol.messages.scheduling import Acquire, Lease, Proven, Unload
 from actorllm.protocol.options import Options, merge
 
-__all__ = ["Job"]
+__all__ = ["UNANSWERED", "Job"]
+
+UNANSWERED = "a part of the server did not answer, please try again"
+"""What clients read, with a 503, when the daemon itself is in trouble."""
 
 _FOLLOW_WITHIN = 1.0
 """Seconds within which somebody must follow a job; a client that left before it was told of its
 job never will."""
 _ASK_TIMEOUT = 30.0
 _RETRY_PAUSE = 0.05
+_MAX_LOST = 2
+"""Times that a request is said again to a scheduler or a runner that did not take it up."""
 _WAIT_WINDOW = 4
 _NS = 1_000_000_000
 
@@ -59,6 +64,7 @@ class Job(Actor):
         self._followed = False
         self._began = 0.0
         self._failovers = 0
+        self._lost = 0
 
     async def started(self) -> None:
         self._began = trio.current_time()
@@ -87,6 +93,8 @@ class Job(Actor):
             async with aclosing(self._generate(request)) as chunks:
                 async for chunk in chunks:
                     yield chunk
+        except KernelError as e:
+            raise self._unanswered(e) from e
         finally:
             self.ctx.end()
 
@@ -98,8 +106,15 @@ class Job(Actor):
         self._followed = True
         try:
             yield await self._embed(request)
+        except KernelError as e:
+            raise self._unanswered(e) from e
         finally:
             self.ctx.end()
+
+    def _unanswered(self, error: KernelError) -> Refused:
+        """Another actor is dead or silent for too long: the client may try again."""
+        self.ctx.log.warning("gave a request up", state=self._state, error=str(error))
+        return Refused.because(503, UNANSWERED, retry_after=1)
 
     # Generation
 
@@ -171,6 +186,17 @@ class Job(Actor):
             await trio.sleep(_RETRY_PAUSE)
             work = evolve(work, resume=delivery.resume())
 
+    def _note_lost(self, error: KernelError) -> None:
+        """Count a request that was not taken up.
+
+        Raises:
+            KernelError: The error, once there were too many.
+        """
+        self._lost += 1
+        if self._lost > _MAX_LOST:
+            raise error
+        self.ctx.log.warning("asking again", error=str(error))
+
     async def _attempt(
         self, work: Generate, attempt: "_Attempt", delivery: Delivery
     ) -> AsyncGenerator[Piece, None]:
@@ -183,7 +209,7 @@ class Job(Actor):
                     delivery.note(piece)
                     if piece.tokens and not attempt.advanced:
                         attempt.advanced = True
-                        await self._report(lease)
+                        self.ctx.run(self._report, lease)  # the client does not wait for it
                     yield piece
                     if piece.chunk.done is not None:
                         return
@@ -252,6 +278,8 @@ class Job(Actor):
                 )
                 if verdict.problem is not None:
                     raise Refused(verdict.problem) from None
+            except (AskTimeout, BadMessage) as e:
+                self._note_lost(e)
             await trio.sleep(_RETRY_PAUSE)
 
     # What both need

@@ -1,7 +1,7 @@
 """The runner actor: it lives in the process that has the model, and answers the daemon."""
 
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, TypeVar
 
 import trio
 
@@ -25,6 +25,8 @@ from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import Chunk, Done
 
 __all__ = ["Runner"]
+
+T = TypeVar("T")
 
 _NS = 1_000_000_000
 _REPORT_EVERY = 0.25
@@ -52,7 +54,19 @@ class Runner(Actor):
 
     async def stopped(self) -> None:
         if self._loaded is not None:
-            await trio.to_thread.run_sync(self._host.close, abandon_on_cancel=True)
+            await self.in_thread(self._host.close, abandon=True)
+
+    async def in_thread(
+        self,
+        work: Callable[..., T],
+        *args: Any,
+        limiter: trio.CapacityLimiter | None = None,
+        abandon: bool = False,
+    ) -> T:
+        """Run what blocks; simulations have no threads."""
+        return await trio.to_thread.run_sync(
+            work, *args, limiter=limiter, abandon_on_cancel=abandon
+        )
 
     # Loading
 
@@ -164,9 +178,7 @@ class Runner(Actor):
             Refused: The request cannot be prepared.
         """
         try:
-            return await trio.to_thread.run_sync(
-                prepare, self._host, loaded, m, limiter=self._preparers
-            )
+            return await self.in_thread(prepare, self._host, loaded, m, limiter=self._preparers)
         except Refused:
             raise
         except Exception as e:

@@ -7,12 +7,13 @@ its holder keeps open, so nothing can be held by nobody.
 
 import math
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import trio
 
 from actorllm.actors.kernel import DynamicSupervisor, Exit
+from actorllm.actors.queue.checks import BUSY
 from actorllm.actors.queue.fairness import FairQueue
 from actorllm.actors.runner.engine.ladder import next_rung
 from actorllm.actors.scheduler.loading import CRASHES, Loading, free_memory
@@ -35,7 +36,6 @@ from actorllm.protocol.settings import Settings
 
 __all__ = ["Scheduler"]
 
-_BUSY = "server busy, please try again.  maximum pending requests exceeded"
 _RETRY_AFTER = 2
 _NS = 1_000_000_000
 _DEFAULT_MOST_LOADED = 3
@@ -49,6 +49,7 @@ class Scheduler(DynamicSupervisor):
         settings: Of the daemon.
         entry: `module:Class` of the actor that runs in a runner's process.
         memory: Returns the bytes of memory that are free now.
+        in_thread: Runs what blocks; simulations have no threads.
     """
 
     def __init__(
@@ -56,12 +57,14 @@ class Scheduler(DynamicSupervisor):
         settings: Settings,
         *,
         entry: str = "actorllm.actors.runner.actor:Runner",
-        memory: Any = free_memory,
+        memory: Callable[[], int] = free_memory,
+        in_thread: Callable[..., Awaitable[Any]] = trio.to_thread.run_sync,
     ) -> None:
         super().__init__()
         self.settings = settings
         self.entry = entry
         self.memory = memory
+        self._in_thread = in_thread
         self.most_loaded = settings.max_loaded_models or _DEFAULT_MOST_LOADED
         self.runners: dict[str, Runner] = {}
         self.waiting: dict[str, FairQueue[Waiter]] = {}
@@ -80,7 +83,7 @@ class Scheduler(DynamicSupervisor):
     async def acquire(self, m: Acquire) -> AsyncIterator[Lease]:
         """Wait for a slot; hold it until the stream is left."""
         if sum(map(len, self.waiting.values())) >= self.settings.max_queue:
-            raise Refused.because(503, _BUSY, retry_after=_RETRY_AFTER)
+            raise Refused.because(503, BUSY, retry_after=_RETRY_AFTER)
         waiter = Waiter(m, terms_of(m.model, m.options, self.settings), trio.current_time())
         # Somebody whose runner died had its turn already: it does not wait behind new requests.
         self.waiting.setdefault(waiter.key, FairQueue()).push(m.client, waiter, front=m.suspect)
@@ -317,7 +320,7 @@ class Scheduler(DynamicSupervisor):
     async def remember(self, key: str, rung: int) -> None:
         """Keep the rung of a model; a disk that is full costs the memory, not the model."""
         try:
-            await trio.to_thread.run_sync(self.rungs.remember, key, rung)
+            await self._in_thread(self.rungs.remember, key, rung)
         except OSError as e:
             self.ctx.log.warning("cannot remember the rung", error=e.strerror)
 

@@ -25,6 +25,8 @@ _TRIES_ON_A_RUNG = 3
 """Processes that may be killed from outside before a load is given up."""
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
+_CLEAN_UP_SECONDS = 2 * _STOP_SECONDS
+"""More than a runner has to stop: a stop that is cut short would leave its process behind."""
 CRASHES = frozenset(
     {signal.SIGSEGV, signal.SIGILL, signal.SIGBUS, signal.SIGFPE, signal.SIGABRT, signal.SIGTRAP}
 )
@@ -86,7 +88,7 @@ class Loading:
     async def _clean_up(self) -> None:
         runner = self._scheduler.runners.get(self.key)
         if runner is not None and runner.state == "loading":
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + _STOP_SECONDS):
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + _CLEAN_UP_SECONDS):
                 await self._scheduler.stop_child(runner.child)
             self._scheduler.forget(runner)
 
