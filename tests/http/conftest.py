@@ -60,6 +60,7 @@ from actorllm.protocol.messages.models import (
     TensorInfo,
 )
 from actorllm.protocol.messages.scheduling import ListLoaded, LoadedList, LoadedModel
+from actorllm.protocol.messages.transfers import Pull, Push
 from actorllm.protocol.names import parse_digest
 from actorllm.protocol.settings import Settings
 
@@ -262,6 +263,24 @@ class Builder(Actor):
         yield CreateStatus("success")
 
 
+class Registry(Actor):
+    """Pulls and pushes nothing."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    async def pull(self, m: Pull) -> AsyncIterator[CreateStatus]:
+        self._world.requests.append(m)
+        yield CreateStatus("pulling manifest")
+        yield CreateStatus("pulling abc", "sha256:abc", 9, 0)
+        yield CreateStatus("success")
+
+    async def push(self, m: Push) -> AsyncIterator[CreateStatus]:
+        self._world.requests.append(m)
+        yield CreateStatus("retrieving manifest")
+        raise Refused.because(404, "model not found")
+
+
 async def _at_once() -> None:
     await trio.lowlevel.checkpoint()
 
@@ -308,6 +327,8 @@ class World:
             ChildSpec("scheduler", Scheduler),
             ChildSpec("blobs", lambda: Blobs(self)),
             ChildSpec("builder", lambda: Builder(self)),
+            ChildSpec("downloader", lambda: Registry(self)),
+            ChildSpec("uploader", lambda: Registry(self)),
         ]
 
     @asynccontextmanager

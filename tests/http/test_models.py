@@ -101,3 +101,28 @@ async def test_the_tree_and_the_metrics_can_be_read(client):
     assert 'actorllm_requests_total{method="POST",route="/api/chat",status="200"} 1.0' in page
     assert 'actorllm_tokens_total{kind="generated"} 2.0' in page
     assert 'actorllm_actor_queue{actor="/queue"}' in page
+
+
+async def test_a_pull_streams_its_steps_without_what_is_zero(client, world):
+    body = {"name": "text:local", "insecure": True, "username": "u", "password": "p"}
+    answer = await client.post("/api/pull", json=body)
+    assert [json.loads(line) for line in answer.text.splitlines()] == [
+        {"status": "pulling manifest"},
+        {"status": "pulling abc", "digest": "sha256:abc", "total": 9},
+        {"status": "success"},
+    ]
+    (pull,) = world.requests
+    assert (pull.model, pull.insecure, pull.username, pull.password) == ("text", True, "u", "p")
+
+
+async def test_a_push_that_fails_is_a_status_or_a_last_line(client):
+    streamed = await client.post("/api/push", json={"model": "x"})
+    assert streamed.text.splitlines()[-1] == '{"error":"model not found"}'
+    whole = await client.post("/api/push", json={"model": "x", "stream": False})
+    assert (whole.status_code, whole.headers["content-type"]) == (404, "application/json")
+
+
+async def test_models_elsewhere_are_not_pulled(client, world):
+    answer = await client.post("/api/pull", json={"model": "big:cloud"})
+    assert answer.status_code == 403
+    assert world.requests == []

@@ -1,0 +1,86 @@
+"""Long jobs that report their steps: creations and transfers."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import ClassVar
+
+from quart.wrappers import Response
+from quart_trio.wrappers import TrioResponse
+
+from actorllm.http.edge import Edge, Items
+from actorllm.http.errors import JSON, json_response, refusal
+from actorllm.http.stream import NDJSON, Streamed
+from actorllm.protocol.chat import JsonObject
+from actorllm.protocol.errors import Problem, Refused
+from actorllm.protocol.gojson import dumps
+from actorllm.protocol.messages.building import CreateStatus
+
+__all__ = ["answer"]
+
+_PLAIN_JSON = "application/json"
+
+_BEFORE_THE_STREAM = frozenset(
+    {
+        "invalid digest format",
+        "file path must be relative",
+        "--draft-quantize requires a DRAFT model",
+    }
+)
+"""Refusals that carry a charset, since the reference says them before it opens its stream."""
+
+
+class _StepFrames:
+    """Steps, a line each."""
+
+    content_type: ClassVar[str] = NDJSON
+
+    def whole(self, first: CreateStatus) -> TrioResponse | None:
+        return None
+
+    def refused(self, problem: Problem) -> TrioResponse:
+        early = problem.text in _BEFORE_THE_STREAM
+        return refusal(problem, content_type=JSON if early else _PLAIN_JSON)
+
+    def write(self, items: Sequence[CreateStatus]) -> bytes:
+        return b"".join([dumps(_step(item)) + b"\n" for item in items])
+
+    def end(self) -> bytes:
+        return b""
+
+    def failed(self, problem: Problem) -> bytes:
+        return dumps({"error": problem.text}) + b"\n"
+
+
+def _step(item: CreateStatus) -> JsonObject:
+    facts = {"digest": item.digest, "total": item.total, "completed": item.completed}
+    return {"status": item.status} | {key: value for key, value in facts.items() if value}
+
+
+_FRAMES = _StepFrames()
+
+
+async def answer(
+    edge: Edge,
+    source: Callable[[], AbstractAsyncContextManager[Items[CreateStatus]]],
+    *,
+    stream: bool,
+) -> Response:
+    """Answer with all steps as they come, or with the last one alone.
+
+    Args:
+        edge: For the log.
+        source: Opens the stream of steps; leaving it cancels the job.
+        stream: Whether the client wants all steps.
+    """
+    if stream:
+        return Streamed(source, _FRAMES, edge.log)
+    last: CreateStatus | None = None
+    try:
+        async with source() as items:
+            async for item in items:
+                last = item
+    except Refused as e:
+        return _FRAMES.refused(e.problem)
+    if last is None:
+        raise Refused.because(500, "nothing was answered")
+    return json_response(_step(last), content_type=_PLAIN_JSON)
