@@ -1,5 +1,6 @@
 """Daemons for tests. A daemon that tests share must be unharmed after each of them."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -52,18 +53,18 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     return report
 
 
-@pytest.fixture
-def data() -> Path:
-    return Path(__file__).parent / "data"
+@pytest.fixture(scope="session")
+def bert_file() -> Path:
+    """Weights of an embedding model."""
+    return Path(__file__).parents[1] / "goldens" / "library" / "tiny-bert.gguf"
 
 
 @pytest.fixture
-def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
+def tell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
     """Writes a line to the terminal, whether or not the test fails."""
-    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
 
     def line(text: str) -> None:
-        if terminal is not None:
-            terminal.write_line(f"\n{request.node.name}: {text}")
+        with capsys.disabled():
+            sys.stdout.write(f"\n{text}\n")
 
     return line

@@ -23,9 +23,9 @@ def client(daemon: Daemon) -> Iterator[ollama.Client]:
 
 
 @pytest.fixture
-def bert(client: ollama.Client, data: Path) -> Iterator[str]:
+def bert(client: ollama.Client, bert_file: Path) -> Iterator[str]:
     """An embedding model, made from a file."""
-    digest = client.create_blob(data / "tiny-bert.gguf")
+    digest = client.create_blob(bert_file)
     statuses = [p.status for p in client.create("bert", files={"m.gguf": digest}, stream=True)]
     assert statuses[-1] == "success"
     yield "bert"
