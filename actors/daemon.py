@@ -3,6 +3,8 @@
     /                 one_for_one
     ├── blobs         content-addressed files: uploads
     ├── library       names, manifests, show, copy, delete
+    ├── downloader    pull; its children are the blobs on their way here
+    │   └── DIGEST    a fetch: one blob, for all pulls that want it
     ├── builder       create
     ├── scheduler     leases, memory, keep-alive; its children are the runners
     │   └── NAME-N    a runner: one process for each set of weights
@@ -30,6 +32,7 @@ import trio
 from actorllm.actors.blobs.actor import BlobsActor
 from actorllm.actors.blobs.store import BlobStore
 from actorllm.actors.builder.actor import BuilderActor
+from actorllm.actors.downloader.actor import Downloader
 from actorllm.actors.kernel import ChildSpec, Exit, Intensity, Node, Supervisor
 from actorllm.actors.kernel.launch import ProcessLauncher
 from actorllm.actors.kernel.logs import configure_logs
@@ -67,6 +70,7 @@ def tree(settings: Settings, *more: ChildSpec, **scheduler: Any) -> ChildSpec:
         ChildSpec(
             "library", lambda: LibraryActor(_library(catalog, settings), prune=not settings.noprune)
         ),
+        ChildSpec("downloader", lambda: _downloader(catalog, settings), kind="supervisor"),
         ChildSpec("builder", lambda: BuilderActor(catalog)),
         ChildSpec(
             "scheduler",
@@ -94,6 +98,16 @@ def tree(settings: Settings, *more: ChildSpec, **scheduler: Any) -> ChildSpec:
 def _library(catalog: Catalog, settings: Settings) -> Library:
     own = catalog.blobs.own_folder
     return Library(catalog, ANALYSIS, go_template=settings.go_template, cache=own / "facts.json")
+
+
+def _downloader(catalog: Catalog, settings: Settings) -> Downloader:
+    return Downloader(
+        catalog,
+        settings.state,
+        streams=settings.max_transfer_streams,
+        max_blob=settings.max_blob_bytes,
+        prune=not settings.noprune,
+    )
 
 
 def main(make_app: AppFactory, *, host: str | None = None, faults: str | None = None) -> int:

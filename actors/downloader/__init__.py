@@ -1,0 +1,18 @@
+"""Pull: models from registries, in parts, in parallel, resumed after anything.
+
+actor.py       the supervisor: pulls, and one child for each blob on its way
+pulling.py     what a pull does, step by step
+fetch.py       the child: fetches a blob for all who wait for it
+transfer.py    the base of children here and in the uploader: followers and progress
+fetching.py    a blob's parts: workers, retries, the hash behind them
+partial.py     the unfinished file and the state beside it
+parts.py       which ranges there are and how far each has come
+registry.py    requests to one repository: authorization, redirects, errors
+client.py      connections; they refuse private addresses where a stranger leads there
+addresses.py   which addresses a registry may lead to
+authority.py   how a registry lets us in: basic, bearer, signed token requests
+challenge.py   `WWW-Authenticate` and URLs of token requests
+identity.py    the key of this installation
+origin.py      a repository and its URLs
+retry.py       when and how long to wait before another try
+"""

@@ -1,0 +1,145 @@
+"""The downloader: a supervisor of fetches, and the pulls that follow them."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import trio
+
+from actorllm.actors.downloader.authority import Authority
+from actorllm.actors.downloader.fetch import Fetch
+from actorllm.actors.downloader.identity import Identity, load_identity
+from actorllm.actors.downloader.origin import Origin
+from actorllm.actors.downloader.partial import remove_old_partials
+from actorllm.actors.downloader.pulling import Pulling
+from actorllm.actors.downloader.registry import Registry
+from actorllm.actors.downloader.retry import DEFAULT, Policy
+from actorllm.actors.kernel import ActorDied, ChildSpec, DynamicSupervisor, Ref, Restart
+from actorllm.actors.library.catalog import Catalog
+from actorllm.protocol.errors import Refused
+from actorllm.protocol.manifest import Layer
+from actorllm.protocol.messages.building import CreateStatus
+from actorllm.protocol.messages.transfers import FollowTransfer, Pull, TransferProgress
+from actorllm.protocol.names import valid_name
+
+__all__ = ["Downloader"]
+
+_MAX_PULLS: Final = 64
+_MAX_DEATHS: Final = 5
+"""Fetches of one blob that may die under a pull."""
+_OLD: Final = 7 * 24 * 3600.0
+"""Seconds after which an unfinished download is given up."""
+
+
+class Downloader(DynamicSupervisor):
+    """Pulls models. Each blob on its way is a child; pulls that want the same blob share it.
+
+    Args:
+        catalog: Gets the models.
+        state: Folder of the key of this installation.
+        streams: Connections for one blob at a time.
+        max_blob: Bytes that a blob may have.
+        prune: Remove what nobody needs any more.
+        policy: How patient.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        state: Path,
+        *,
+        streams: int = 16,
+        max_blob: int = 1 << 40,
+        prune: bool = True,
+        policy: Policy = DEFAULT,
+    ) -> None:
+        super().__init__()
+        self._catalog = catalog
+        self._state = state
+        self._streams = streams
+        self._max_blob = max_blob
+        self._prune = prune
+        self._policy = policy
+        self._pulls = 0
+
+    async def started(self) -> None:
+        await super().started()
+        if self._prune:
+            await trio.to_thread.run_sync(remove_old_partials, self._catalog.blobs, _OLD)
+
+    async def pull(self, m: Pull) -> AsyncIterator[CreateStatus]:
+        """Refused with 400 by the name, 503 while there are too many; else see `Pulling`."""
+        name = valid_name(m.model)
+        origin = Origin.of(name, insecure=m.insecure)
+        if self._pulls >= _MAX_PULLS:
+            raise Refused.because(
+                503, f"{_MAX_PULLS} models are being pulled already; try again", retry_after=5
+            )
+        authority = Authority(origin, self._identity, m.username, m.password)
+        connect = partial(Registry, origin, authority, streams=self._streams, policy=self._policy)
+        self._pulls += 1
+        try:
+            async with connect() as registry:
+                pulling = Pulling(
+                    self._catalog,
+                    name,
+                    registry,
+                    partial(self._follow, connect),
+                    max_blob=self._max_blob,
+                    prune=self._prune,
+                )
+                async with aclosing(pulling.steps()) as steps:
+                    async for step in steps:
+                        yield step
+        finally:
+            self._pulls -= 1
+
+    async def _identity(self) -> Identity:
+        return await trio.to_thread.run_sync(load_identity, self._state)
+
+    async def _follow(self, connect: Any, layer: Layer) -> AsyncGenerator[TransferProgress, None]:
+        """Follow the fetch of a blob; begin it if nobody has.
+
+        A fetch that dies is begun again where it ended. One that another pull began, perhaps from
+        another registry, may fail where ours would not.
+        """
+        deaths = 0
+        while True:
+            fetch, is_ours = await self._fetch(layer, connect)
+            try:
+                async with fetch.stream(FollowTransfer()) as items:
+                    async for item in items:
+                        is_wrong = item.found not in (None, layer.digest)
+                        if is_wrong and not is_ours:
+                            break
+                        yield item
+                    else:
+                        return
+            except Refused:
+                if is_ours:
+                    raise
+            except ActorDied as e:
+                deaths += 1
+                if deaths > _MAX_DEATHS:
+                    raise Refused.because(
+                        500, "the download has failed too often; the server's log says more"
+                    ) from e
+            await trio.sleep(0.05)  # until it is forgotten
+
+    async def _fetch(self, layer: Layer, connect: Any) -> tuple[Ref, bool]:
+        """Find the fetch of a blob, or begin it: then it is ours."""
+        id_ = layer.digest.removeprefix("sha256:")
+        if id_ in self.children:
+            return self.ref_of(id_), False
+        spec = ChildSpec(
+            id_,
+            lambda: Fetch(self._catalog.blobs, layer, connect, self._streams),
+            restart=Restart.TEMPORARY,
+            shutdown=2.0,
+        )
+        return await self.start_child(spec), True
+
+    def info(self) -> Mapping[str, Any]:
+        return {"pulls": self._pulls}

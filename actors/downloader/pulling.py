@@ -1,0 +1,175 @@
+"""What a pull does: read the manifest, get the blobs, write the manifest, tidy up."""
+
+import shutil
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import Any, Final
+
+import trio
+
+from actorllm.actors.blobs.pins import Pin
+from actorllm.actors.downloader.partial import allocated
+from actorllm.actors.downloader.registry import Registry, RegistryError
+from actorllm.actors.library.catalog import Catalog
+from actorllm.protocol.errors import Refused
+from actorllm.protocol.manifest import Layer, Manifest, ManifestError, parse_manifest
+from actorllm.protocol.messages.building import CreateStatus
+from actorllm.protocol.messages.transfers import TransferProgress
+from actorllm.protocol.names import Name
+
+__all__ = ["Follow", "Pulling", "blob_status", "check_manifest"]
+
+Follow = Callable[[Layer], AsyncGenerator[TransferProgress, None]]
+"""Fetches a blob and says how far it has come."""
+
+_MAX_LAYERS: Final = 16384
+_MARGIN: Final = 64 * 1024 * 1024
+"""Bytes of the disk that a pull leaves free."""
+
+
+class Pulling:
+    """One pull.
+
+    Args:
+        catalog: Gets the model.
+        name: Of the model.
+        registry: Has it.
+        follow: Fetches a blob.
+        max_blob: Bytes that a blob may have.
+        prune: Remove the blobs that only the model's former manifest referred to.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        name: Name,
+        registry: Registry,
+        follow: Follow,
+        *,
+        max_blob: int,
+        prune: bool,
+    ) -> None:
+        self._catalog = catalog
+        self._name = name
+        self._registry = registry
+        self._follow = follow
+        self._max_blob = max_blob
+        self._prune = prune
+
+    async def steps(self) -> AsyncGenerator[CreateStatus, None]:
+        """Pull the model.
+
+        Raises:
+            Refused: It cannot be had; what has come of its blobs is kept for the next time.
+        """
+        yield CreateStatus("pulling manifest")
+        data, manifest = await self._manifest()
+        layers = tuple({layer.digest: layer for layer in manifest.blobs()}.values())
+        with await _thread(self._catalog.blobs.lock.pin) as pin:
+            missing = await _thread(self._missing, layers, pin)
+            for layer in layers:
+                async with aclosing(self._blob(layer, missing=layer in missing)) as items:
+                    async for item in items:
+                        yield item
+            yield CreateStatus("verifying sha256 digest")
+            yield CreateStatus("writing manifest")
+            garbage = await _thread(self._write, data)
+        if garbage and self._prune:
+            yield CreateStatus("removing unused layers")
+            await _thread(self._catalog.sweep, garbage)
+        yield CreateStatus("success")
+
+    async def _manifest(self) -> tuple[bytes, Manifest]:
+        prefix = "pull model manifest: "
+        try:
+            data = await self._registry.manifest(self._name.tag)
+            return data, check_manifest(data, self._max_blob)
+        except RegistryError as e:
+            raise e.refused(prefix) from e
+        except ManifestError as e:
+            raise Refused.because(500, f"{prefix}{e.__cause__ or e}") from e
+        except Refused as e:
+            raise Refused.because(e.problem.status, prefix + e.problem.text) from e
+
+    def _missing(self, layers: Sequence[Layer], pin: Pin) -> frozenset[Layer]:
+        """Pin all blobs and return those that must be fetched.
+
+        Raises:
+            Refused: The disk has no space for them: 507.
+        """
+        store = self._catalog.blobs
+        for layer in layers:
+            pin.add(layer.digest)
+        # A file of another size is damaged: it is fetched again and replaced.
+        missing = [
+            layer
+            for layer in layers
+            if not (self._catalog.own(layer.digest) and store.size(layer.digest) == layer.size)
+        ]
+        need = sum(max(0, layer.size - allocated(store, layer.digest)) for layer in missing)
+        free = shutil.disk_usage(store.folder).free
+        if missing and need + _MARGIN > free:
+            raise Refused.because(
+                507,
+                f"not enough disk space: the model needs {_gb(need)} more and {_gb(free)} are "
+                "free; remove a model and try again",
+            )
+        return frozenset(missing)
+
+    async def _blob(self, layer: Layer, *, missing: bool) -> AsyncGenerator[CreateStatus, None]:
+        if not missing:
+            yield blob_status("pulling", layer, layer.size)
+            return
+        found = None
+        async with aclosing(self._follow(layer)) as items:
+            async for progress in items:
+                found = progress.found
+                yield blob_status("pulling", layer, progress.completed)
+        if found != layer.digest:
+            yield CreateStatus("verifying sha256 digest")
+            raise Refused.because(
+                500,
+                f"digest mismatch, file must be downloaded again: want {layer.digest}, got {found}",
+            )
+
+    def _write(self, data: bytes) -> frozenset[str]:
+        return self._catalog.write(self._catalog.spelling(self._name), data)
+
+
+def check_manifest(data: bytes, max_blob: int) -> Manifest:
+    """Read a manifest of a registry.
+
+    Args:
+        data: Its bytes.
+        max_blob: Bytes that a blob may have.
+
+    Raises:
+        ManifestError: It is no manifest, or one that makes no sense.
+    """
+    manifest = parse_manifest(data)
+    layers = manifest.blobs()
+    if not layers:
+        raise ManifestError("manifest without layers")
+    if len(layers) > _MAX_LAYERS:
+        raise ManifestError(f"manifest with more than {_MAX_LAYERS} layers")
+    sizes: dict[str, int] = {}
+    for layer in layers:
+        if layer.size > max_blob:
+            raise ManifestError(f"layer of {layer.size} bytes; at most {max_blob} are allowed")
+        if sizes.setdefault(layer.digest, layer.size) != layer.size:
+            raise ManifestError(f"two sizes for {layer.digest}")
+    return manifest
+
+
+def blob_status(verb: str, layer: Layer, completed: int) -> CreateStatus:
+    """Say how far a blob has come."""
+    short = layer.digest.removeprefix("sha256:")[:12]
+    return CreateStatus(f"{verb} {short}", layer.digest, layer.size, completed)
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"
+
+
+async def _thread(act: Callable[..., Any], *args: Any) -> Any:
+    return await trio.to_thread.run_sync(act, *args)
