@@ -4,6 +4,7 @@ import itertools
 import random
 import re
 from collections import Counter
+from contextlib import contextmanager
 
 import pytest
 import trio
@@ -12,7 +13,7 @@ from actorllm.actors.kernel import ActorDied, AskTimeout, BadMessage
 from actorllm.actors.kernel.simulate import simulate
 from actorllm.protocol.errors import Refused
 from tests.simulation.clients import Client, raw_request, spoken
-from tests.simulation.plans import plan_of
+from tests.simulation.plans import crashes_of, plan_of
 from tests.simulation.system import KEEP_ALIVE, daemon, make_model, make_settings
 
 MODELS = (make_model("ant"), make_model("bee"), make_model("bee-two", weights="bee"))
@@ -111,6 +112,16 @@ def fresh(tmp_path):
     return lambda: make_settings(tmp_path / str(next(states)))
 
 
+@contextmanager
+def named(seed, plan):
+    """Let a failure say which run it was."""
+    try:
+        yield
+    except Exception as e:
+        e.add_note(f"seed {seed}, {plan}")
+        raise
+
+
 def run(seed, settings, plan):
     report = simulate(seed, lambda: daemon(settings, *MODELS), drive, plan=plan)
     assert report.exit.kind == "stopped"
@@ -132,16 +143,95 @@ def test_no_word_is_lost_doubled_or_altered_under_random_faults(block, fresh):
     endings, struck = Counter(), Counter()
     for seed in range(block * 50, block * 50 + 50):
         plan = plan_of(seed)
-        try:
+        with named(seed, plan):
             report = run(seed, fresh(), plan)
             faults = Counter(report.faults)
             endings.update(check(client, faults) for client in report.result)
-            assert report.counters.restarts == 0, (
-                "only runners were faulted; they are never restarted"
-            )
-        except BaseException as e:
-            e.add_note(f"seed {seed}, {plan}")
-            raise
+            assert report.counters.restarts == 0  # only runners were faulted: they never are
         struck += faults
     assert struck.total() > 50
     assert endings["done"] > 100
+
+
+@pytest.mark.parametrize("block", range(2))
+def test_the_daemon_survives_crashes_of_its_own_actors(block, fresh):
+    died = 0
+    for seed in range(block * 50, block * 50 + 50):
+        plan = crashes_of(seed)
+        with named(seed, plan):
+            report = run(seed, fresh(), plan)
+            faults = Counter(report.faults)
+            crashed = plan.rules[0].path if faults["handle.crash"] else ""
+            for client in report.result:
+                if crashed.startswith("/queue") and isinstance(client.endings[0], ActorDied):
+                    assert client.expected.startswith(client.text)
+                    died += 1
+                else:
+                    check(client, faults)
+            assert report.counters.restarts <= faults["handle.crash"]
+            assert not report.counters.restarts or crashed in {"/library", "/scheduler", "/queue"}
+    assert died
+
+
+def test_a_seed_is_replayed_event_by_event(fresh):
+    for seed in (3, 14, 159):
+        plan = plan_of(seed)
+        first, second = (run(seed, fresh(), plan) for _ in range(2))
+        assert (first.digest, first.events) == (second.digest, second.events)
+        assert [c.endings for c in first.result] == [c.endings for c in second.result]
+    assert run(160, fresh(), plan).digest != first.digest
+
+
+class Killer:
+    """Kills the runner of one client's request whenever it begins to work on it."""
+
+    def __init__(self, sim, client: str) -> None:
+        self.sim = sim
+        self.client = client
+        self.kills = 0
+
+    async def run(self) -> None:
+        while True:
+            await self._until(works=True)
+            runner = part(self.sim, "/scheduler").children[0]
+            self.sim.node.find(runner.path).actor.kill()
+            self.kills += 1
+            await self._until(works=False)
+
+    async def _until(self, *, works: bool) -> None:
+        while works != any(
+            job.info["client"] == self.client and job.info["state"] == "running"
+            for job in part(self.sim, "/queue").children
+        ):
+            await trio.sleep(0.001)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_request_that_kills_its_runner_twice_is_quarantined_and_its_mates_finish(seed, fresh):
+    mates = [
+        Client(f"mate-{n}", raw_request("ant", f"mate {n}", n), spoken(f"mate {n}", n))
+        for n in range(3)
+    ]
+    poison = Client("poison", raw_request("ant", "poison", 9), spoken("poison", 9), begins=0.6)
+
+    async def drive_poison(sim):
+        killer = Killer(sim, "poison")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(killer.run)
+            async with trio.open_nursery() as clients:
+                for client in (*mates, poison):
+                    clients.start_soon(client.run, sim.node)
+            nursery.cancel_scope.cancel()
+        return killer.kills
+
+    report = simulate(seed, lambda: daemon(fresh(), *MODELS), drive_poison)
+    assert report.result == 2
+    [refused] = poison.endings
+    assert refused.problem.status == 500
+    assert re.fullmatch(REFUSALS[500][2], refused.problem.text)
+    assert "SIGKILL" in refused.problem.text
+    assert poison.text == ""
+    for mate in mates:
+        assert mate.done is not None
+        assert mate.text == mate.expected
+    assert any(mate.done.failovers for mate in mates)
