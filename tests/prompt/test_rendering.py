@@ -168,3 +168,9 @@ def test_no_number_or_schema_of_a_client_breaks_a_renderer(renderer):
     call = ToolCall("f", {"n": 10**400, "i": float("inf"), "s": "\ud800", "o": {"": []}})
     messages = (ChatMessage("assistant", tool_calls=(call,)), ChatMessage("tool", "r"), USER)
     assert chat(PromptTemplates(renderer=renderer), messages, tools=tools).text
+
+
+def test_gpt_oss_knows_no_level_above_high():
+    go = "<|start|>{{ .ThinkLevel }}{{ range .Messages }}{{ end }}<|end|>"
+    assert chat(PromptTemplates(go=go, family="gptoss"), think="max").text == "<|start|>high<|end|>"
+    assert chat(PromptTemplates(go=go, family="llama"), think="max").text == "<|start|>max<|end|>"

@@ -12,6 +12,7 @@ from actorllm.actors.runner.prompt import (
     TemplateError,
     render_chat,
 )
+from actorllm.protocol.chat import ChatMessage
 from tests.prompt.cases import NOW
 
 DOUBLED = "{% for i in range(60) %}{% set ns.a = OP %}{% endfor %}{{ ns.a }}"
@@ -141,10 +142,16 @@ def test_a_hostile_template_never_holds_100_megabytes(source):
 def test_a_long_conversation_may_cost_more_than_a_short_one():
     source = "{% for m in messages %}{{ m.content | trim | upper }}{% endfor %}"
     words = "word " * 200_000
-    text = JinjaTemplate(source).render(
-        {"messages": [{"content": words}] * 8}, NOW, input_size=8 * len(words)
-    )
-    assert len(text) == 8 * (len(words) - 1)
+    made = render_chat(PromptTemplates(jinja=source), [ChatMessage("user", words)] * 8, now=NOW)
+    assert len(made.text) == 8 * (len(words) - 1)
+
+
+def test_many_messages_may_be_looked_through_for_each_of_them():
+    jinja = "{% for m in messages %}{% for n in messages %}{% endfor %}{% endfor %}"
+    go = "{{ range $i, $m := .Messages }}{{ len (slice $.Messages $i) }}{{ end }}"
+    talk = [ChatMessage("user" if n % 2 else "assistant", "x") for n in range(800)]
+    render_chat(PromptTemplates(jinja=jinja), talk, now=NOW)
+    assert render_chat(PromptTemplates(go=go), talk, now=NOW).text.startswith("800799")
 
 
 def test_nothing_is_computed_while_a_template_is_compiled():

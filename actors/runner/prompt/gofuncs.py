@@ -168,6 +168,7 @@ _PURE: dict[str, Callable[..., Any]] = {
     "json": to_json,
     "toTypeScriptType": _typescript,
 }
+_TEXT_MAKERS = frozenset(("html", "js", "json", "print", "printf", "println", "urlquery"))
 FUNCTION_NAMES = (*_PURE, "and", "or", "call", "currentDate", "yesterdayDate")
 """All names that a template may use; `and` and `or` are evaluated by need, `call` is refused."""
 
@@ -177,10 +178,11 @@ def functions(budget: Budget, now: datetime) -> dict[str, Callable[..., Any]]:
 
     def paid(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*values: Any) -> Any:
-            size = sum(_size(value) for value in values)
-            budget.require(6 * size)
-            if name == "printf":
-                _guard_printf(budget, values, size)
+            if name in _TEXT_MAKERS:
+                size = sum(_size(value) for value in values)
+                budget.require(6 * size)
+                if name == "printf":
+                    _guard_printf(budget, values, size)
             made = function(*values)
             if isinstance(made, str):
                 budget.charge(text_size(made))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-__all__ = ["go_float", "go_json", "go_number", "go_value", "json_number"]
+__all__ = ["go_float", "go_json", "go_number", "json_number"]
 
 _HTML = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 _LONE_SURROGATES = re.compile(r"[\ud800-\udfff]")
@@ -105,19 +105,3 @@ def _shortest(
     if len(digits) <= exponent + 1:
         return sign + digits.ljust(exponent + 1, "0")
     return f"{sign}{digits[: exponent + 1]}.{digits[exponent + 1 :]}"
-
-
-def go_value(value: Any, *, nested: bool = False) -> str:
-    """Return a decoded JSON value as Go's `%v` prints it."""
-    if value is None:
-        return "<nil>" if nested else "<no value>"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return go_number(value)
-    if isinstance(value, dict):
-        parts = (f"{name}:{go_value(value[name], nested=True)}" for name in sorted(value))
-        return f"map[{' '.join(parts)}]"
-    if isinstance(value, (list, tuple)):
-        return f"[{' '.join(go_value(part, nested=True) for part in value)}]"
-    return str(value)

@@ -62,7 +62,6 @@ class GoTemplate:
     """
 
     def __init__(self, source: str) -> None:
-        self.source = source
         self._root, self._named, self.facts = _parse(source)
 
     def render_chat(
@@ -73,7 +72,7 @@ class GoTemplate:
         Raises:
             TemplateError: the template failed or was stopped.
         """
-        run = functools.partial(self._run, now=now, budget=Budget(_size(messages, tools)))
+        run = functools.partial(self._run, now=now, budget=Budget.of(messages, tools))
         system, turns = collate(messages)
         if "messages" in self.facts.variables:
             data = {"System": system, "Messages": go_messages(turns), "Tools": go_tools(tools)}
@@ -129,10 +128,6 @@ def _exchange(system: str, prompt: str, response: str) -> dict[str, Any]:
 def _thinking(think: Think) -> dict[str, Any]:
     level = think if isinstance(think, str) else "medium" if think else ""
     return {"Think": bool(think), "ThinkLevel": level, "IsThinkSet": think is not None}
-
-
-def _size(messages: Sequence[ChatMessage], tools: Sequence[Tool]) -> int:
-    return sum(len(m.content) + len(m.thinking) for m in messages) + len(str(tools))
 
 
 def collate(messages: Sequence[ChatMessage]) -> tuple[str, list[ChatMessage]]:

@@ -7,7 +7,6 @@ from actorllm.protocol.chat import Tool
 __all__ = ["go_parameters", "go_property", "go_tool", "type_names", "typescript_type"]
 
 _PROPERTY = ("anyOf", "type", "items", "description", "enum", "properties", "required")
-_PARAMETERS = ("type", "$defs", "items", "required", "properties")
 _TYPESCRIPT = {
     "string": "string",
     "integer": "number",
@@ -76,7 +75,7 @@ def go_parameters(parameters: Any, *, sort: bool = False) -> dict[str, Any]:
     properties = properties if isinstance(properties, dict) else {}
     names = sorted(properties) if sort else list(properties)
     known: dict[str, Any] = {"type": _text(schema.get("type"))}
-    for key in _PARAMETERS[1:-1]:
+    for key in ("$defs", "items", "required"):
         if schema.get(key) and (key != "required" or isinstance(schema[key], list)):
             known[key] = _sorted(schema[key])
     known["properties"] = {name: go_property(properties[name]) for name in names}

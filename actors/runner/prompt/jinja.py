@@ -31,29 +31,20 @@ class JinjaTemplate:
     """
 
     def __init__(self, source: str) -> None:
-        self.source = source
         self._template = _compile(source)
 
-    def render(
-        self,
-        variables: dict[str, Any],
-        now: datetime,
-        *,
-        input_size: int = 0,
-        budget: Budget | None = None,
-    ) -> str:
+    def render(self, variables: dict[str, Any], now: datetime, budget: Budget | None = None) -> str:
         """Return the text for `variables`.
 
         Args:
             variables: what the template sees; plain JSON values.
             now: what `strftime_now` answers.
-            input_size: bytes of the conversation; long ones get more time and memory.
-            budget: limits of its own, for a probe.
+            budget: what the rendering may use; by default what a small conversation may.
 
         Raises:
             TemplateError: the template failed, refused the conversation (400), or was stopped.
         """
-        token = active.set(budget or Budget(input_size))
+        token = active.set(budget or Budget())
         try:
             return self._template.render(
                 strftime_now=functools.partial(_strftime, now),

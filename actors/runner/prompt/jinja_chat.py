@@ -137,7 +137,7 @@ def _renders_call(source: str, messages: Iterable[ChatMessage], habits: Habits) 
         text = JinjaTemplate(source).render(
             jinja_variables(messages, (), None, now=now, habits=habits),
             now,
-            budget=Budget(seconds=_PROBE_SECONDS),
+            Budget(seconds=_PROBE_SECONDS),
         )
     except LimitExceeded:
         return True  # it will be stopped in earnest

@@ -6,13 +6,14 @@ ours (a comparison, a slice) works on values that were paid for, so it ends soon
 """
 
 import time
-from collections.abc import ItemsView, Iterable, KeysView, ValuesView
+from collections.abc import ItemsView, Iterable, KeysView, Sequence, ValuesView
 from contextvars import ContextVar
 from typing import Any
 
 from jinja2.utils import Namespace
 
 from actorllm.actors.runner.prompt.errors import LimitExceeded, TemplateError
+from actorllm.protocol.chat import ChatMessage, Tool
 
 __all__ = ["Budget", "active", "text_size"]
 
@@ -22,6 +23,9 @@ _BYTES_PER_INPUT_BYTE = 16
 _SECONDS = 0.35
 """Processor time of the rendering thread. A usual conversation takes a few milliseconds."""
 _SECONDS_PER_INPUT_BYTE = 1e-6
+_SECONDS_PER_PAIR_OF_MESSAGES = 5e-6
+"""Many templates look through the whole conversation for each message."""
+_MOST_SECONDS = 10.0
 _DEEPEST = 100
 _POINTER = 8
 _ITEM = 64
@@ -40,15 +44,27 @@ class Budget:
 
     Args:
         input_size: bytes of the conversation and tools; a long conversation may cost more.
+        messages: how many messages the conversation has.
         seconds: processor time for a small conversation.
     """
 
-    def __init__(self, input_size: int = 0, *, seconds: float = _SECONDS) -> None:
+    def __init__(
+        self, input_size: int = 0, messages: int = 0, *, seconds: float = _SECONDS
+    ) -> None:
         self._left = _BASE_BYTES + _BYTES_PER_INPUT_BYTE * input_size
-        self._deadline = time.thread_time() + seconds + _SECONDS_PER_INPUT_BYTE * input_size
+        seconds += _SECONDS_PER_INPUT_BYTE * input_size
+        seconds += _SECONDS_PER_PAIR_OF_MESSAGES * messages * messages
+        self._deadline = time.thread_time() + min(seconds, _MOST_SECONDS)
         self._ticks = 0
         # Keeps the containers alive: an id is only unique among living objects.
         self._known: dict[int, tuple[object, int, int]] = {}
+
+    @classmethod
+    def of(cls, messages: Sequence[ChatMessage], tools: Sequence[Tool] = ()) -> "Budget":
+        """Return the budget for rendering this conversation."""
+        size = sum(text_size(m.content) + text_size(m.thinking) for m in messages)
+        size += sum(len(str(call.arguments)) for m in messages for call in m.tool_calls)
+        return cls(size + sum(len(str(tool)) for tool in tools), len(messages))
 
     def tick(self) -> None:
         """Count a step; raise `LimitExceeded` when the time is over."""

@@ -16,6 +16,7 @@ from actorllm.actors.runner.prompt.images import all_images, tag_images
 from actorllm.actors.runner.prompt.jinja import JinjaTemplate
 from actorllm.actors.runner.prompt.jinja_chat import habits_of, jinja_variables
 from actorllm.actors.runner.prompt.jinja_facts import jinja_facts
+from actorllm.actors.runner.prompt.limits import Budget
 from actorllm.actors.runner.prompt.renderers import RENDERER_BOS, render, resolve
 from actorllm.actors.runner.prompt.select import Choice, PromptTemplates, choose
 from actorllm.actors.runner.prompt.tags import NO_TAGS, ThinkingTags, open_tags, opens_thinking
@@ -72,6 +73,8 @@ def render_chat(
         TemplateError: the template failed (500) or refuses the conversation (400).
     """
     choice = choose(templates, prefer_go=prefer_go)
+    if choice.harmony and think == "max":
+        think = "high"  # the highest level that gpt-oss knows
     try:
         return _by_choice(choice, templates, messages, tools, think, now, variables)
     except RecursionError as error:
@@ -201,8 +204,7 @@ def _by_jinja(
         bos=templates.bos,
         eos=templates.eos,
     )
-    size = sum(len(m.content) + len(m.thinking) for m in messages) + len(str(tools))
-    text = template.render(seen | dict(variables), now, input_size=size)
+    text = template.render(seen | dict(variables), now, Budget.of(messages, tools))
     return text + _continued(text, prefill, templates) if prefill else text
 
 
