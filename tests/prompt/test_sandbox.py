@@ -77,6 +77,17 @@ LONG = [
     "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(40) }}",
     "{% for i in range(99) recursive %}{{ loop(range(99999)) }}{% endfor %}",
     "{{ range(99999) | select('in', range(99999) | list) | list | length }}",
+    (
+        "{% set l = range(99999) | map('string') | list %}{% set s = 'x' * 10**7 %}"
+        "{{ l | select('in', s) | list }}"
+    ),
+    "{{ ('a' * 10**6).strip('b' * 10**6 + 'a') }}",
+    "{{ ('a' * 10**6) | trim('b' * 10**6 + 'a') }}",
+    "{{ ('a' * 10**6).rfind('ab' + 'a' * 10**5) }}",
+    "{{ ('a' * 10**6).rsplit('ab' + 'a' * 10**5) }}",
+    "{% set s = 'a' * 10**6 %}{{ s.startswith((s + 'b',) * 10**5) }}",
+    "{{ [('a' * 10**6) + 'b'] * 10**5 == [('a' * 10**6) + 'c'] * 10**5 }}",
+    "{{ (('f' * 10**7) | int(base=16)) % (('e' * 10**6) | int(base=16)) }}",
 ]
 BROKEN = [
     "{{ range(10**9) | list }}",
@@ -104,6 +115,9 @@ GO = [
     "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}",
     "{{ if 1 }}" * 3000 + "{{ end }}" * 3000,
     "{{ call .Messages }}",
+    '{{ $a := "%%%%%%%%" }}{{ range 19 }}{{ $a = print $a $a }}{{ end }}{{ printf $a }}',
+    '{{ $a := "aaaaaaaa" }}{{ range 19 }}{{ $a = print $a $a }}{{ end }}{{ printf "%q" $a }}',
+    '{{ $a := "<<<<<<<<" }}{{ range 19 }}{{ $a = print $a $a }}{{ end }}{{ urlquery $a }}',
     "x" * 300_000,
 ]
 

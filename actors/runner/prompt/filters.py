@@ -179,6 +179,12 @@ def _indented_size(text: str, width: int | str = 4, *_: Any, **__: Any) -> int:
     return 4 * (len(text) + (text.count("\n") + 2) * columns)
 
 
+def _trimmed_size(text: Any, chars: str | None = None) -> int:
+    if chars is not None and len(chars) > 256:
+        raise TemplateError("the template trims more than 256 characters at once")
+    return text_size(str(text)) if isinstance(text, str) else 0
+
+
 def _rounded_size(value: float, precision: int = 0, *_: Any, **__: Any) -> int:
     del value
     if abs(precision) > 300:
@@ -191,6 +197,7 @@ _SIZES: dict[str, Callable[..., int]] = {
     "center": lambda text, width=80: 4 * (len(text) + width),
     "indent": _indented_size,
     "round": _rounded_size,
+    "trim": _trimmed_size,
     "slice": lambda values, slices, *_, **__: 128 * slices,  # noqa: ARG005 -- a filter's form
 }
 _OWN: dict[str, Callable[..., Any]] = {

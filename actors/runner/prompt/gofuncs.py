@@ -168,6 +168,8 @@ _PURE: dict[str, Callable[..., Any]] = {
     "json": to_json,
     "toTypeScriptType": _typescript,
 }
+_LONGEST_FORMAT = 10_000
+_MOST_FORMATTED = 2 << 20  # bytes; gotpl goes through them one by one
 _TEXT_MAKERS = frozenset(("html", "js", "json", "print", "printf", "println", "urlquery"))
 FUNCTION_NAMES = (*_PURE, "and", "or", "call", "currentDate", "yesterdayDate")
 """All names that a template may use; `and` and `or` are evaluated by need, `call` is refused."""
@@ -183,6 +185,8 @@ def functions(budget: Budget, now: datetime) -> dict[str, Callable[..., Any]]:
                 budget.require(6 * size)
                 if name == "printf":
                     _guard_printf(budget, values, size)
+                elif name == "urlquery" and size > _MOST_FORMATTED:
+                    raise LimitExceeded("the template quotes too much text")
             made = function(*values)
             if isinstance(made, str):
                 budget.charge(text_size(made))
@@ -200,8 +204,8 @@ def functions(budget: Budget, now: datetime) -> dict[str, Callable[..., Any]]:
 def _guard_printf(budget: Budget, values: tuple[Any, ...], size: int) -> None:
     if not values or not isinstance(values[0], str):
         _fail("printf needs a format")
-    if "[" in values[0] and values[0].count("%") > 100:
-        raise LimitExceeded("the template repeats its values too often")
+    if len(values[0]) > _LONGEST_FORMAT or size > _MOST_FORMATTED:
+        raise LimitExceeded("the template formats too much text")
     guard_percent(budget, values[0], ())
     budget.require(values[0].count("%") * (4 * size + 1000))
 

@@ -15,7 +15,7 @@ from jinja2.utils import Namespace
 from actorllm.actors.runner.prompt.errors import LimitExceeded, TemplateError
 from actorllm.protocol.chat import ChatMessage, Tool
 
-__all__ = ["Budget", "active", "text_size"]
+__all__ = ["LONGEST_INT", "Budget", "active", "text_size"]
 
 _BASE_BYTES = 32 << 20
 """What a template may make when its input is small. A prompt of a million tokens has 5 MB."""
@@ -26,6 +26,8 @@ _SECONDS_PER_INPUT_BYTE = 1e-6
 _SECONDS_PER_PAIR_OF_MESSAGES = 5e-6
 """Many templates look through the whole conversation for each message."""
 _MOST_SECONDS = 10.0
+LONGEST_INT = 4096
+"""Bits of the longest whole number: Python's arithmetic is quadratic beyond."""
 _DEEPEST = 100
 _POINTER = 8
 _ITEM = 64
@@ -98,7 +100,10 @@ class Budget:
     def made(self, value: Any) -> Any:
         """Pay for a value that was just made and return it."""
         self.tick()
-        if isinstance(value, str):
+        if isinstance(value, int):
+            if value.bit_length() > LONGEST_INT:
+                raise LimitExceeded("the template computes a number that is too big")
+        elif isinstance(value, str):
             self.charge(text_size(value))
         elif isinstance(value, (list, tuple, dict)):
             before = len(self._known)

@@ -17,18 +17,20 @@ __all__ = ["BoundedFormatter", "guard_method", "guard_percent", "replaced_size"]
 _WIDEST = 1000
 """The widest field that a template may ask for in a format."""
 _SPLIT_ITEM = 64
+_MOST_STRIPPED = 256
+_MOST_COMPARED = 50_000_000
 _NUMBERS = re.compile(r"\d{4,}")
 _DYNAMIC = re.compile(r"%[^a-zA-Z%]*\*")
 
 # fmt: off
 _TEXT_CHECKS = (
     "count", "endswith", "find", "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit",
-    "isidentifier", "islower", "isnumeric", "isprintable", "isspace", "istitle", "isupper", "rfind",
-    "rindex", "startswith",
+    "isidentifier", "islower", "isnumeric", "isprintable", "isspace", "istitle", "isupper",
+    "startswith",
 )
 _TEXT_LINEAR = (
-    "capitalize", "casefold", "lower", "lstrip", "partition", "removeprefix", "removesuffix",
-    "rpartition", "rstrip", "strip", "swapcase", "title", "upper",
+    "capitalize", "casefold", "lower", "partition", "removeprefix", "removesuffix", "swapcase",
+    "title", "upper",
 )
 # fmt: on
 _CONTAINER_METHODS: dict[type, frozenset[str]] = {
@@ -114,9 +116,24 @@ def _linear(text: str, args: tuple[Any, ...], named: dict[str, Any]) -> int:
     return 3 * text_size(text)
 
 
+def _stripped(text: str, args: tuple[Any, ...], named: dict[str, Any]) -> int:
+    if args and isinstance(args[0], str) and len(args[0]) > _MOST_STRIPPED:
+        raise LimitExceeded(f"the template strips more than {_MOST_STRIPPED} characters at once")
+    return _linear(text, args, named)
+
+
+def _from_behind(text: str, args: tuple[Any, ...], named: dict[str, Any]) -> int:
+    """Refuse a search from the end that Python does in quadratic time."""
+    found = args[0] if args else named.get("sep")
+    if isinstance(found, str) and len(found) * len(text) > _MOST_COMPARED:
+        raise LimitExceeded("the template searches a long text for a long one, from the end")
+    return _split(text, args, named)
+
+
 def _nothing(text: str, args: tuple[Any, ...], named: dict[str, Any]) -> int:
-    del text, args, named
-    return 0
+    del text, named
+    # `startswith` takes a tuple: comparing costs what it holds.
+    return active.get().measure(args)[0] if args and isinstance(args[0], tuple) else 0
 
 
 _Estimate = Callable[[str, tuple[Any, ...], dict[str, Any]], int]
@@ -124,7 +141,9 @@ _TEXT_METHODS: dict[str, _Estimate] = {
     **dict.fromkeys(_TEXT_CHECKS, _nothing),
     **dict.fromkeys(_TEXT_LINEAR, _linear),
     **dict.fromkeys(("center", "ljust", "rjust", "zfill"), _padded),
-    **dict.fromkeys(("split", "rsplit"), _split),
+    **dict.fromkeys(("lstrip", "rstrip", "strip"), _stripped),
+    **dict.fromkeys(("rfind", "rindex", "rpartition", "rsplit"), _from_behind),
+    "split": _split,
     "expandtabs": _expanded_tabs,
     "join": _joined,
     "replace": _replaced,

@@ -20,12 +20,11 @@ from jinja2.visitor import NodeTransformer
 
 from actorllm.actors.runner.prompt.errors import LimitExceeded, TemplateError
 from actorllm.actors.runner.prompt.filters import guarded_filters, printed
-from actorllm.actors.runner.prompt.limits import active, text_size
+from actorllm.actors.runner.prompt.limits import LONGEST_INT, active, text_size
 from actorllm.actors.runner.prompt.methods import BoundedFormatter, guard_method, guard_percent
 
 __all__ = ["ChatEnvironment"]
 
-_LONGEST_INT = 4096  # bits
 _CALLABLE_TYPES = (dict, Namespace, Cycler, Joiner)
 
 
@@ -148,6 +147,10 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
             budget.require(_result_size(operator, left, right))
         return budget.made(super().call_binop(context, operator, left, right))
 
+    def call_test(self, *args: Any, **kwargs: Any) -> Any:
+        active.get().tick()
+        return super().call_test(*args, **kwargs)
+
     # Positional-only names: a template may call with any keyword.
     def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         budget = active.get()
@@ -185,7 +188,7 @@ def _result_size(operator: str, left: Any, right: Any) -> int:
             if operator == "**"
             else left.bit_length() + right.bit_length()
         )
-        if bits > _LONGEST_INT:
+        if bits > LONGEST_INT:
             raise LimitExceeded("the template computes a number that is too big")
     if operator == "**":
         return 0
