@@ -17,7 +17,7 @@ from actorllm.actors.runner.prompt.sandbox import ChatEnvironment
 
 __all__ = ["LONGEST_TEMPLATE", "JinjaTemplate"]
 
-LONGEST_TEMPLATE = 64 << 10
+LONGEST_TEMPLATE = 48 << 10
 """Characters; the longest that is in use has 17 thousand."""
 
 _environment = ChatEnvironment()
