@@ -46,6 +46,11 @@ def test_a_jinja_prompt_tells_that_the_answer_starts_in_thoughts():
             True,
             "<assistant><think>\nhm\n</think>\n\nOne,",
         ),
+        (
+            ChatMessage("assistant", "One,", thinking="hm"),
+            False,
+            "<assistant><think>\n\n</think>\n\nOne,",
+        ),
         (ChatMessage("assistant", "", thinking="hm"), True, "<assistant><think>\nhm\n</think>\n\n"),
     ],
 )

@@ -175,9 +175,9 @@ def _by_renderer(
     name = resolve(templates.renderer, model=templates.name, parameters=templates.parameters)
     text = render(name, messages, tools, think, now=now)
     bos = RENDERER_BOS.get(name, "")
-    images = tuple(
-        image for number, image in enumerate(all_images(messages)) if f"[img-{number}]" in text
-    )
+    images = all_images(messages)
+    if not any(f"[img-{number}]" in text for number in range(len(images))):
+        images = ()  # the format has no place for images
     made = _rendered(templates, choice, text, images)
     return attrs.evolve(made, has_bos=made.has_bos or bool(bos and text.startswith(bos)))
 
@@ -211,7 +211,8 @@ def _by_jinja(
 def _continued(text: str, prefill: ChatMessage, templates: PromptTemplates) -> str:
     """Return what the assistant has already said, in the form in which it would have said it."""
     tags = jinja_facts(templates.jinja).tags
-    if not tags or not (prefill.thinking or opens_thinking(text, tags)):
+    closed = bool(tags) and text.rstrip().endswith(tags.close)
+    if not tags or closed or not (prefill.thinking or opens_thinking(text, tags)):
         return prefill.content
     opened = "" if opens_thinking(text, tags) else f"{tags.open}\n"
     gap = "\n" if prefill.thinking and not prefill.thinking.endswith("\n") else ""
