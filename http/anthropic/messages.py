@@ -9,15 +9,14 @@ from quart import Blueprint
 from quart.wrappers import Response
 from quart_trio.wrappers import TrioResponse
 
-from actorllm.http import errors
 from actorllm.http.anthropic.request import MessagesBody, estimate_tokens, messages_request
 from actorllm.http.edge import Edge
 from actorllm.http.errors import json_response
+from actorllm.http.facts import notices
 from actorllm.http.generation import apart, client_of_request, collect, generate
 from actorllm.http.metrics import Metrics
-from actorllm.http.ollama.frames import notices
-from actorllm.http.openai.refusals import PLAIN_JSON, install, is_cloud, read
 from actorllm.http.stream import SSE, Streamed
+from actorllm.http.v1 import PLAIN_JSON, install, read, refuse_with
 from actorllm.protocol.chat import ToolCall
 from actorllm.protocol.errors import Problem
 from actorllm.protocol.gojson import dumps, quote, text, to_bytes
@@ -47,15 +46,7 @@ def _body_of(problem: Problem) -> Json:
     }
 
 
-def _refusal(problem: Problem, *, content_type: str = PLAIN_JSON) -> TrioResponse:
-    if is_cloud(problem):
-        return errors.refusal(problem)
-    return json_response(
-        _body_of(problem),
-        problem.status,
-        content_type=content_type,
-        retry_after=problem.retry_after,
-    )
+_refusal = refuse_with(_body_of)
 
 
 def _event(value: Json) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from quart_trio.wrappers import TrioResponse
 
 from actorllm.http.errors import json_response, refusal
+from actorllm.http.facts import debug_info, logprobs, notices
 from actorllm.http.generation import apart
 from actorllm.http.metrics import Metrics
 from actorllm.http.stream import NDJSON
@@ -14,14 +15,13 @@ from actorllm.protocol.chat import ToolCall
 from actorllm.protocol.durations import format_time
 from actorllm.protocol.errors import Problem
 from actorllm.protocol.gojson import dumps, quote, to_bytes
-from actorllm.protocol.messages.generation import Chunk, Done, Logprob, TopLogprob
+from actorllm.protocol.messages.generation import Chunk, Done
 
-__all__ = ["ChatFrames", "GenerateFrames", "debug_info", "logprobs", "notices", "tool_calls"]
+__all__ = ["ChatFrames", "GenerateFrames", "tool_calls"]
 
 Json = dict[str, Any]
 
 _NOT_STREAMED = frozenset({"load", "unload", ""})
-_IMPOSSIBLE = -9999.0
 _METRICS = (
     "total_duration",
     "load_duration",
@@ -82,9 +82,6 @@ class _Frames:
     def _head(self) -> Json:
         return {"model": self._model, "created_at": format_time(time.time_ns())}
 
-    def _count(self, done: Done) -> None:
-        self._metrics.finished(done)
-
 
 class GenerateFrames(_Frames):
     """`/api/generate`."""
@@ -113,7 +110,7 @@ class GenerateFrames(_Frames):
             frame["logprobs"] = logprobs(chunk.logprobs)
         if done is not None:
             frame |= notices(done)
-            self._count(done)
+            self._metrics.finished(done)
         return frame
 
 
@@ -143,7 +140,7 @@ class ChatFrames(_Frames):
             frame["logprobs"] = logprobs(chunk.logprobs)
         if done is not None:
             frame |= _metrics(done) | notices(done)
-            self._count(done)
+            self._metrics.finished(done)
         return frame
 
 
@@ -156,47 +153,7 @@ def tool_calls(calls: Sequence[ToolCall]) -> list[Json]:
     ]
 
 
-def logprobs(items: Sequence[Logprob]) -> list[Json]:
-    """Write log probabilities."""
-    written = []
-    for item in items:
-        entry = _logprob(item)
-        if item.top:
-            entry["top_logprobs"] = list(map(_logprob, item.top))
-        written.append(entry)
-    return written
-
-
-def _logprob(item: Logprob | TopLogprob) -> Json:
-    # A token that a grammar forbids has minus infinity, which JSON cannot say.
-    value = max(item.logprob, _IMPOSSIBLE)
-    return {"token": item.token, "logprob": value, "bytes": item.bytes}
-
-
-def notices(done: Done) -> Json:
-    """Say what was degraded, in a key of our own; ordinary answers have none."""
-    facts: Json = {
-        "notices": done.notices,
-        "truncated_messages": done.truncated_messages,
-        "truncated_tokens": done.truncated_tokens,
-        "shifted_tokens": done.shifted_tokens,
-        "failovers": done.failovers,
-    }
-    said = {key: value for key, value in facts.items() if value}
-    return {"actorllm": said} if said and done.rendered is None else {}
-
-
 def _metrics(done: Done) -> Json:
     if done.rendered is not None:
         return {}
     return {key: value for key in _METRICS if (value := getattr(done, key))}
-
-
-def debug_info(done: Done) -> Json:
-    """Tell the rendered prompt, where it was asked for."""
-    if done.rendered is None:
-        return {}
-    info: Json = {"rendered_template": done.rendered}
-    if done.image_count:
-        info["image_count"] = done.image_count
-    return {"_debug_info": info}

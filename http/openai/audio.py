@@ -14,7 +14,8 @@ from actorllm.http.connection import RequestBody
 from actorllm.http.edge import Edge
 from actorllm.http.errors import json_response
 from actorllm.http.generation import check_request, client_of_request, collect
-from actorllm.http.openai.refusals import PLAIN_JSON, Unreadable, install
+from actorllm.http.openai.refusals import refusal
+from actorllm.http.v1 import PLAIN_JSON, Unreadable, install
 from actorllm.protocol.chat import ChatMessage
 from actorllm.protocol.errors import Problem
 from actorllm.protocol.messages.generation import GenerateRequest
@@ -94,7 +95,7 @@ def transcription_request(form: Transcription) -> GenerateRequest:
 def blueprint(edge: Edge) -> Blueprint:
     """Make the route."""
     api = Blueprint("openai_audio", __name__)
-    install(api, edge)
+    install(api, edge, refusal)
 
     @api.post("/v1/audio/transcriptions")
     async def transcriptions() -> Response:

@@ -11,9 +11,9 @@ from quart_trio.wrappers import TrioResponse
 
 from actorllm.http.edge import Edge
 from actorllm.http.errors import json_response
+from actorllm.http.facts import debug_info, notices
 from actorllm.http.generation import apart, check_request, client_of_request, collect, generate
 from actorllm.http.metrics import Metrics
-from actorllm.http.ollama.frames import debug_info, notices
 from actorllm.http.openai.chat_body import ChatCompletionBody, chat_request
 from actorllm.http.openai.parts import (
     DONE,
@@ -25,8 +25,9 @@ from actorllm.http.openai.parts import (
     written_calls,
     written_logprobs,
 )
-from actorllm.http.openai.refusals import PLAIN_JSON, body_of, install, read, refusal
+from actorllm.http.openai.refusals import body_of, refusal
 from actorllm.http.stream import SSE, Streamed
+from actorllm.http.v1 import PLAIN_JSON, install, read
 from actorllm.protocol.errors import Problem
 from actorllm.protocol.gojson import quote, text, to_bytes
 from actorllm.protocol.messages.generation import Chunk, Done
@@ -129,7 +130,7 @@ class ChatFrames:
 def blueprint(edge: Edge) -> Blueprint:
     """Make the route."""
     api = Blueprint("openai_chat", __name__)
-    install(api, edge)
+    install(api, edge, refusal)
 
     @api.post("/v1/chat/completions")
     async def chat() -> Response:

@@ -11,9 +11,9 @@ from quart_trio.wrappers import TrioResponse
 
 from actorllm.http.edge import Edge
 from actorllm.http.errors import json_response
+from actorllm.http.facts import notices
 from actorllm.http.generation import apart, check_request, client_of_request, collect, generate
 from actorllm.http.metrics import Metrics
-from actorllm.http.ollama.frames import notices
 from actorllm.http.openai.chat_body import DEFAULTS
 from actorllm.http.openai.parts import (
     DONE,
@@ -25,8 +25,9 @@ from actorllm.http.openai.parts import (
     sampling,
     usage,
 )
-from actorllm.http.openai.refusals import PLAIN_JSON, body_of, install, read, refusal
+from actorllm.http.openai.refusals import body_of, refusal
 from actorllm.http.stream import SSE, Streamed
+from actorllm.http.v1 import PLAIN_JSON, install, read
 from actorllm.http.wire.binding import FLOAT32, body, given
 from actorllm.protocol.errors import Problem, Refused
 from actorllm.protocol.messages.generation import Chunk, GenerateRequest
@@ -151,7 +152,7 @@ class CompletionFrames:
 def blueprint(edge: Edge) -> Blueprint:
     """Make the route."""
     api = Blueprint("openai_completions", __name__)
-    install(api, edge)
+    install(api, edge, refusal)
 
     @api.post("/v1/completions")
     async def completions() -> Response:

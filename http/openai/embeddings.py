@@ -11,7 +11,8 @@ from quart.wrappers import Response
 from actorllm.http.edge import Edge
 from actorllm.http.errors import json_response
 from actorllm.http.generation import client_of_request, embed
-from actorllm.http.openai.refusals import PLAIN_JSON, install, read
+from actorllm.http.openai.refusals import refusal
+from actorllm.http.v1 import PLAIN_JSON, install, read
 from actorllm.http.wire.binding import body
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.gojson import Float32s
@@ -64,7 +65,7 @@ def _in_base64(vector: tuple[float, ...]) -> str:
 def blueprint(edge: Edge) -> Blueprint:
     """Make the route."""
     api = Blueprint("openai_embeddings", __name__)
-    install(api, edge)
+    install(api, edge, refusal)
 
     @api.post("/v1/embeddings")
     async def embeddings() -> Response:

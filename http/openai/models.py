@@ -5,7 +5,8 @@ from quart.wrappers import Response
 
 from actorllm.http.edge import Edge
 from actorllm.http.errors import json_response
-from actorllm.http.openai.refusals import PLAIN_JSON, install
+from actorllm.http.openai.refusals import refusal
+from actorllm.http.v1 import PLAIN_JSON, install
 from actorllm.protocol.messages.models import ListModels, ShowModel
 from actorllm.protocol.names import parse_name
 
@@ -21,7 +22,7 @@ def _model(name: str, modified_at: int, owner: str) -> dict[str, object]:
 def blueprint(edge: Edge) -> Blueprint:
     """Make the routes."""
     api = Blueprint("openai_models", __name__)
-    install(api, edge)
+    install(api, edge, refusal)
 
     @api.get("/v1/models")
     async def models() -> Response:

@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from actorllm.http.ollama.frames import logprobs as write_logprobs
+from actorllm.http.facts import logprobs
 from actorllm.http.wire import base64
 from actorllm.http.wire.binding import body
 from actorllm.protocol.chat import JsonObject, Think, ToolCall
@@ -177,4 +177,4 @@ def written_calls(calls: tuple[ToolCall, ...]) -> list[JsonObject]:
 
 def written_logprobs(items: tuple[Logprob, ...]) -> JsonObject:
     """Write log probabilities as a key of a choice; nothing if there are none."""
-    return {"logprobs": {"content": write_logprobs(items)}} if items else {}
+    return {"logprobs": {"content": logprobs(items)}} if items else {}

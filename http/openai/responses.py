@@ -10,10 +10,10 @@ from quart_trio.wrappers import TrioResponse
 
 from actorllm.http.edge import Edge
 from actorllm.http.errors import json_response
+from actorllm.http.facts import notices
 from actorllm.http.generation import apart, check_request, client_of_request, collect, generate
 from actorllm.http.metrics import Metrics
-from actorllm.http.ollama.frames import notices
-from actorllm.http.openai.refusals import PLAIN_JSON, install, read, refusal
+from actorllm.http.openai.refusals import refusal
 from actorllm.http.openai.responses_body import ResponsesBody, responses_request
 from actorllm.http.openai.responses_object import (
     ResponseObject,
@@ -25,6 +25,7 @@ from actorllm.http.openai.responses_object import (
     text_part,
 )
 from actorllm.http.stream import SSE, Streamed
+from actorllm.http.v1 import PLAIN_JSON, install, read
 from actorllm.protocol.chat import ToolCall
 from actorllm.protocol.errors import Problem
 from actorllm.protocol.gojson import dumps
@@ -195,7 +196,7 @@ class ResponseFrames:
 def blueprint(edge: Edge) -> Blueprint:
     """Make the route."""
     api = Blueprint("openai_responses", __name__)
-    install(api, edge)
+    install(api, edge, refusal)
 
     @api.post("/v1/responses")
     async def responses() -> Response:

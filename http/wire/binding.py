@@ -40,6 +40,7 @@ __all__ = [
     "body",
     "found",
     "given",
+    "struct_of",
 ]
 
 T = TypeVar("T")
@@ -281,6 +282,12 @@ def body(go: str, *, own: str = "") -> Callable[[type[T]], type[T]]:
     return make
 
 
+def struct_of(cls: type) -> Struct:
+    """Return how a body class is read."""
+    struct: Struct = getattr(cls, _STRUCT)
+    return struct
+
+
 def _kind_of(hint: Any) -> Kind:
     if isinstance(hint, UnionType):
         hint = next(a for a in get_args(hint) if a is not NoneType)
@@ -304,7 +311,7 @@ def bind(cls: type[T], data: bytes) -> T:
         JsonError: The bytes are no JSON, or empty.
         ValueError: A value is of another kind than its field; the text is the client's.
     """
-    struct: Struct = getattr(cls, _STRUCT)
+    struct = struct_of(cls)
     try:
         value = loads(data)
         return _bound(cls, struct, value)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from actorllm.http.wire.binding import BYTES, FLOAT64, Custom, List, body, given
+from actorllm.http.wire.binding import BYTES, FLOAT64, Custom, List, body, given, struct_of
 from actorllm.protocol.chat import ChatMessage, JsonObject, Think, ToolCall
 from actorllm.protocol.durations import keep_alive
 from actorllm.protocol.errors import Refused
@@ -138,7 +138,7 @@ class _Tools:
     """Tool declarations: checked as the reference checks them, kept as they are."""
 
     def __init__(self, go: str) -> None:
-        self._checked = List(_STRUCT_OF_TOOL, go)
+        self._checked = List(struct_of(_ToolBody), go)
         self.go = go
 
     def read(self, value: Any) -> tuple[JsonObject, ...]:
@@ -146,8 +146,6 @@ class _Tools:
         return tuple(tool for tool in value if tool is not None)
 
 
-_STRUCT_OF_TOOL = getattr(_ToolBody, "__wire_struct__")  # noqa: B009 -- set by the decorator
-_STRUCT_OF_PARAMETERS = getattr(_ParametersBody, "__wire_struct__")  # noqa: B009
 TOOLS = _Tools("api.Tools")
 OPENAI_TOOLS = _Tools("[]api.Tool")
 
@@ -160,4 +158,4 @@ def check_parameters(schema: Any) -> None:
         Refused: 400, the properties are no object.
     """
     if schema is not None:
-        _STRUCT_OF_PARAMETERS.read(schema)
+        struct_of(_ParametersBody).read(schema)

@@ -1,0 +1,74 @@
+"""What all of `/v1` shares: reading a request, and refusing it in the caller's dialect.
+
+Answers to requests that could not be read name a charset, later ones do not: clients have seen it so.
+"""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from quart import Blueprint
+from quart.wrappers import Response
+from quart_trio.wrappers import TrioResponse
+
+from actorllm.http import errors
+from actorllm.http.edge import Edge, read_body
+from actorllm.http.stream import log_crash
+from actorllm.protocol.errors import Problem, Refused
+
+__all__ = ["PLAIN_JSON", "Refuse", "Unreadable", "install", "read", "refuse_with"]
+
+PLAIN_JSON = "application/json"
+
+B = TypeVar("B")
+R = TypeVar("R")
+
+
+class Refuse(Protocol):
+    """Answers with a problem in a dialect."""
+
+    def __call__(self, problem: Problem, *, content_type: str = PLAIN_JSON) -> TrioResponse: ...
+
+
+class Unreadable(Refused):
+    """The request could not be read."""
+
+
+async def read(cls: type[B], translate: Callable[[B], R], limit: int) -> tuple[B, R]:
+    """Read the current request's body and translate it.
+
+    Raises:
+        Unreadable: It cannot be done.
+    """
+    try:
+        body = await read_body(cls, limit, empty="EOF")
+        return body, translate(body)
+    except Refused as e:
+        raise Unreadable(e.problem) from None
+
+
+def refuse_with(body_of: Callable[[Problem], dict[str, object]]) -> Refuse:
+    """Make the refusals of a dialect from the JSON that it says."""
+
+    def refuse(problem: Problem, *, content_type: str = PLAIN_JSON) -> TrioResponse:
+        if problem.status == 403 and "cloud" in problem.text:
+            return errors.refusal(problem)  # models elsewhere are refused as `/api` does
+        return errors.json_response(
+            body_of(problem),
+            problem.status,
+            content_type=content_type,
+            retry_after=problem.retry_after,
+        )
+
+    return refuse
+
+
+def install(api: Blueprint, edge: Edge, refuse: Refuse) -> None:
+    """Let the routes of a blueprint answer in their dialect, whatever goes wrong."""
+
+    async def failed(error: Exception) -> Response:
+        if not errors.is_expected(error):
+            log_crash(edge.log, error)
+        content_type = errors.JSON if isinstance(error, Unreadable) else PLAIN_JSON
+        return refuse(errors.problem_of(error), content_type=content_type)
+
+    api.register_error_handler(Exception, failed)
