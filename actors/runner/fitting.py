@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from actorllm.actors.runner.prompt import Rendered
+from actorllm.actors.runner.prompt import Rendered, truncate
 from actorllm.protocol.chat import ChatMessage
 from actorllm.protocol.errors import Refused
 
@@ -45,41 +45,31 @@ def fit_chat(
 ) -> tuple[Fitted, Rendered]:
     """Drop the oldest messages of a conversation until its prompt fits.
 
-    System messages and the last message always stay. The number to drop is found by bisection, so
-    a long conversation is rendered a handful of times.
-
     Args:
         messages: The conversation.
         render: Makes the prompt of some of its messages.
         tokenize: Turns a prompt into tokens.
         window: Tokens that a prompt may have; None: nothing is dropped.
     """
-    made = render(messages)
-    tokens = tokenize(made)
-    if window is None or len(tokens) <= window or len(messages) < 2:
-        return Fitted(made.text, tokens), made
-    all_tokens = len(tokens)
-    least, most = 1, len(messages) - 1
-    best = made, tokens, 0
-    while least <= most:
-        drop = (least + most) // 2
-        made = render(_without_oldest(messages, drop))
-        tokens = tokenize(made)
-        if len(tokens) <= window:
-            best, most = (made, tokens, drop), drop - 1
-        else:
-            least = drop + 1
-    if best[2] == 0:  # not even the last message alone fits: `fit_tokens` decides
-        drop = len(messages) - 1
-        made = render(_without_oldest(messages, drop))
-        best = made, tokenize(made), drop
-    made, tokens, drop = best
-    kept = len(_without_oldest(messages, drop))
-    return Fitted(made.text, tokens, len(messages) - kept, all_tokens - len(tokens)), made
+    if window is None:
+        made = render(messages)
+        return Fitted(made.text, tokenize(made)), made
+    tokens: dict[str, tuple[int, ...]] = {}
 
+    def render_and_count(kept: Sequence[ChatMessage]) -> Rendered:
+        made = render(kept)
+        tokens[made.text] = tokenize(made)
+        return made
 
-def _without_oldest(messages: Sequence[ChatMessage], drop: int) -> list[ChatMessage]:
-    return [m for n, m in enumerate(messages) if n >= drop or m.role == "system"]
+    kept = truncate.fit(
+        messages,
+        render=render_and_count,
+        count_tokens=lambda text: len(tokens[text]),
+        num_ctx=window,
+        image_tokens=0,
+    )
+    text = kept.rendered.text
+    return Fitted(text, tokens[text], len(kept.dropped), kept.dropped_tokens), kept.rendered
 
 
 def fit_tokens(fitted: Fitted, window: int, keep: int, *, shift: bool, truncate: bool) -> Fitted:
