@@ -63,7 +63,7 @@ class Cell:
         self._open: dict[Promise | Pipe, None] = {}  # in order, so that runs can be replayed
         self._recent: deque[int] = deque(maxlen=_REMEMBERED)
         self._recent_set: set[int] = set()
-        self._watchers: list[Callable[[Exit], None]] = []
+        self._watchers: dict[Callable[[Exit], None], None] = {}
         self._stopping = False
 
     # The start and the end
@@ -134,7 +134,11 @@ class Cell:
         if self.exit is not None and self.state == "dead":
             call(self.exit)
         else:
-            self._watchers.append(call)
+            self._watchers[call] = None
+
+    def unwatch(self, call: Callable[[Exit], None]) -> None:
+        """Do not call any more."""
+        self._watchers.pop(call, None)
 
     def _exit_of(self, error: BaseException) -> Exit:
         error = _first(error)
@@ -157,7 +161,10 @@ class Cell:
         self.state = "dead"
         self.node.unregister(self)
         if self.actor is not None:
-            self.actor.ended(exit_)
+            try:
+                self.actor.ended(exit_)
+            except Exception as e:  # noqa: BLE001 -- those who wait must be answered all the same
+                self.node.log.warning("cleanup failed", actor=self.path, error=repr(e))
         failure = Failure("died", path=self.path, exit=exit_)
         for port in tuple(self._open):
             _settle(port, failure)
@@ -166,7 +173,7 @@ class Cell:
             self.node.undeliverable(self.path, envelope, exit_)
         if exit_.is_failure:
             self.node.count("crashes")
-        watchers, self._watchers = self._watchers, []
+        watchers, self._watchers = self._watchers, {}
         for watch in watchers:
             watch(exit_)
         self.finished.set()

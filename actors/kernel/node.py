@@ -152,7 +152,12 @@ class Node:
         """Send `watcher` one `Down` when the actor ends."""
         cell = self.find(ref.path, ref.incarnation)
 
+        def forget(_: Exit) -> None:
+            if cell is not None:
+                cell.unwatch(down)
+
         def down(exit_: Exit) -> None:
+            watcher.unwatch(forget)
             if watcher.exit is not None:
                 return
             who = Address(ref.path, cell.incarnation if cell is not None else ref.incarnation or 0)
@@ -162,6 +167,7 @@ class Node:
         if cell is None:
             down(Exit("unborn", "nobody lives there"))
         else:
+            watcher.watch(forget)
             cell.watch(down)
 
     # Messages

@@ -128,8 +128,8 @@ class ProcessActor(Actor):
     @staticmethod
     async def _reap(handle: Handle) -> None:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + 5):
-            await handle.wait()
             await handle.stream.aclose()
+            await handle.wait()
 
     async def _collect(self, what: str) -> Exit:
         """Kill what is left of the child and tell how it ended."""
@@ -241,7 +241,11 @@ class ProcessActor(Actor):
         while not self._stopping:
             number += 1
             self._link.send(Op.PING, number)
-            await trio.sleep(self._heartbeat.interval)
+            due = trio.current_time() + self._heartbeat.interval
+            await trio.sleep_until(due)
+            # If this process itself was held up, that is not the child's silence: the answer may
+            # lie in the socket, unread.
+            self._last_pong += trio.current_time() - due
             silence = trio.current_time() - self._last_pong
             if silence > self._heartbeat.timeout and not self._stopping:
                 assert self._handle is not None

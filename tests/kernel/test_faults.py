@@ -300,3 +300,10 @@ def test_faults_are_not_imported_unless_asked_for(module):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert "actorllm" not in done.stdout
+
+
+async def test_a_parent_that_was_held_up_does_not_blame_its_child(autojump_clock, remote):
+    assert await remote.ref.ask(Read(), timeout=1) == Total(0)
+    autojump_clock.jump(60)
+    assert await remote.ref.ask(Read(), timeout=1) == Total(0)
+    assert remote.restarts == 0

@@ -266,3 +266,27 @@ async def test_a_reply_that_cannot_be_said_is_a_crash(running, autojump_clock):
     async with running(ChildSpec("x", Wild)) as node:
         with pytest.raises(ActorDied, match="cannot encode"):
             await node.ref("/x").ask(WhichTrace(), timeout=1)
+
+
+async def test_monitors_are_forgotten_with_either_end(running, autojump_clock):
+    specs = ChildSpec("watcher", Watcher), ChildSpec("c", Counter), ChildSpec("d", Counter)
+    async with running(*specs) as node:
+        watcher, c, d = (node.find(path) for path in ("/watcher", "/c", "/d"))
+        before = [len(cell._watchers) for cell in (watcher, c, d)]
+        for path in ("/c", "/d"):
+            watcher.actor.ctx.monitor(node.ref(path))
+        await crash(node, "/c")
+        assert len(watcher._watchers) == before[0] + 1
+        watcher.scope.cancel()
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(d._watchers) == before[2]
+
+
+async def test_a_cleanup_that_fails_keeps_nobody_waiting(running, autojump_clock):
+    class Clumsy(Counter):
+        def ended(self, exit_):
+            raise OSError("dropped it")
+
+    async with running(ChildSpec("x", Clumsy)) as node:
+        await crash(node, "/x")
+        assert await node.ref("/x").ask(Read(), timeout=5, again=True) == Total(0)
