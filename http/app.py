@@ -17,10 +17,11 @@ from quart.wrappers import Request, Response
 from quart_trio import QuartTrio
 from werkzeug.routing import Rule
 
+from actorllm.actors.kernel import Node
 from actorllm.http import guards, insight
 from actorllm.http.anthropic import messages
 from actorllm.http.connection import Connection, EdgeRequest
-from actorllm.http.edge import Edge, Log, Node
+from actorllm.http.edge import Edge, Log
 from actorllm.http.errors import is_expected, problem_of, refusal
 from actorllm.http.metrics import Metrics
 from actorllm.http.ollama import blobs, create, embeddings, generation, info, models, transfers

@@ -1,54 +1,25 @@
 """What every route needs: the actors, the settings, the log and the metrics."""
 
-from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
 import attrs
 from quart import request
 
+from actorllm.actors.kernel import Node
 from actorllm.http.connection import RequestBody
 from actorllm.http.metrics import Metrics
 from actorllm.http.wire.binding import bind
-from actorllm.protocol.codec import Ask, Stream
+from actorllm.protocol.codec import Ask
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.gojson import JsonError
 from actorllm.protocol.settings import Settings
 
-__all__ = ["ASK_TIMEOUT", "Edge", "Items", "Log", "Node", "Ref", "read_body"]
+__all__ = ["ASK_TIMEOUT", "Edge", "Log", "read_body"]
 
 R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
 
 ASK_TIMEOUT = 60.0
 """Seconds to wait for the answer to a question that takes no model."""
-
-
-class Items(Protocol[R]):
-    """The items of a stream."""
-
-    def __aiter__(self) -> "Items[R]": ...
-
-    async def __anext__(self) -> R: ...
-
-    def take_ready(self) -> list[R]: ...
-
-
-class Ref(Protocol):
-    """An actor, as far as the edge speaks to one."""
-
-    async def ask(self, m: Ask[R], *, timeout: float, again: bool = False) -> R: ...  # noqa: ASYNC109
-
-    def stream(
-        self, m: Stream[R], *, window: int = 32, open_timeout: float = 30.0
-    ) -> AbstractAsyncContextManager[Any]: ...
-
-
-class Node(Protocol):
-    """The actors."""
-
-    def ref(self, path: str) -> Any: ...
-
-    def snapshot(self) -> Any: ...
 
 
 class Log(Protocol):
@@ -72,13 +43,11 @@ class Edge:
 
     async def ask(self, path: str, m: Ask[R]) -> R:
         """Ask an actor a question that may be asked again while it is being restarted."""
-        answer: R = await self.node.ref(path).ask(m, timeout=ASK_TIMEOUT, again=True)
-        return answer
+        return await self.node.ref(path).ask(m, timeout=ASK_TIMEOUT, again=True)
 
     async def order(self, path: str, m: Ask[R]) -> R:
         """Ask an actor to do something, once."""
-        answer: R = await self.node.ref(path).ask(m, timeout=ASK_TIMEOUT)
-        return answer
+        return await self.node.ref(path).ask(m, timeout=ASK_TIMEOUT)
 
 
 async def read_body(cls: type[R], limit: int, *, empty: str = "missing request body") -> R:

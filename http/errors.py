@@ -16,6 +16,7 @@ JSON = "application/json; charset=utf-8"
 _EXPECTED = (Refused, BodyTooLarge, BodyStalled, MailboxFull, AskTimeout, ActorDied)
 
 _BUSY = "server busy, please try again"
+_CRASHED = "internal server error; the server's log says more"
 _RETRY = 1
 
 
@@ -32,9 +33,11 @@ def problem_of(error: BaseException) -> Problem:
             return Problem(503, _BUSY, _RETRY)
         if isinstance(e, AskTimeout):
             return Problem(503, "the server did not answer in time, please try again", _RETRY)
+        if isinstance(e, ActorDied) and e.exit.is_failure:
+            return Problem(500, _CRASHED)
         if isinstance(e, ActorDied):
             return Problem(503, "a part of the server is being restarted, please try again", _RETRY)
-    return Problem(500, "internal server error; the server's log says more")
+    return Problem(500, _CRASHED)
 
 
 def is_expected(error: BaseException) -> bool:

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 from quart import request
 
-from actorllm.http.edge import ASK_TIMEOUT, Edge, Items
+from actorllm.actors.kernel import Items
+from actorllm.http.edge import ASK_TIMEOUT, Edge
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import (
     Chunk,
@@ -115,6 +116,5 @@ async def embed(edge: Edge, wanted: EmbedRequest, client: str) -> Embeddings:
     async with edge.node.ref(ticket.job).stream(FollowEmbed()) as items:
         async for vectors in items:
             edge.metrics.embedded(vectors)
-            answer: Embeddings = vectors
-            return answer
+            return vectors
     raise Refused.because(500, "nothing was answered")

@@ -12,8 +12,9 @@ import trio
 from quart.utils import encode_headers
 from quart_trio.wrappers import TrioResponse
 
+from actorllm.actors.kernel import Items
 from actorllm.http.connection import Send, Writing
-from actorllm.http.edge import Items, Log
+from actorllm.http.edge import Log
 from actorllm.http.errors import is_expected, problem_of
 from actorllm.protocol.errors import Problem
 

@@ -7,7 +7,8 @@ from typing import ClassVar
 from quart.wrappers import Response
 from quart_trio.wrappers import TrioResponse
 
-from actorllm.http.edge import Edge, Items
+from actorllm.actors.kernel import Items
+from actorllm.http.edge import Edge
 from actorllm.http.errors import JSON, json_response, refusal
 from actorllm.http.stream import NDJSON, Streamed
 from actorllm.protocol.chat import JsonObject
