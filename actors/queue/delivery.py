@@ -1,15 +1,21 @@
 """What a client has got so far, and what the death of a runner means for its request."""
 
+import re
+
 import attrs
 
 from actorllm.actors.kernel import Exit
 from actorllm.actors.runner.messages import Piece, Resume
 from actorllm.protocol.errors import Problem
 
-__all__ = ["MAX_FAILOVERS", "Delivery", "Verdict", "judge"]
+__all__ = ["MAX_FAILOVERS", "Delivery", "Verdict", "ending", "judge"]
 
 MAX_FAILOVERS = 8
 """Runners that may die under one stream before it gives up."""
+
+_LONGEST_WORDS = 300
+_FOLDERS = re.compile(r"(?<![\w.])(?:/[\w.@+~-]+)*/(?=[\w.@+~-])")
+"""The folders before the name of a file."""
 
 
 class Delivery:
@@ -37,6 +43,12 @@ class Delivery:
         return Resume(tuple(self._tokens), self._content, self._thinking, self._calls)
 
 
+def ending(exit_: Exit) -> str:
+    """How a process ended, with its last words, for a client: without folders of this machine."""
+    words = f"; its last words: {exit_.last_words[-1][:_LONGEST_WORDS]}" if exit_.last_words else ""
+    return _FOLDERS.sub("", f"{exit_.text or exit_.kind}{words}")
+
+
 @attrs.frozen
 class Verdict:
     """What follows from the death of a runner under a request."""
@@ -61,12 +73,11 @@ def judge(model: str, exit_: Exit, failovers: int, *, observed: bool, advanced: 
         advanced: Whether it got a token from the runner that died.
     """
     reached = exit_.kind != "unborn"  # else it was dead before the request came to it
-    how = exit_.text or exit_.kind
-    words = f"; its last words: {exit_.last_words[-1][:300]}" if exit_.last_words else ""
+    how = ending(exit_)
     if observed and reached and not advanced:
-        text = f"this request crashed the runner of {model!r} twice ({how}{words}); change it"
+        text = f"this request crashed the runner of {model!r} twice ({how}); change it"
         return Verdict(Problem(500, text))
     if failovers > MAX_FAILOVERS:
-        text = f"the runner of {model!r} died {failovers} times under this request ({how}{words})"
+        text = f"the runner of {model!r} died {failovers} times under this request ({how})"
         return Verdict(Problem(500, text))
     return Verdict(None, suspect=reached and not advanced)

@@ -1,5 +1,6 @@
 """An engine as Trio sees it: work goes in, each stream's deltas come to a sink of its own."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -68,6 +69,8 @@ class ThreadHost:
         from actorllm.actors.runner.engine.engine import Engine
 
         self._settings = settings
+        # Where there is a debugger, ggml's abort would start it for a trace, which takes seconds.
+        os.environ.setdefault("GGML_NO_BACKTRACE", "1")
         self._engine = Engine(settings, self._deliver, stopped=self._stopped)
         self._token = trio.lowlevel.current_trio_token()
         self._sinks: dict[int, Sink] = {}

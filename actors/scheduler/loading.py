@@ -9,6 +9,7 @@ import trio
 
 from actorllm.actors.kernel import ActorDied, ChildSpec, Exit, KernelError, Restart, StartFailed
 from actorllm.actors.kernel.process import ProcessActor
+from actorllm.actors.queue.delivery import ending
 from actorllm.actors.runner.engine.types import EngineSettings
 from actorllm.actors.runner.messages import Load, LoadReport, RunnerArgs
 from actorllm.actors.scheduler.room import make_room
@@ -183,9 +184,8 @@ def _spec(child: str, entry: str, engine: EngineSettings) -> ChildSpec:
 
 
 def _load_problem(name: str, exit_: Exit) -> Problem:
-    words = f": {exit_.last_words[-1][:300]}" if exit_.last_words else ""
     return Problem(
         500,
-        f"the runner of {name!r} died while loading ({exit_.text or exit_.kind}){words}; "
+        f"the runner of {name!r} died while loading ({ending(exit_)}); "
         "see the daemon's log, or try another quantization",
     )

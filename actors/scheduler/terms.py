@@ -19,6 +19,8 @@ _LEAST_CONTEXT = 4
 _CONTEXT_STEP = 256
 """llama.cpp rounds the window of a slot up to it."""
 _LONGEST_EMBEDDING_BATCH = 2048
+_SMALLEST_BATCH = 32
+"""llama.cpp aborts when a batch has no room for one token of each slot; tiny ones only cost time."""
 
 KvType = Literal["f16", "q8_0", "q4_0"]
 
@@ -89,7 +91,7 @@ def engine_settings(
         model_path=model.weights.path,
         num_ctx=terms.num_ctx,
         slots=1 if terms.embedding else settings.num_parallel,
-        num_batch=max(1, min(batch, terms.num_ctx)),
+        num_batch=max(_SMALLEST_BATCH, settings.num_parallel, min(batch, terms.num_ctx)),
         threads=terms.threads or 0,
         kv_type=cast("KvType", kv_type if kv_type in ("q8_0", "q4_0") else "f16"),
         flash_attention="auto" if flash is None else "on" if flash else "off",
