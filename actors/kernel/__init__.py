@@ -13,7 +13,11 @@ exits.py       why an actor is no more; monitors' `Down`
 errors.py      what can go wrong between actors
 process.py     an actor in a process of its own; child.py is that process's main
 link.py        frames over a byte stream; launch.py starts processes
-faults.py      fault plans; simulate.py runs from a seed; testkit.py for tests
+context.py     what an actor can do beyond answering
+insight.py     the live tree and its counters; trace.py and logs.py follow a request
+fault_plan.py  what goes wrong, as data; faults.py does it. Imported on request only, as are
+simulate.py    whole systems in virtual time, from a seed, and
+testkit.py     one actor alone, among probes
 """
 
 from actorllm.actors.kernel.actor import Actor, concurrent
