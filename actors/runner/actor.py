@@ -139,6 +139,7 @@ class Runner(Actor):
             stops=prepared.stops,
             num_keep=m.options.num_keep,
             shift=prepared.shift,
+            window=prepared.window,
             deterministic=m.options.deterministic,
         )
         native = prepared.native

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import attrs
 
 from actorllm.actors.runner.engine.types import Loaded, Sampling
+from actorllm.actors.runner.engine.windows import window_of
 from actorllm.actors.runner.fitting import Fitted, fit_chat, fit_tokens
 from actorllm.actors.runner.host import EngineHost
 from actorllm.actors.runner.messages import Generate
@@ -38,6 +39,8 @@ class Prepared:
     parser: OutputParser
     stops: tuple[str, ...]
     shift: bool
+    window: int
+    """Tokens of context that the request has."""
     native: bool
     """Whether the prompt was made by a Jinja template or the fallback for none."""
     grammar: str | None = None
@@ -55,7 +58,7 @@ def prepare(host: EngineHost, loaded: Loaded, m: Generate) -> Prepared:
     """
     request = m.request
     shift = request.shift is not False and m.model.architecture not in _NO_SHIFT_FAMILIES
-    window = min(m.options.num_ctx or loaded.n_ctx, loaded.n_ctx)
+    window = window_of(m.options.num_ctx, loaded.n_ctx)
     templates = _templates(host, loaded, m.model)
     fitted, rendered = _render(host, templates, m, window)
     if request.render_only:
@@ -68,6 +71,7 @@ def prepare(host: EngineHost, loaded: Loaded, m: Generate) -> Prepared:
         parser=_parser(m, templates, rendered),
         stops=m.options.stop,
         shift=shift,
+        window=window,
         native=rendered is None or rendered.choice.kind in ("jinja", "none"),
         grammar=grammar_of(request.format),
         images=len(rendered.images) if rendered is not None else 0,

@@ -6,6 +6,7 @@
       backend     what it needs of llama.cpp
       batching    which rows go into a pass
       prefix      which slot a prompt gets, and with how many cells
+      windows     how much context a work has
       slots       what the cells of a sequence hold
       streams     the progress of one work
       text        tokens' bytes to text that may be shown

@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from .batching import Pass
-from .types import TokenLogprob, Work
+from actorllm.actors.runner.engine.batching import Pass
+from actorllm.actors.runner.engine.types import TokenLogprob, Work
 
 __all__ = ["Backend", "Sampler"]
 

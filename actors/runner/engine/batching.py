@@ -20,7 +20,7 @@ from typing import Literal
 
 import attrs
 
-from .slots import Slot
+from actorllm.actors.runner.engine.slots import Slot
 
 __all__ = [
     "ORDERLY_ROWS",

@@ -8,16 +8,14 @@ from typing import Any
 import llama_cpp as cpp
 import numpy as np
 
-from .batching import Pass, Run
-from .model import Model
-from .sampling import Candidates, ChainSampler
-from .threads import ThreadTuner
-from .types import EngineError, EngineSettings, Work
+from actorllm.actors.runner.engine.batching import Pass, Run
+from actorllm.actors.runner.engine.model import Model
+from actorllm.actors.runner.engine.sampling import Candidates, ChainSampler
+from actorllm.actors.runner.engine.threads import ThreadTuner
+from actorllm.actors.runner.engine.types import EngineError, EngineSettings, Work
+from actorllm.actors.runner.engine.windows import padded
 
 __all__ = ["Batch", "Context", "flash_attention_type", "kv_type", "open_context"]
-
-_PAD = 256
-"""llama.cpp rounds the cells of a sequence up to a multiple of this."""
 
 _KV_TYPES = {"f16": cpp.GGML_TYPE_F16, "q8_0": cpp.GGML_TYPE_Q8_0, "q4_0": cpp.GGML_TYPE_Q4_0}
 
@@ -123,7 +121,7 @@ class Context:
         self._window = settings.num_ctx
         self.vocab = model.vocab
         params = cpp.llama_context_default_params()
-        params.n_ctx = _padded(settings.num_ctx) * settings.slots
+        params.n_ctx = padded(settings.num_ctx) * settings.slots
         params.n_seq_max = settings.slots
         params.n_batch = settings.num_batch
         params.n_ubatch = min(settings.num_batch, cpp.llama_context_default_params().n_ubatch)
@@ -202,7 +200,8 @@ class Context:
         cpp.llama_memory_seq_add(self._memory, slot, keep + discard, -1, -discard)
 
     def sampler(self, work: Work) -> ChainSampler:
-        return ChainSampler(self._context, self.vocab, self._candidates, work, self._window)
+        window = work.window or self._window
+        return ChainSampler(self._context, self.vocab, self._candidates, work, window)
 
     def piece(self, token: int) -> bytes | None:
         return None if self.vocab.ends(token) else self.vocab.piece(token)
@@ -223,7 +222,3 @@ class Context:
         if not model.same_bits:
             return "this type of weights needs a load with deterministic settings"
         return ""
-
-
-def _padded(num_ctx: int) -> int:
-    return -(-num_ctx // _PAD) * _PAD

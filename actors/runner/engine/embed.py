@@ -6,10 +6,10 @@ from typing import Any, Literal
 import llama_cpp as cpp
 import numpy as np
 
-from .batching import Run
-from .context import Batch, flash_attention_type, open_context
-from .model import Model
-from .types import EngineError
+from actorllm.actors.runner.engine.batching import Run
+from actorllm.actors.runner.engine.context import Batch, flash_attention_type, open_context
+from actorllm.actors.runner.engine.model import Model
+from actorllm.actors.runner.engine.types import EngineError
 
 __all__ = ["Embedder", "Pooling", "pack"]
 

@@ -11,11 +11,18 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
-from .model import Progress
-from .opening import Opened, open_model
-from .stepper import Stepper
-from .types import Delta, EngineError, EngineSettings, EngineStats, Loaded, Work
-from .vocab import Vocab
+from actorllm.actors.runner.engine.model import Progress
+from actorllm.actors.runner.engine.opening import Opened, open_model
+from actorllm.actors.runner.engine.stepper import Stepper
+from actorllm.actors.runner.engine.types import (
+    Delta,
+    EngineError,
+    EngineSettings,
+    EngineStats,
+    Loaded,
+    Work,
+)
+from actorllm.actors.runner.engine.vocab import Vocab
 
 __all__ = ["COALESCE_SECONDS", "Engine"]
 

@@ -8,10 +8,10 @@ and position, so a resumed stream goes on as it would have.
 import zlib
 from collections.abc import Callable, Sequence
 
-from .batching import Pass
-from .seeds import position_seed
-from .stepper import Stepper
-from .types import (
+from actorllm.actors.runner.engine.batching import Pass
+from actorllm.actors.runner.engine.seeds import position_seed
+from actorllm.actors.runner.engine.stepper import Stepper
+from actorllm.actors.runner.engine.types import (
     Delta,
     EngineError,
     EngineSettings,

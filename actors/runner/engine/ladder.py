@@ -7,7 +7,7 @@ above it gave up.
 
 import attrs
 
-from .types import EngineSettings
+from actorllm.actors.runner.engine.types import EngineSettings
 
 __all__ = ["RUNGS", "Rung", "at_rung", "next_rung"]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .types import Logprob, TokenLogprob
+from actorllm.actors.runner.engine.types import Logprob, TokenLogprob
 
 __all__ = ["MAX_TOP", "Logits", "token_logprob"]
 

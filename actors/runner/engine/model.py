@@ -8,10 +8,10 @@ from typing import Any, Literal
 import attrs
 import llama_cpp as cpp
 
-from . import log
-from .amx import cpu_has_amx, refuse_amx
-from .types import EngineError, EngineSettings
-from .vocab import Vocab
+from actorllm.actors.runner.engine import log
+from actorllm.actors.runner.engine.amx import cpu_has_amx, refuse_amx
+from actorllm.actors.runner.engine.types import EngineError, EngineSettings
+from actorllm.actors.runner.engine.vocab import Vocab
 
 __all__ = ["Model", "Progress", "load_model"]
 

@@ -6,19 +6,19 @@ from typing import Literal
 import attrs
 import llama_cpp as cpp
 
-from . import log
-from .batching import ORDERLY_ROWS
-from .context import Context
-from .embed import Embedder, Pooling
-from .model import Model, Progress, load_model
-from .threads import usable_cores
-from .types import EngineError, EngineSettings, Loaded
+from actorllm.actors.runner.engine import log
+from actorllm.actors.runner.engine.batching import ORDERLY_ROWS
+from actorllm.actors.runner.engine.context import Context
+from actorllm.actors.runner.engine.embed import Embedder, Pooling
+from actorllm.actors.runner.engine.model import Model, Progress, load_model
+from actorllm.actors.runner.engine.threads import usable_cores
+from actorllm.actors.runner.engine.types import EngineError, EngineSettings, Loaded
+from actorllm.actors.runner.engine.windows import SMALLEST_WINDOW
 
 __all__ = ["Opened", "open_model"]
 
 _MAX_SLOTS = ORDERLY_ROWS
 """All slots must fit into one orderly pass."""
-_SMALLEST_WINDOW = 4
 _FLASH: dict[int, Literal["auto", "on", "off"]] = {
     cpp.LLAMA_FLASH_ATTN_TYPE_AUTO: "auto",
     cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED: "on",
@@ -75,7 +75,7 @@ def _filled_in(model: Model) -> EngineSettings:
     window = min(settings.num_ctx, trained) if settings.num_ctx > 0 else trained
     return attrs.evolve(
         settings,
-        num_ctx=max(window, _SMALLEST_WINDOW),
+        num_ctx=max(window, SMALLEST_WINDOW),
         slots=max(1, min(settings.slots, _MAX_SLOTS)),
         num_batch=max(settings.num_batch, 1) if settings.embedding else max(settings.num_batch, 2),
         threads=settings.threads if settings.threads > 0 else usable_cores(),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from .slots import Slot
+from actorllm.actors.runner.engine.slots import Slot
 
 __all__ = ["MIN_COPY_GAIN", "Placement", "common_prefix", "place_prompt"]
 

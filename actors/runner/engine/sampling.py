@@ -11,11 +11,11 @@ from typing import Any
 import llama_cpp as cpp
 import numpy as np
 
-from .grammar import MAX_GRAMMAR
-from .logprobs import Logits, token_logprob
-from .seeds import position_seed
-from .types import EngineError, Sampling, TokenLogprob, Work
-from .vocab import Vocab
+from actorllm.actors.runner.engine.grammar import MAX_GRAMMAR
+from actorllm.actors.runner.engine.logprobs import Logits, token_logprob
+from actorllm.actors.runner.engine.seeds import position_seed
+from actorllm.actors.runner.engine.types import EngineError, Sampling, TokenLogprob, Work
+from actorllm.actors.runner.engine.vocab import Vocab
 
 __all__ = ["Candidates", "ChainSampler"]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .streams import Stream
+    from actorllm.actors.runner.engine.streams import Stream
 
 __all__ = ["Slot"]
 

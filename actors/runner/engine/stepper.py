@@ -13,12 +13,20 @@ from math import isfinite
 
 import attrs
 
-from .backend import Backend
-from .batching import ChunkSizer, Pass, decode_pass, prefill_pass
-from .prefix import place_prompt
-from .slots import Slot
-from .streams import Stream
-from .types import Delta, EngineError, EngineStats, FinishReason, SlotStats, Work
+from actorllm.actors.runner.engine.backend import Backend
+from actorllm.actors.runner.engine.batching import ChunkSizer, Pass, decode_pass, prefill_pass
+from actorllm.actors.runner.engine.prefix import place_prompt
+from actorllm.actors.runner.engine.slots import Slot
+from actorllm.actors.runner.engine.streams import Stream
+from actorllm.actors.runner.engine.types import (
+    Delta,
+    EngineError,
+    EngineStats,
+    FinishReason,
+    SlotStats,
+    Work,
+)
+from actorllm.actors.runner.engine.windows import SMALLEST_WINDOW
 
 __all__ = ["Stepper"]
 
@@ -61,10 +69,9 @@ class Stepper:
         """Queue a work. What is wrong with it comes out as its finish."""
         if work.id in self._streams:
             raise ValueError(f"work {work.id} is there already")
-        if self._deterministic and not work.deterministic:
-            work = attrs.evolve(work, deterministic=True)
+        work = self._settled(work)
         now = self._clock()
-        stream = self._streams[work.id] = Stream(work, self._window, now)
+        stream = self._streams[work.id] = Stream(work, now)
         fault = self._fault(work)
         if fault:
             self._end(stream, "error", fault)
@@ -157,15 +164,23 @@ class Stepper:
             last_pass_seconds=self._last_pass_seconds,
         )
 
+    def _settled(self, work: Work) -> Work:
+        """Fill in what a work leaves to the engine."""
+        window = self._window
+        if work.window > 0:
+            window = max(SMALLEST_WINDOW, min(work.window, window))
+        deterministic = work.deterministic or self._deterministic
+        return attrs.evolve(work, window=window, deterministic=deterministic)
+
     def _fault(self, work: Work) -> str:
-        """Say what makes a work impossible; empty if nothing does."""
+        """Say what makes a settled work impossible; empty if nothing does."""
         tokens = (*work.prompt, *work.resume)
         if not work.prompt:
             return "the prompt is empty"
-        if len(work.prompt) >= self._window:
+        if len(work.prompt) >= work.window:
             return (
                 f"the prompt has {len(work.prompt)} tokens, but the context window holds"
-                f" {self._window}; shorten the prompt or raise num_ctx"
+                f" {work.window}; shorten the prompt or raise num_ctx"
             )
         if min(tokens) < 0 or max(tokens) >= self._backend.n_vocab:
             return f"the prompt has tokens outside the vocabulary of {self._backend.n_vocab}"

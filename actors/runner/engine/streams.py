@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from .backend import Sampler
-from .slots import Slot
-from .text import TextAssembler
-from .types import Delta, Finish, FinishReason, TokenLogprob, Work
+from actorllm.actors.runner.engine.backend import Sampler
+from actorllm.actors.runner.engine.slots import Slot
+from actorllm.actors.runner.engine.text import TextAssembler
+from actorllm.actors.runner.engine.types import Delta, Finish, FinishReason, TokenLogprob, Work
 
 __all__ = ["OUTPUT_BOUND", "Stream"]
 
@@ -19,7 +19,7 @@ _WINDOWS_WITHOUT_LIMIT = 10
 class Stream:
     """One work in progress. `tokens` is the sequence so far, `placed` how much was evaluated."""
 
-    def __init__(self, work: Work, window: int, now: float) -> None:
+    def __init__(self, work: Work, now: float) -> None:
         self.work = work
         self.tokens = [*work.prompt, *work.resume]
         self.placed = 0
@@ -31,9 +31,8 @@ class Stream:
         self.backlog = 0
         self.fresh = False
         """Whether there is output that should not wait: a first token, or the end."""
-        self._window = window
-        self._cap = _WINDOWS_WITHOUT_LIMIT * window
-        self._limit = min(work.max_tokens, self._cap) if work.max_tokens > 0 else self._cap
+        cap = _WINDOWS_WITHOUT_LIMIT * work.window
+        self._limit = min(work.max_tokens, cap) if work.max_tokens > 0 else cap
         self._queued_at = now
         self._began_at = now
         self._first_at: float | None = None
@@ -63,9 +62,9 @@ class Stream:
 
     @property
     def room(self) -> int:
-        """Cells left in the slot; the last one is kept free for a filler row."""
+        """Cells left in the window; the last one is kept free for a filler row."""
         assert self.slot is not None
-        return self._window - 1 - len(self.slot.tokens)
+        return self.work.window - 1 - len(self.slot.tokens)
 
     @property
     def pending(self) -> bool:

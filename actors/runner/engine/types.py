@@ -101,6 +101,8 @@ class Work:
     """Tokens at the start that survive a context shift; -1 for the whole prompt."""
     shift: bool = True
     """Forget the middle when the window is full; otherwise finish with `length`."""
+    window: int = 0
+    """Tokens of context, if fewer than the slot's; 0 takes the slot's."""
     deterministic: bool = False
     """Same prompt, sampling and seed give the same bytes, whatever runs beside it."""
 

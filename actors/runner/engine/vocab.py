@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import llama_cpp as cpp
 
-from .types import EngineError
+from actorllm.actors.runner.engine.types import EngineError
 
 __all__ = ["Vocab"]
 
