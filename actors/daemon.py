@@ -5,6 +5,8 @@
     ├── library       names, manifests, show, copy, delete
     ├── downloader    pull; its children are the blobs on their way here
     │   └── DIGEST    a fetch: one blob, for all pulls that want it
+    ├── uploader      push; its children are the blobs on their way out
+    │   └── ID        a send: one blob to one repository
     ├── builder       create
     ├── scheduler     leases, memory, keep-alive; its children are the runners
     │   └── NAME-N    a runner: one process for each set of weights
@@ -43,6 +45,7 @@ from actorllm.actors.library.library import Library
 from actorllm.actors.queue.actor import Queue
 from actorllm.actors.runner.analysis import ANALYSIS
 from actorllm.actors.scheduler.actor import Scheduler
+from actorllm.actors.uploader.actor import Uploader
 from actorllm.protocol.settings import Settings
 from actorllm.protocol.version import package_version
 
@@ -71,6 +74,7 @@ def tree(settings: Settings, *more: ChildSpec, **scheduler: Any) -> ChildSpec:
             "library", lambda: LibraryActor(_library(catalog, settings), prune=not settings.noprune)
         ),
         ChildSpec("downloader", lambda: _downloader(catalog, settings), kind="supervisor"),
+        ChildSpec("uploader", lambda: _uploader(catalog, settings), kind="supervisor"),
         ChildSpec("builder", lambda: BuilderActor(catalog)),
         ChildSpec(
             "scheduler",
@@ -108,6 +112,10 @@ def _downloader(catalog: Catalog, settings: Settings) -> Downloader:
         max_blob=settings.max_blob_bytes,
         prune=not settings.noprune,
     )
+
+
+def _uploader(catalog: Catalog, settings: Settings) -> Uploader:
+    return Uploader(catalog, settings.state, streams=settings.max_transfer_streams)
 
 
 def main(make_app: AppFactory, *, host: str | None = None, faults: str | None = None) -> int:

@@ -3,6 +3,7 @@
 actor.py       the supervisor: pulls, and one child for each blob on its way
 pulling.py     what a pull does, step by step
 fetch.py       the child: fetches a blob for all who wait for it
+sharing.py     the base of supervisors here and in the uploader: one transfer for each blob
 transfer.py    the base of children here and in the uploader: followers and progress
 fetching.py    a blob's parts: workers, retries, the hash behind them
 partial.py     the unfinished file and the state beside it
@@ -14,5 +15,6 @@ authority.py   how a registry lets us in: basic, bearer, signed token requests
 challenge.py   `WWW-Authenticate` and URLs of token requests
 identity.py    the key of this installation
 origin.py      a repository and its URLs
+patience.py    trying again
 retry.py       when and how long to wait before another try
 """

@@ -1,6 +1,6 @@
 """The downloader: a supervisor of fetches, and the pulls that follow them."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
@@ -16,24 +16,22 @@ from actorllm.actors.downloader.partial import remove_old_partials
 from actorllm.actors.downloader.pulling import Pulling
 from actorllm.actors.downloader.registry import Registry
 from actorllm.actors.downloader.retry import DEFAULT, Policy
-from actorllm.actors.kernel import ActorDied, ChildSpec, DynamicSupervisor, Ref, Restart
+from actorllm.actors.downloader.sharing import Transfers
 from actorllm.actors.library.catalog import Catalog
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.manifest import Layer
 from actorllm.protocol.messages.building import CreateStatus
-from actorllm.protocol.messages.transfers import FollowTransfer, Pull, TransferProgress
+from actorllm.protocol.messages.transfers import Pull, TransferProgress
 from actorllm.protocol.names import valid_name
 
 __all__ = ["Downloader"]
 
 _MAX_PULLS: Final = 64
-_MAX_DEATHS: Final = 5
-"""Fetches of one blob that may die under a pull."""
 _OLD: Final = 7 * 24 * 3600.0
 """Seconds after which an unfinished download is given up."""
 
 
-class Downloader(DynamicSupervisor):
+class Downloader(Transfers):
     """Pulls models. Each blob on its way is a child; pulls that want the same blob share it.
 
     Args:
@@ -99,47 +97,12 @@ class Downloader(DynamicSupervisor):
     async def _identity(self) -> Identity:
         return await trio.to_thread.run_sync(load_identity, self._state)
 
-    async def _follow(self, connect: Any, layer: Layer) -> AsyncGenerator[TransferProgress, None]:
-        """Follow the fetch of a blob; begin it if nobody has.
-
-        A fetch that dies is begun again where it ended. One that another pull began, perhaps from
-        another registry, may fail where ours would not.
-        """
-        deaths = 0
-        while True:
-            fetch, is_ours = await self._fetch(layer, connect)
-            try:
-                async with fetch.stream(FollowTransfer()) as items:
-                    async for item in items:
-                        is_wrong = item.found not in (None, layer.digest)
-                        if is_wrong and not is_ours:
-                            break
-                        yield item
-                    else:
-                        return
-            except Refused:
-                if is_ours:
-                    raise
-            except ActorDied as e:
-                deaths += 1
-                if deaths > _MAX_DEATHS:
-                    raise Refused.because(
-                        500, "the download has failed too often; the server's log says more"
-                    ) from e
-            await trio.sleep(0.05)  # until it is forgotten
-
-    async def _fetch(self, layer: Layer, connect: Any) -> tuple[Ref, bool]:
-        """Find the fetch of a blob, or begin it: then it is ours."""
-        id_ = layer.digest.removeprefix("sha256:")
-        if id_ in self.children:
-            return self.ref_of(id_), False
-        spec = ChildSpec(
-            id_,
-            lambda: Fetch(self._catalog.blobs, layer, connect, self._streams),
-            restart=Restart.TEMPORARY,
-            shutdown=2.0,
-        )
-        return await self.start_child(spec), True
+    def _follow(
+        self, connect: Callable[[], Registry], layer: Layer
+    ) -> AsyncGenerator[TransferProgress, None]:
+        """Follow the fetch of a blob; begin it if nobody has."""
+        make = partial(Fetch, self._catalog.blobs, layer, connect, self._streams)
+        return self.share(layer.digest.removeprefix("sha256:"), make, layer.digest)
 
     def info(self) -> Mapping[str, Any]:
         return {"pulls": self._pulls}

@@ -1,8 +1,7 @@
 """Fetching one blob: workers for its parts, retries, and the hash that follows behind them."""
 
-import random
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
@@ -13,6 +12,7 @@ import trio
 from actorllm.actors.downloader.client import pieces_of
 from actorllm.actors.downloader.partial import Partial
 from actorllm.actors.downloader.parts import completed, prefix
+from actorllm.actors.downloader.patience import patiently
 from actorllm.actors.downloader.registry import (
     Answer,
     Registry,
@@ -30,8 +30,6 @@ _FLUSH: Final = 0.25
 """Seconds after which less is written, too: so much is lost at most when the process is killed."""
 _SAVE: Final = 0.5
 """Seconds between two writings of the state."""
-_PROGRESS: Final = 64 * 1024
-"""Bytes that must have come for a failure to count as the first one again."""
 
 
 class Fetching:
@@ -93,7 +91,7 @@ class Fetching:
         parts = self._file.parts
         if len(parts) < 2 or all(part.is_done for part in parts):
             return
-        if not await self._patiently(self._has_ranges, lambda: 0):
+        if not await patiently(self._registry.policy, self._has_ranges):
             self._file.unite()
 
     async def _has_ranges(self) -> bool:
@@ -110,30 +108,14 @@ class Fetching:
     async def _work(self, waiting: deque[int]) -> None:
         while waiting:
             index = waiting.popleft()
-            await self._patiently(partial(self._fetch_part, index), partial(self._done, index))
+            await patiently(
+                self._registry.policy,
+                partial(self._fetch_part, index),
+                partial(self._done, index),
+            )
 
     def _done(self, index: int) -> int:
         return self._file.parts[index].done
-
-    async def _patiently(
-        self, act: Callable[[], Awaitable[Any]], progress: Callable[[], int]
-    ) -> Any:
-        """Try until it works or has failed too often in a row."""
-        policy = self._registry.policy
-        tries, before = 0, progress()
-        while True:
-            try:
-                return await act()
-            except RegistryError as e:
-                if not e.passes:
-                    raise e.refused() from e
-                if progress() - before >= _PROGRESS:
-                    tries, before = 0, progress()
-                tries += 1
-                if tries >= policy.tries:
-                    raise Refused.because(500, f"max retries exceeded: {e.text}") from e
-                wait = policy.wait(tries, random.random(), e.retry_after)  # noqa: S311 -- jitter
-            await trio.sleep(wait)
 
     # Requests
 

@@ -17,7 +17,7 @@ from actorllm.protocol.errors import Refused
 from actorllm.protocol.manifest import MANIFEST, MAX_MANIFEST
 from actorllm.protocol.version import COMPAT, package_version
 
-__all__ = ["Answer", "Registry", "RegistryError", "check_status", "transport_errors"]
+__all__ = ["Answer", "Body", "Registry", "RegistryError", "check_status", "transport_errors"]
 
 _OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -26,7 +26,7 @@ _MAX_URL: Final = 8 * 1024
 _MAX_REASON: Final = 300
 """Characters of a registry's own words that are passed on."""
 
-Body = Callable[[], AsyncIterator[bytes]]
+Body = Callable[[], httpx.AsyncByteStream]
 """Makes the body of a request; asked again if the request is."""
 
 
@@ -163,8 +163,10 @@ class Registry:
         every = {"User-Agent": _user_agent(), "Accept-Encoding": "identity", **headers}
         if authorization is not None:
             every["Authorization"] = authorization
-        content = b"" if body is None else body()
-        request = self._client.build_request(method, url, headers=every, content=content)
+        request = self._client.build_request(method, url, headers=every, content=b"")
+        if body is not None:
+            # As it is: httpx would wrap it into a generator that nobody closes.
+            request.stream = body()
         with transport_errors(self.origin):
             return await self._client.send(request, stream=True)
 

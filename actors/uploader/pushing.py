@@ -1,0 +1,106 @@
+"""What a push does: read the manifest, send the blobs, send the manifest."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from functools import partial
+
+import httpx
+
+from actorllm.actors.downloader.origin import Origin
+from actorllm.actors.downloader.patience import patiently
+from actorllm.actors.downloader.pulling import blob_status
+from actorllm.actors.downloader.registry import Registry, check_status
+from actorllm.actors.library.catalog import Catalog
+from actorllm.actors.library.manifests import ManifestFolder
+from actorllm.protocol.errors import Refused
+from actorllm.protocol.manifest import Layer, Manifest, ManifestError, parse_manifest
+from actorllm.protocol.messages.building import CreateStatus
+from actorllm.protocol.messages.transfers import TransferProgress
+from actorllm.protocol.names import Name, parse_name
+
+__all__ = ["Follow", "LocalModel", "Pushing", "find_model", "mount_source"]
+
+Follow = Callable[[Layer], AsyncGenerator[TransferProgress, None]]
+"""Sends a blob and says how far it has come."""
+
+
+class LocalModel:
+    """A model that is to be sent, as it is on the disk."""
+
+    def __init__(self, name: Name, data: bytes) -> None:
+        self.name = name
+        """As it is spelled here."""
+        self.data = data
+        """Its manifest."""
+        self.manifest: Manifest = parse_manifest(data)
+
+
+def find_model(catalog: Catalog, text: str) -> LocalModel:
+    """Find a model. Blocks.
+
+    Raises:
+        Refused: The name is not valid: 400; there is no such model: 404; it is damaged: 500.
+    """
+    name = parse_name(text)
+    if not name.is_valid:
+        raise Refused.because(400, f"unqualified name: {name.full()}")
+    found = catalog.find(name)
+    if found is None:
+        raise Refused.because(404, f"model '{name.short()}' not found")
+    try:
+        return LocalModel(found.name, ManifestFolder(found.root).raw(found.name))
+    except (OSError, ManifestError) as e:
+        raise Refused.because(500, f"model '{name.short()}' cannot be read; try again") from e
+
+
+def mount_source(layer: Layer, origin: Origin) -> str:
+    """Return the repository of the same registry that a layer was taken from; empty: none."""
+    if not layer.source:
+        return ""
+    name = parse_name(layer.source)
+    repository = f"{name.namespace}/{name.model}"
+    is_there = name.is_valid and name.host.lower() == origin.host.lower()
+    return repository if is_there and repository != origin.repository else ""
+
+
+class Pushing:
+    """One push.
+
+    Args:
+        model: What is sent.
+        registry: Gets it.
+        follow: Sends a blob.
+    """
+
+    def __init__(self, model: LocalModel, registry: Registry, follow: Follow) -> None:
+        self._model = model
+        self._registry = registry
+        self._follow = follow
+
+    async def steps(self) -> AsyncGenerator[CreateStatus, None]:
+        """Push the model.
+
+        Raises:
+            Refused: The registry does not take it.
+        """
+        layers = {layer.digest: layer for layer in self._model.manifest.blobs()}
+        for layer in layers.values():
+            async with aclosing(self._follow(layer)) as items:
+                async for progress in items:
+                    yield blob_status("pushing", layer, progress.completed)
+        yield CreateStatus("pushing manifest")
+        await patiently(self._registry.policy, self._put_manifest)
+        yield CreateStatus("success")
+
+    async def _put_manifest(self) -> None:
+        model = self._model
+        url = self._registry.origin.manifest(model.name.tag)
+        headers = {
+            "Content-Type": model.manifest.media_type,
+            "Content-Length": str(len(model.data)),
+        }
+        body = partial(httpx.ByteStream, model.data)
+        async with self._registry.ask(
+            "PUT", url, headers=headers, body=body, follow=False
+        ) as answer:
+            await check_status(answer.response, {200, 201, 202})
