@@ -12,6 +12,7 @@ from quart_trio.wrappers import TrioResponse
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import RequestRedirect
 
+from actorllm.actors.kernel import trace_id
 from actorllm.http.respond import empty
 from actorllm.protocol.settings import Settings
 
@@ -111,7 +112,8 @@ def install(app: Quart, settings: Settings) -> None:
         return None
 
     @app.after_request
-    async def allow(response: Response) -> Response:
+    async def label(response: Response) -> Response:
+        response.headers["X-Request-Id"] = trace_id.get()  # the log knows it, too
         origin = request.headers.get("Origin")
         if (
             origin

@@ -38,6 +38,8 @@ GRACE = 0.7
 MOST_HEADERS = 64 * 1024
 """Bytes of a request's line and headers."""
 
+_SLICE = 1 << 18
+"""Bytes of a write that share a deadline."""
 _LOGGED_PATH = 200
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -145,15 +147,19 @@ class _Connection(TCPServer):
             await super().protocol_send(event)
 
     async def _write(self, data: bytes) -> None:
-        broken = False
+        stuck = broken = False
         async with self.send_lock:
-            deadline = trio.current_time() + WRITE_TIMEOUT
-            with trio.CancelScope(shield=True, deadline=deadline) as scope:
-                try:
-                    await self.stream.send_all(data)
-                except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    broken = True
-        if scope.cancelled_caught:
+            for start in range(0, len(data), _SLICE):  # slow is not stuck
+                deadline = trio.current_time() + WRITE_TIMEOUT
+                with trio.CancelScope(shield=True, deadline=deadline) as scope:
+                    try:
+                        await self.stream.send_all(data[start : start + _SLICE])
+                    except (trio.BrokenResourceError, trio.ClosedResourceError):
+                        broken = True
+                stuck = scope.cancelled_caught
+                if stuck or broken:
+                    break
+        if stuck:
             self.drop()
         elif broken:
             await self.protocol.handle(Closed())

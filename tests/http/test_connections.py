@@ -124,6 +124,16 @@ async def test_a_refusal_does_not_wait_for_a_body_without_end(world, monkeypatch
         assert await stream.receive_some() == b""
 
 
+async def test_a_body_that_stops_coming_is_a_timeout(world, monkeypatch):
+    monkeypatch.setattr(connection, "STALL", 0.05)
+    monkeypatch.setattr(connection, "LINGER", 0.05)
+    stream = await world.connect()
+    await stream.send_all(
+        b"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"
+    )
+    assert b"HTTP/1.1 408" in await receive_until(stream, b"did not come")
+
+
 async def test_a_connection_serves_many_requests(world):
     stream = await world.connect()
     for _ in range(3):

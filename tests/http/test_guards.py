@@ -63,3 +63,9 @@ async def test_a_server_for_the_network_takes_any_host(world):
     async with httpx.AsyncClient(base_url=world.url, trust_env=False) as http:
         answer = await http.get("/", headers={"Host": "llm.example.com"})
     assert answer.status_code == 200
+
+
+async def test_every_answer_has_an_id_of_its_own(client):
+    answers = [await client.get("/"), await client.get("/nope")]
+    answers.append(await client.post("/api/chat", json={"model": "text"}))
+    assert len({a.headers["x-request-id"] for a in answers}) == 3
