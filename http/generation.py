@@ -70,18 +70,18 @@ async def collect(edge: Edge, wanted: GenerateRequest, client: str) -> Chunk:
 def apart(items: Sequence[Chunk]) -> Iterator[Chunk]:
     """Give chunks as streams show them: thoughts, text and the end each in one of their own."""
     for item in items:
+        if item.done is None and not (item.thinking or item.logprobs):
+            if item.content or item.tool_calls:
+                yield item
+            continue
         if item.thinking:
             yield Chunk(thinking=item.thinking)
         if item.logprobs:
             yield from _token_by_token(item)
-        elif item.content and item.done is None:
-            yield Chunk(item.content, tool_calls=item.tool_calls)
         elif item.content:
             yield Chunk(item.content)
-        if item.done is not None:
+        if item.done is not None or item.tool_calls:
             yield Chunk(tool_calls=item.tool_calls, done=item.done)
-        elif item.tool_calls and not item.content:
-            yield Chunk(tool_calls=item.tool_calls)
 
 
 def _token_by_token(chunk: Chunk) -> Iterator[Chunk]:
