@@ -46,6 +46,8 @@ class Child:
 
     spec: ChildSpec
     cell: Cell | None = None
+    ended: bool = False
+    """It ended by itself, and what follows was not decided yet."""
     incarnation: int = 0
     restarts: int = 0
     last_exit: str = ""
@@ -158,6 +160,7 @@ class Supervisor(Actor):
         child.last_exit = str(exit_)
         if child.cell is cell:  # else it was stopped on purpose
             child.cell = None
+            child.ended = True
             self.ctx.signal(_ChildEnded(child.spec.id, cell.incarnation, exit_))
 
     # Restarts
@@ -166,6 +169,7 @@ class Supervisor(Actor):
         if isinstance(signal, _ChildEnded):
             child = self.children.get(signal.id)
             if child is not None and child.incarnation == signal.incarnation:
+                child.ended = False
                 await self._after_exit(child, signal.exit)
         elif isinstance(signal, _RestartDue):
             await self._restart(signal.ids)
@@ -206,12 +210,16 @@ class Supervisor(Actor):
         self.ctx.signal(due)
 
     async def _restart(self, ids: Sequence[str]) -> None:
-        if self._strategy is not Strategy.ONE_FOR_ONE and self._waits_for_elders(ids[0]):
-            return  # an elder sibling failed meanwhile; its own restart brings these back, too
-        for id_ in ids:
+        for at, id_ in enumerate(ids):
+            if any(child.ended for child in self.children.values()):
+                # Whoever ended comes first: its plan may stop some of these, or all.
+                self.ctx.signal(_RestartDue(tuple(ids[at:])))
+                return
             child = self.children.get(id_)
             if child is None or child.cell is not None:
                 continue
+            if self._strategy is not Strategy.ONE_FOR_ONE and self._waits_for_elders(id_):
+                return  # an elder sibling failed; its own restart brings these back, too
             child.restarts += 1
             self.ctx.node.count("restarts")
             exit_ = await self._incarnate(child)
