@@ -151,5 +151,7 @@ async def _resolve(host: str, port: int, seconds: float | None) -> list[str]:
             found = await trio.socket.getaddrinfo(host, port, type=trio.socket.SOCK_STREAM)
         except OSError as e:
             raise httpcore.ConnectError(f"{host} cannot be resolved: {e.strerror}") from e
+        except (UnicodeError, OverflowError) as e:  # a label of no or too many letters; a port
+            raise httpcore.ConnectError(f"{host}:{port} is no address") from e
         return list(dict.fromkeys(str(address[0]) for *_, address in found))
     raise httpcore.ConnectTimeout(f"{host} could not be resolved in time")

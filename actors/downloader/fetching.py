@@ -135,7 +135,7 @@ class Fetching:
         async with self._registry.ask("GET", self._url, headers=headers) as answer:
             await check_status(answer.response, {200, 206})
             self._check_range(answer, first)
-            if answer.url.host != httpx.URL(self._url).host:
+            if not self._registry.is_home(answer.url):
                 self._direct = answer.url
             yield answer
 

@@ -34,7 +34,8 @@ class Origin:
             url = httpx.URL(origin.manifest(name.tag))
         except httpx.InvalidURL:
             url = httpx.URL("")
-        if not url.host or url.netloc.decode("ascii") not in {name.host, name.host.lower()}:
+        is_same = url.netloc.decode("ascii") in {name.host, name.host.lower()}
+        if not (url.host and is_same and (url.port is None or 0 < url.port < 65536)):
             raise Refused.because(400, f"{name.host!r} is not the address of a registry")
         return origin
 

@@ -12,6 +12,7 @@ from actorllm.actors.downloader.partial import allocated
 from actorllm.actors.downloader.registry import Registry, RegistryError
 from actorllm.actors.library.catalog import Catalog
 from actorllm.protocol.errors import Refused
+from actorllm.protocol.gojson import JsonError
 from actorllm.protocol.manifest import Layer, Manifest, ManifestError, parse_manifest
 from actorllm.protocol.messages.building import CreateStatus
 from actorllm.protocol.messages.transfers import TransferProgress
@@ -87,7 +88,8 @@ class Pulling:
         except RegistryError as e:
             raise e.refused(prefix) from e
         except ManifestError as e:
-            raise Refused.because(500, f"{prefix}{e.__cause__ or e}") from e
+            reason = e.__cause__ if isinstance(e.__cause__, JsonError) else e
+            raise Refused.because(500, f"{prefix}{reason}") from e
         except Refused as e:
             raise Refused.because(e.problem.status, prefix + e.problem.text) from e
 

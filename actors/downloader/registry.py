@@ -138,7 +138,7 @@ class Registry:
         self, method: str, url: httpx.URL, headers: Mapping[str, str], body: Body | None
     ) -> Answer:
         """Send a request, once more if the registry asks who we are."""
-        at_home = self._is_home(url)
+        at_home = self.is_home(url)
         used = self._authority.header if at_home else None
         response = await self._send(method, url, headers, body, used)
         challenge = response.headers.get("www-authenticate", "")
@@ -170,7 +170,8 @@ class Registry:
         with transport_errors(self.origin):
             return await self._client.send(request, stream=True)
 
-    def _is_home(self, url: httpx.URL) -> bool:
+    def is_home(self, url: httpx.URL) -> bool:
+        """Tell whether a URL is one of the registry itself."""
         home = self._home
         return (url.scheme, url.netloc) == (home.scheme, home.netloc)
 

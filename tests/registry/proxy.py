@@ -39,11 +39,14 @@ class Proxy:
         await trio.serve_listeners(self._pass, listeners, task_status=task_status)
 
     async def _pass(self, client):
-        async with await trio.open_tcp_stream(*self._target) as server, client:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._upward, client, server, nursery.cancel_scope)
-                await self._downward(server, client)
-                nursery.cancel_scope.cancel()
+        async with (
+            await trio.open_tcp_stream(*self._target) as server,
+            client,
+            trio.open_nursery() as nursery,
+        ):
+            nursery.start_soon(self._upward, client, server, nursery.cancel_scope)
+            await self._downward(server, client)
+            nursery.cancel_scope.cancel()
 
     async def _upward(self, client, server, scope):
         try:
