@@ -106,6 +106,7 @@ def join(chunks: Sequence[Chunk]) -> Chunk:
         thinking="".join([c.thinking for c in chunks]),
         tool_calls=tuple(call for c in chunks for call in c.tool_calls),
         logprobs=tuple(p for c in chunks for p in c.logprobs),
+        notices=tuple(n for c in chunks for n in c.notices),
         done=chunks[-1].done,
     )
 

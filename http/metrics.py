@@ -77,6 +77,10 @@ class Metrics:
         self._events["token_shifted"] += done.shifted_tokens
         self._events["notice"] += len(done.notices)
 
+    def noticed(self, count: int) -> None:
+        """Count what was degraded from the start."""
+        self._events["notice"] += count
+
     def embedded(self, vectors: Embeddings) -> None:
         """Count an embedding."""
         self._ends["embedded"] += 1

@@ -4,7 +4,7 @@ The status waits for the first item: a refusal before it is a real status, later
 All items that are there go out in one write.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -32,6 +32,9 @@ class Frames(Protocol[R_contra]):
 
     @property
     def content_type(self) -> str: ...
+
+    def headers(self, first: R_contra) -> Mapping[str, str]:
+        """Return headers of a stream that begins so."""
 
     def whole(self, first: R_contra) -> TrioResponse | None:
         """Answer with one document, where the first item says that nothing will be streamed."""
@@ -96,6 +99,7 @@ class Streamed(Writing, Generic[R]):
         whole = frames.whole(item)
         if whole is not None:
             return whole
+        self.headers.update(frames.headers(item))
         await self._start(send, 200, frames.content_type)
         while True:
             await _write_body(send, frames.write([item, *items.take_ready()]))

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 from quart import Blueprint
 from quart.wrappers import Response
@@ -11,11 +11,10 @@ from quart_trio.wrappers import TrioResponse
 
 from actorllm.http.anthropic.request import MessagesBody, estimate_tokens, messages_request
 from actorllm.http.edge import Edge
-from actorllm.http.errors import json_response
-from actorllm.http.facts import notices
-from actorllm.http.generation import apart, client_of_request, collect, generate
+from actorllm.http.frames import GenerationFrames
+from actorllm.http.generation import client_of_request, collect, generate
 from actorllm.http.metrics import Metrics
-from actorllm.http.stream import SSE, Streamed
+from actorllm.http.stream import Streamed
 from actorllm.http.v1 import PLAIN_JSON, install, read, refuse_with
 from actorllm.protocol.chat import ToolCall
 from actorllm.protocol.errors import Problem
@@ -64,13 +63,11 @@ def _stop_reason(done: Done, *, called: bool) -> str:
     return "max_tokens" if done.reason == "length" else "end_turn"
 
 
-class MessageFrames:
+class MessageFrames(GenerationFrames):
     """A message as Anthropic's clients read it: blocks that start, grow and stop."""
 
-    content_type: ClassVar[str] = SSE
-
     def __init__(self, model: str, estimate: int, metrics: Metrics) -> None:
-        self._metrics = metrics
+        super().__init__(metrics)
         self._head: Json = {
             "id": f"msg_{secrets.token_hex(12)}",
             "type": "message",
@@ -82,10 +79,7 @@ class MessageFrames:
         """Type of the block that grows."""
         self._index = 0
         self._before = ""
-        self._began = self._called = self._ended = False
-
-    def whole(self, first: Chunk) -> TrioResponse | None:
-        return None
+        self._began = self._called = False
 
     def refused(self, problem: Problem) -> TrioResponse:
         return _refusal(problem)
@@ -93,7 +87,6 @@ class MessageFrames:
     def document(self, chunk: Chunk) -> TrioResponse:
         """Answer with a whole generation."""
         assert chunk.done is not None
-        self._metrics.finished(chunk.done)
         blocks: list[Json] = []
         if chunk.thinking:
             blocks.append({"type": "thinking", "thinking": chunk.thinking})
@@ -105,13 +98,11 @@ class MessageFrames:
         ]
         reason = _stop_reason(chunk.done, called=bool(chunk.tool_calls))
         answer = {"content": blocks, "stop_reason": reason, "usage": _usage(chunk.done)}
-        return json_response(self._head | answer | notices(chunk.done), content_type=PLAIN_JSON)
+        said = self.finish(chunk.done)
+        return self.answer(self._head | answer | said, chunk, PLAIN_JSON)
 
     def write(self, items: Sequence[Chunk]) -> bytes:
-        return self._start() + b"".join([self._events(chunk) for chunk in apart(items)])
-
-    def end(self) -> bytes:
-        return b"" if self._ended else self.failed(Problem(500, "the generation ended early"))
+        return self._start() + super().write(items)
 
     def failed(self, problem: Problem) -> bytes:
         return b"event: error\ndata: " + dumps(_body_of(problem)) + b"\n\n"
@@ -124,7 +115,7 @@ class MessageFrames:
         message = self._head | {"content": [], "usage": usage}
         return _event({"type": "message_start", "message": message})
 
-    def _events(self, chunk: Chunk) -> bytes:
+    def write_chunk(self, chunk: Chunk) -> bytes:
         written = b""
         if chunk.thinking:
             written += self._grow("thinking", "thinking", chunk.thinking)
@@ -170,10 +161,8 @@ class MessageFrames:
         return stopped
 
     def _final(self, done: Done) -> bytes:
-        self._ended = True
-        self._metrics.finished(done)
         delta = {"stop_reason": _stop_reason(done, called=self._called)}
-        last = {"type": "message_delta", "delta": delta, "usage": _usage(done)} | notices(done)
+        last = {"type": "message_delta", "delta": delta, "usage": _usage(done)} | self.finish(done)
         return _event(last) + _event({"type": "message_stop"})
 
 

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 from quart_trio.wrappers import TrioResponse
 
-from actorllm.http.errors import json_response, refusal
-from actorllm.http.facts import debug_info, logprobs, notices
-from actorllm.http.generation import apart
+from actorllm.http.errors import JSON, refusal
+from actorllm.http.facts import debug_info, logprobs
+from actorllm.http.frames import GenerationFrames
 from actorllm.http.metrics import Metrics
 from actorllm.http.stream import NDJSON
 from actorllm.protocol.chat import ToolCall
@@ -32,16 +32,15 @@ _METRICS = (
 )
 
 
-class _Frames:
+class _Frames(GenerationFrames):
     """What both routes share. The frames of plain text are put together without a dict."""
 
     content_type: ClassVar[str] = NDJSON
 
     def __init__(self, model: str, metrics: Metrics) -> None:
+        super().__init__(metrics)
         self._model = model
-        self._metrics = metrics
         self._before = '{"model":' + quote(model) + ',"created_at":"'
-        self._ended = False
 
     def whole(self, first: Chunk) -> TrioResponse | None:
         """Answer a load, an unload or a rendered prompt with one document."""
@@ -51,18 +50,10 @@ class _Frames:
 
     def document(self, chunk: Chunk) -> TrioResponse:
         """Answer with a whole generation."""
-        return json_response(self.frame(chunk))
+        return self.answer(self.frame(chunk), chunk, JSON)
 
     def refused(self, problem: Problem) -> TrioResponse:
         return refusal(problem)
-
-    def write(self, items: Sequence[Chunk]) -> bytes:
-        if items[-1].done is not None:
-            self._ended = True
-        return b"".join([self._line(chunk) for chunk in apart(items)])
-
-    def end(self) -> bytes:
-        return b"" if self._ended else self.failed(Problem(500, "the generation ended early"))
 
     def failed(self, problem: Problem) -> bytes:
         return dumps({"error": problem.text}) + b"\n"
@@ -74,7 +65,7 @@ class _Frames:
     def _text_line(self, content: str, now: str) -> str:
         raise NotImplementedError
 
-    def _line(self, chunk: Chunk) -> bytes:
+    def write_chunk(self, chunk: Chunk) -> bytes:
         if chunk.done is None and not (chunk.thinking or chunk.tool_calls or chunk.logprobs):
             return to_bytes(self._text_line(chunk.content, format_time(time.time_ns())))
         return dumps(self.frame(chunk)) + b"\n"
@@ -109,8 +100,7 @@ class GenerateFrames(_Frames):
         if chunk.logprobs:
             frame["logprobs"] = logprobs(chunk.logprobs)
         if done is not None:
-            frame |= notices(done)
-            self._metrics.finished(done)
+            frame |= self.finish(done)
         return frame
 
 
@@ -139,8 +129,7 @@ class ChatFrames(_Frames):
         if chunk.logprobs:
             frame["logprobs"] = logprobs(chunk.logprobs)
         if done is not None:
-            frame |= _metrics(done) | notices(done)
-            self._metrics.finished(done)
+            frame |= _metrics(done) | self.finish(done)
         return frame
 
 

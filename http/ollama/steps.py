@@ -35,6 +35,9 @@ class _StepFrames:
 
     content_type: ClassVar[str] = NDJSON
 
+    def headers(self, first: CreateStatus) -> dict[str, str]:
+        return {}
+
     def whole(self, first: CreateStatus) -> TrioResponse | None:
         return None
 

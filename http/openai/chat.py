@@ -1,18 +1,17 @@
 """`/v1/chat/completions`."""
 
 import time
-from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 from quart import Blueprint
 from quart.wrappers import Response
 from quart_trio.wrappers import TrioResponse
 
 from actorllm.http.edge import Edge
-from actorllm.http.errors import json_response
-from actorllm.http.facts import debug_info, notices
-from actorllm.http.generation import apart, check_request, client_of_request, collect, generate
+from actorllm.http.facts import debug_info
+from actorllm.http.frames import GenerationFrames
+from actorllm.http.generation import check_request, client_of_request, collect, generate
 from actorllm.http.metrics import Metrics
 from actorllm.http.openai.chat_body import ChatCompletionBody, chat_request
 from actorllm.http.openai.parts import (
@@ -26,7 +25,7 @@ from actorllm.http.openai.parts import (
     written_logprobs,
 )
 from actorllm.http.openai.refusals import body_of, refusal
-from actorllm.http.stream import SSE, Streamed
+from actorllm.http.stream import Streamed
 from actorllm.http.v1 import PLAIN_JSON, install, read
 from actorllm.protocol.errors import Problem
 from actorllm.protocol.gojson import quote, text, to_bytes
@@ -37,13 +36,11 @@ __all__ = ["blueprint"]
 Json = dict[str, Any]
 
 
-class ChatFrames:
+class ChatFrames(GenerationFrames):
     """A chat as OpenAI's clients read it."""
 
-    content_type: ClassVar[str] = SSE
-
     def __init__(self, model: str, metrics: Metrics, *, with_usage: bool) -> None:
-        self._metrics = metrics
+        super().__init__(metrics)
         self._with_usage = with_usage
         self._head: Json = {
             "id": identifier("chatcmpl"),
@@ -54,7 +51,7 @@ class ChatFrames:
         }
         head = text(self._head).removesuffix("}")
         self._before = f'data: {head},"choices":[{{"index":0,"delta":{{"content":'
-        self._began = self._called = self._ended = False
+        self._began = self._called = False
 
     def whole(self, first: Chunk) -> TrioResponse | None:
         """Answer a rendered prompt with one document."""
@@ -68,7 +65,6 @@ class ChatFrames:
     def document(self, chunk: Chunk) -> TrioResponse:
         """Answer with a whole generation."""
         assert chunk.done is not None
-        self._metrics.finished(chunk.done)
         message: Json = {"role": "assistant", "content": chunk.content}
         if chunk.thinking:
             message["reasoning"] = chunk.thinking
@@ -81,20 +77,16 @@ class ChatFrames:
             "choices": [choice | written_logprobs(chunk.logprobs)],
             "usage": usage(chunk.done),
         }
-        return json_response(
-            answer | debug_info(chunk.done) | notices(chunk.done), content_type=PLAIN_JSON
-        )
-
-    def write(self, items: Sequence[Chunk]) -> bytes:
-        return b"".join([self._events(chunk) for chunk in apart(items)])
+        said = debug_info(chunk.done) | self.finish(chunk.done)
+        return self.answer(answer | said, chunk, PLAIN_JSON)
 
     def end(self) -> bytes:
-        return DONE if self._ended else self.failed(Problem(500, "the generation ended early"))
+        return super().end() or DONE
 
     def failed(self, problem: Problem) -> bytes:
         return event(body_of(problem)) + DONE
 
-    def _events(self, chunk: Chunk) -> bytes:
+    def write_chunk(self, chunk: Chunk) -> bytes:
         plain = chunk.done is None and not (chunk.thinking or chunk.tool_calls or chunk.logprobs)
         if plain and self._began:
             return to_bytes(f'{self._before}{quote(chunk.content)}}},"finish_reason":null}}]}}\n\n')
@@ -117,11 +109,9 @@ class ChatFrames:
         return event(self._head | {"choices": [choice]})
 
     def _final(self, done: Done) -> bytes:
-        self._ended = True
-        self._metrics.finished(done)
         reason = finish_reason(done, called=self._called)
         choice = {"index": 0, "delta": {}, "finish_reason": reason}
-        written = event(self._head | {"choices": [choice]} | notices(done))
+        written = event(self._head | {"choices": [choice]} | self.finish(done))
         if self._with_usage:
             written += event(self._head | {"choices": [], "usage": usage(done)})
         return written

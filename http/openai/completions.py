@@ -1,18 +1,16 @@
 """`/v1/completions`."""
 
 import time
-from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 from quart import Blueprint
 from quart.wrappers import Response
 from quart_trio.wrappers import TrioResponse
 
 from actorllm.http.edge import Edge
-from actorllm.http.errors import json_response
-from actorllm.http.facts import notices
-from actorllm.http.generation import apart, check_request, client_of_request, collect, generate
+from actorllm.http.frames import GenerationFrames
+from actorllm.http.generation import check_request, client_of_request, collect, generate
 from actorllm.http.metrics import Metrics
 from actorllm.http.openai.chat_body import DEFAULTS
 from actorllm.http.openai.parts import (
@@ -26,7 +24,7 @@ from actorllm.http.openai.parts import (
     usage,
 )
 from actorllm.http.openai.refusals import body_of, refusal
-from actorllm.http.stream import SSE, Streamed
+from actorllm.http.stream import Streamed
 from actorllm.http.v1 import PLAIN_JSON, install, read
 from actorllm.http.wire.binding import FLOAT32, body, given
 from actorllm.protocol.errors import Problem, Refused
@@ -94,13 +92,11 @@ def completion_request(body: CompletionBody) -> GenerateRequest:
     )
 
 
-class CompletionFrames:
+class CompletionFrames(GenerationFrames):
     """A completion as OpenAI's clients read it."""
 
-    content_type: ClassVar[str] = SSE
-
     def __init__(self, model: str, metrics: Metrics, *, with_usage: bool) -> None:
-        self._metrics = metrics
+        super().__init__(metrics)
         self._with_usage = with_usage
         self._head: Json = {
             "id": identifier("cmpl"),
@@ -108,10 +104,6 @@ class CompletionFrames:
             "created": int(time.time()),
         }
         self._tail: Json = {"model": model, "system_fingerprint": FINGERPRINT}
-        self._ended = False
-
-    def whole(self, first: Chunk) -> TrioResponse | None:
-        return None
 
     def refused(self, problem: Problem) -> TrioResponse:
         return refusal(problem)
@@ -119,33 +111,27 @@ class CompletionFrames:
     def document(self, chunk: Chunk) -> TrioResponse:
         """Answer with a whole generation."""
         assert chunk.done is not None
-        self._metrics.finished(chunk.done)
         choice = {"text": chunk.content, "index": 0, "finish_reason": chunk.done.reason or None}
         counted = {"choices": [choice], "usage": usage(chunk.done)}
-        answer = self._head | self._tail | counted | notices(chunk.done)
-        return json_response(answer, content_type=PLAIN_JSON)
-
-    def write(self, items: Sequence[Chunk]) -> bytes:
-        return b"".join([self._events(chunk) for chunk in apart(items)])
+        answer = self._head | self._tail | counted | self.finish(chunk.done)
+        return self.answer(answer, chunk, PLAIN_JSON)
 
     def end(self) -> bytes:
-        return DONE if self._ended else self.failed(Problem(500, "the generation ended early"))
+        return super().end() or DONE
 
     def failed(self, problem: Problem) -> bytes:
         return event(body_of(problem)) + DONE
 
-    def _events(self, chunk: Chunk) -> bytes:
+    def write_chunk(self, chunk: Chunk) -> bytes:
         done = chunk.done
         reason = done.reason if done is not None else None
         choice = {"text": chunk.content, "index": 0, "finish_reason": reason}
         zeros = {"usage": usage(None)} if self._with_usage else {}
-        written = event(self._head | {"choices": [choice]} | self._tail | zeros)
-        if done is not None:
-            self._ended = True
-            self._metrics.finished(done)
-            if self._with_usage:
-                counted = {"choices": [], **self._tail, "usage": usage(done)}
-                written += event(self._head | counted)
+        said = self.finish(done) if done is not None else {}
+        written = event(self._head | {"choices": [choice]} | self._tail | zeros | said)
+        if done is not None and self._with_usage:
+            counted = {"choices": [], **self._tail, "usage": usage(done)}
+            written += event(self._head | counted)
         return written
 
 

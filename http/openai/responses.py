@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 from quart import Blueprint
 from quart.wrappers import Response
 from quart_trio.wrappers import TrioResponse
 
 from actorllm.http.edge import Edge
-from actorllm.http.errors import json_response
-from actorllm.http.facts import notices
-from actorllm.http.generation import apart, check_request, client_of_request, collect, generate
+from actorllm.http.frames import GenerationFrames
+from actorllm.http.generation import check_request, client_of_request, collect, generate
 from actorllm.http.metrics import Metrics
 from actorllm.http.openai.refusals import refusal
 from actorllm.http.openai.responses_body import ResponsesBody, responses_request
@@ -24,7 +23,7 @@ from actorllm.http.openai.responses_object import (
     sort,
     text_part,
 )
-from actorllm.http.stream import SSE, Streamed
+from actorllm.http.stream import Streamed
 from actorllm.http.v1 import PLAIN_JSON, install, read
 from actorllm.protocol.chat import ToolCall
 from actorllm.protocol.errors import Problem
@@ -36,24 +35,18 @@ __all__ = ["blueprint"]
 Json = dict[str, Any]
 
 
-class ResponseFrames:
+class ResponseFrames(GenerationFrames):
     """A response as a sequence of numbered events; items are opened, grown and closed."""
 
-    content_type: ClassVar[str] = SSE
-
     def __init__(self, body: ResponsesBody, metrics: Metrics) -> None:
+        super().__init__(metrics)
         self._object = ResponseObject(body)
-        self._metrics = metrics
         self._number = 0
         self._output: list[Json] = []
         self._open = ""
         """What grows: `reasoning`, `message` or nothing."""
         self._id = ""
         self._grown: list[str] = []
-        self._ended = False
-
-    def whole(self, first: Chunk) -> TrioResponse | None:
-        return None
 
     def refused(self, problem: Problem) -> TrioResponse:
         return refusal(problem)
@@ -61,21 +54,16 @@ class ResponseFrames:
     def document(self, chunk: Chunk) -> TrioResponse:
         """Answer with a whole generation."""
         assert chunk.done is not None
-        self._metrics.finished(chunk.done)
         id_ = self._object.id
         output = [reasoning_item(f"rs_{id_}", chunk.thinking)] if chunk.thinking else []
         if chunk.content or not chunk.tool_calls:
             output.append(message_item(numbered("msg"), chunk.content))
         output += [call_item(f"fc_{id_}_{i}", c) for i, c in enumerate(chunk.tool_calls)]
         answer = self._object.write(output, chunk.done)
-        return json_response(answer | notices(chunk.done), content_type=PLAIN_JSON)
+        return self.answer(answer | self.finish(chunk.done), chunk, PLAIN_JSON)
 
     def write(self, items: Sequence[Chunk]) -> bytes:
-        written = b"" if self._number else self._start()
-        return written + b"".join([self._events(chunk) for chunk in apart(items)])
-
-    def end(self) -> bytes:
-        return b"" if self._ended else self.failed(Problem(500, "the generation ended early"))
+        return (b"" if self._number else self._start()) + super().write(items)
 
     def failed(self, problem: Problem) -> bytes:
         response = self._object.write(self._output, None, status="failed")
@@ -103,7 +91,7 @@ class ResponseFrames:
             response["reasoning"].setdefault("summary", None)
         return response
 
-    def _events(self, chunk: Chunk) -> bytes:
+    def write_chunk(self, chunk: Chunk) -> bytes:
         written = b""
         if chunk.thinking:
             written += self._think(chunk.thinking)
@@ -185,11 +173,9 @@ class ResponseFrames:
         return written
 
     def _final(self, done: Done) -> bytes:
-        self._ended = True
-        self._metrics.finished(done)
         written = b"" if self._open or self._output else self._open_message()
         written += self._close()
-        response = sort(self._response(done)) | notices(done)
+        response = sort(self._response(done)) | self.finish(done)
         return written + self._event("response.completed", response=response)
 
 

@@ -91,6 +91,7 @@ ANSWERS = {
     "degrades": [
         Chunk(content="x", done=attrs.evolve(DONE, notices=("slower",), shifted_tokens=4))
     ],
+    "warns": [Chunk(notices=("slower",)), Chunk("x", notices=("é\n",)), Chunk(done=DONE)],
     "logprobs": [
         Chunk("a", logprobs=(Logprob("a", -0.5, (97,), (TopLogprob("b", -1.0, (98,)),)),)),
         Chunk(done=DONE),

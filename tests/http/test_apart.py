@@ -31,8 +31,12 @@ def test_thoughts_text_and_the_end_come_apart(chunk, shown):
 
 
 def test_a_generation_is_put_together_again():
-    chunks = [Chunk("a", "t", logprobs=(A,)), Chunk("b", tool_calls=CALLS), Chunk(done=DONE)]
-    assert join(chunks) == Chunk("ab", "t", CALLS, (A,), DONE)
+    chunks = [
+        Chunk("a", "t", logprobs=(A,), notices=("slow",)),
+        Chunk("b", tool_calls=CALLS),
+        Chunk(done=DONE),
+    ]
+    assert join(chunks) == Chunk("ab", "t", CALLS, (A,), ("slow",), DONE)
 
 
 @pytest.mark.parametrize("chunks", [[], [Chunk("a")]])

@@ -90,6 +90,16 @@ async def test_what_was_degraded_is_said_in_a_last_key(client):
     assert answer["actorllm"] == {"notices": ["slower"], "shifted_tokens": 4}
 
 
+@pytest.mark.parametrize(("stream", "said"), [(True, "slower"), (False, "slower; ??")])
+async def test_what_is_known_at_the_start_is_said_in_a_header(client, stream, said):
+    for path in ("/api/chat", "/v1/chat/completions", "/v1/messages", "/v1/responses"):
+        body = {"model": "warns", "stream": stream, "max_tokens": 5, "input": "x"}
+        body["messages"] = [{"role": "user", "content": "x"}]
+        answer = await client.post(path, json=body)
+        assert answer.headers["actorllm-notice"] == said
+        assert "slower" not in answer.text
+
+
 @pytest.mark.parametrize("stream", [True, False])
 async def test_a_refusal_before_the_first_item_is_a_real_status(client, stream):
     answer = await client.post("/api/chat", json={"model": "absent", "stream": stream})

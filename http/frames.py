@@ -1,0 +1,74 @@
+"""What the frames of generations share in all dialects."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from quart_trio.wrappers import TrioResponse
+
+from actorllm.http.errors import json_response
+from actorllm.http.facts import notices
+from actorllm.http.generation import apart
+from actorllm.http.metrics import Metrics
+from actorllm.http.stream import SSE
+from actorllm.protocol.errors import Problem
+from actorllm.protocol.messages.generation import Chunk, Done
+
+__all__ = ["NOTICE", "GenerationFrames"]
+
+NOTICE = "Actorllm-Notice"
+"""Header of what was degraded, as far as it is known when an answer begins."""
+_MAX_HEADER = 1000
+
+
+class GenerationFrames:
+    """Writes the chunks of one generation; a dialect says how.
+
+    Args:
+        metrics: Told when the generation has ended.
+    """
+
+    content_type: ClassVar[str] = SSE
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._ended = False
+
+    def headers(self, first: Chunk) -> dict[str, str]:
+        """Say in a header what the first chunk knows of degradations."""
+        if not first.notices:
+            return {}
+        self._metrics.noticed(len(first.notices))
+        said = "; ".join(first.notices)[:_MAX_HEADER]
+        return {NOTICE: "".join(c if " " <= c <= "~" else "?" for c in said)}
+
+    def whole(self, first: Chunk) -> TrioResponse | None:
+        """Answer with one document, where the first chunk says that nothing will be streamed."""
+        return None
+
+    def write(self, items: Sequence[Chunk]) -> bytes:
+        """Write chunks."""
+        return b"".join([self.write_chunk(chunk) for chunk in apart(items)])
+
+    def write_chunk(self, chunk: Chunk) -> bytes:
+        """Write one chunk that `apart` gave."""
+        raise NotImplementedError
+
+    def failed(self, problem: Problem) -> bytes:
+        """Write that the generation failed."""
+        raise NotImplementedError
+
+    def end(self) -> bytes:
+        """Write what comes after the last chunk."""
+        return b"" if self._ended else self.failed(Problem(500, "the generation ended early"))
+
+    def finish(self, done: Done) -> dict[str, Any]:
+        """Count the end of the generation; return what the last object says of degradations."""
+        self._ended = True
+        self._metrics.finished(done)
+        return notices(done)
+
+    def answer(self, value: dict[str, Any], chunk: Chunk, content_type: str) -> TrioResponse:
+        """Answer with the document of a whole generation."""
+        response = json_response(value, content_type=content_type)
+        response.headers.update(self.headers(chunk))
+        return response
