@@ -24,20 +24,10 @@ from actorllm.actors.kernel.specs import Backoff, ChildSpec, Intensity, Restart,
 
 __all__ = ["DynamicSupervisor", "Supervisor"]
 
+_REMEMBERED = 256
+"""Children that have gone and whose incarnations are still counted on, should their ids come back."""
 _KILL_GRACE = 2.0
 """Seconds that a cancelled child has for its cleanup before it is given up."""
-
-
-@attrs.frozen
-class _ChildEnded(Signal):
-    id: str
-    incarnation: int
-    exit: Exit
-
-
-@attrs.frozen
-class _RestartDue(Signal):
-    ids: tuple[str, ...]
 
 
 @attrs.define
@@ -46,11 +36,24 @@ class Child:
 
     spec: ChildSpec
     cell: Cell | None = None
+    stopping: bool = False
+    """It is being stopped: its end is no news."""
     ended: bool = False
     """It ended by itself, and what follows was not decided yet."""
     incarnation: int = 0
     restarts: int = 0
     last_exit: str = ""
+
+
+@attrs.frozen
+class _ChildEnded(Signal):
+    child: Child
+    exit: Exit
+
+
+@attrs.frozen
+class _RestartDue(Signal):
+    ids: tuple[str, ...]
 
 
 class Supervisor(Actor):
@@ -77,6 +80,7 @@ class Supervisor(Actor):
         self._backoff = backoff
         self._specs = tuple(specs)
         self.children: dict[str, Child] = {}
+        self._gone: dict[str, int] = {}
         self._restarts: deque[float] = deque(maxlen=intensity.restarts + 1)
 
     async def started(self) -> None:
@@ -98,14 +102,15 @@ class Supervisor(Actor):
         """
         if spec.id in self.children:
             raise ValueError(f"{self.ctx.path} has a child {spec.id!r} already")
-        child = self.children[spec.id] = Child(spec)
+        child = Child(spec, incarnation=self._gone.pop(spec.id, 0))
+        self.children[spec.id] = child
         path = self.ctx.node.child_path(self.ctx.path, spec.id)
         exit_: Exit | None = Exit("stopped", "its start was cancelled")
         try:
             exit_ = await self._incarnate(child)
         finally:
             if exit_ is not None:
-                self.children.pop(spec.id, None)
+                self._forget(child)
         if exit_ is not None:
             raise StartFailed(path, exit_)
         return Ref(self.ctx.node, path, child.incarnation)
@@ -122,16 +127,32 @@ class Supervisor(Actor):
         if child is None:
             return
         await self._stop_cell(child)
-        self.children.pop(id_, None)
+        self._forget(child)
+
+    def _forget(self, child: Child) -> None:
+        # Requests may overlap: another child may have its id by now.
+        if self.children.get(child.spec.id) is child:
+            del self.children[child.spec.id]
+            self._gone[child.spec.id] = child.incarnation
+            if len(self._gone) > _REMEMBERED:
+                del self._gone[next(iter(self._gone))]
 
     async def _stop_cell(self, child: Child) -> None:
         cell = child.cell
-        child.cell = None
-        if cell is None or cell.exit is not None:
+        if cell is None:
             return
-        if child.spec.shutdown > 0:
+        child.stopping = True
+        try:
+            await self._end_cell(cell, child.spec.shutdown)
+        finally:
+            child.stopping = False
+        if child.cell is cell:
+            child.cell = None
+
+    async def _end_cell(self, cell: Cell, seconds: float) -> None:
+        if seconds > 0:
             cell.stop()
-            with trio.move_on_after(child.spec.shutdown):
+            with trio.move_on_after(seconds):
                 await cell.finished.wait()
         if not cell.finished.is_set():
             cell.scope.cancel()
@@ -151,35 +172,36 @@ class Supervisor(Actor):
         await self.ctx.start_cell(cell)
         if cell.exit is not None and not cell.was_started:
             child.last_exit = str(cell.exit)
-            child.cell = None
+            if child.cell is cell:
+                child.cell = None
             return cell.exit
         cell.watch(functools.partial(self._on_exit, child, cell))
         return None
 
     def _on_exit(self, child: Child, cell: Cell, exit_: Exit) -> None:
         child.last_exit = str(exit_)
-        if child.cell is cell:  # else it was stopped on purpose
+        if child.cell is cell and not child.stopping:
             child.cell = None
             child.ended = True
-            self.ctx.signal(_ChildEnded(child.spec.id, cell.incarnation, exit_))
+            self.ctx.signal(_ChildEnded(child, exit_))
 
     # Restarts
 
     async def on_signal(self, signal: Signal) -> None:
         if isinstance(signal, _ChildEnded):
-            child = self.children.get(signal.id)
-            if child is not None and child.incarnation == signal.incarnation:
-                child.ended = False
-                await self._after_exit(child, signal.exit)
+            signal.child.ended = False
+            await self._after_exit(signal.child, signal.exit)
         elif isinstance(signal, _RestartDue):
             await self._restart(signal.ids)
 
     async def _after_exit(self, child: Child, exit_: Exit) -> None:
+        if self.children.get(child.spec.id) is not child:
+            return  # it was stopped on request meanwhile
         order = [(c.spec.id, c.spec.restart) for c in self.children.values()]
         plan = plan_after_exit(self._strategy, order, child.spec.id, exit_)
         await self.child_ended(child.spec.id, exit_)
         if plan.forget:
-            self.children.pop(child.spec.id, None)
+            self._forget(child)
             return
         self.ctx.log.warning(
             "child ended, restarting",
@@ -187,10 +209,10 @@ class Supervisor(Actor):
             exit=str(exit_),
             together_with=list(plan.stop),
         )
-        for id_ in plan.stop:
-            await self._stop_cell(self.children[id_])
-            if self.children[id_].spec.restart is Restart.TEMPORARY:
-                self.children.pop(id_)
+        for sibling in [self.children[id_] for id_ in plan.stop]:
+            await self._stop_cell(sibling)
+            if sibling.spec.restart is Restart.TEMPORARY:
+                self._forget(sibling)
         await self._schedule(plan)
 
     async def child_ended(self, id_: str, exit_: Exit) -> None:

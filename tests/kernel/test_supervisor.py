@@ -98,6 +98,9 @@ async def test_a_dynamic_supervisor_starts_and_stops_children_on_request(
         await sup.stop_child("x")
         await sup.stop_child("x")
         assert diary.take() == "-x"
+        again = await sup.start_child(diary.child("x"))
+        assert again.incarnation == 3  # no reference to one that has gone means this one
+        await sup.stop_child("x")
         assert node.snapshot().root.children[0].children == ()
 
 
