@@ -9,6 +9,7 @@ import httpx
 
 from actorllm.actors.downloader.patience import patiently
 from actorllm.actors.downloader.registry import Answer, Registry, RegistryError, check_status
+from actorllm.actors.downloader.retry import RETRIED
 from actorllm.actors.uploader.body import FileRange
 from actorllm.actors.uploader.chunks import commit_url, content_range, resume_at
 from actorllm.protocol.manifest import Layer
@@ -77,15 +78,14 @@ class Sending:
         return 0 if self._session is None else self._session.at
 
     async def _send(self) -> None:
-        if self._session is None:
+        session = self._session
+        if session is None or not session.sure:
             if await self._exists():
                 return
-            self._session = await self._begin()
-        session = self._session
+            known = session is not None and await self._recovered(session)
+            session = self._session = known or await self._begin()
         if session is None:
             return  # mounted
-        if not session.sure:
-            session = self._session = await self._recovered(session)
         while session.at < self._layer.size:
             await self._send_chunk(session)
         await self._commit(session)
@@ -116,8 +116,8 @@ class Sending:
             raise RegistryError(500, "the registry does not say where the upload goes on")
         return self._registry.redirected(answer.url, location)
 
-    async def _recovered(self, session: _Session) -> _Session:
-        """Ask how much of an upload is there; where it is lost, begin another."""
+    async def _recovered(self, session: _Session) -> _Session | None:
+        """Ask how much of an upload is there; None: it is lost."""
         async with self._registry.ask("GET", session.url, follow=False) as answer:
             at = resume_at(answer.response.headers.get("range", ""), self._layer.size)
             if answer.status in _ACCEPTED and at is not None:
@@ -125,10 +125,9 @@ class Sending:
                 url = self._next(answer) if location else session.url
                 checksums = session.checksums if at == session.at else None
                 return _Session(url, at, checksums)
-            if answer.status != 404:
+            if answer.status in RETRIED:
                 await check_status(answer.response, _ACCEPTED)
-        fresh = await self._begin()
-        return fresh or _Session(session.url, self._layer.size)
+        return None
 
     async def _send_chunk(self, session: _Session) -> None:
         end = min(session.at + self._chunk, self._layer.size)
@@ -149,6 +148,7 @@ class Sending:
             elsewhere = answer.response.headers.get("location", "")
             if answer.status == 307 and elsewhere:
                 target = self._registry.redirected(answer.url, elsewhere)
+                session.sure = True  # nothing of the chunk has come to the registry itself
             else:
                 await check_status(answer.response, _ACCEPTED)
                 target = None

@@ -1,15 +1,18 @@
 """Pulls from the real registry."""
 
 import os
+import shutil
 
 import pytest
 import trio
 
 from actorllm.actors.downloader.partial import remove_old_partials
 from actorllm.actors.library.catalog import BUILTIN_ROOT
+from actorllm.protocol.manifest import CONFIG, MODEL, Layer, Manifest, dump_manifest
 from actorllm.protocol.messages.transfers import Pull
-from actorllm.protocol.names import parse_name
-from tests.downloader.conftest import SEEDLING, partials, pull, refusal, running, words
+from actorllm.protocol.names import digest_of, parse_name
+from tests.downloader.conftest import partials, pull, refusal, running, words
+from tests.registry.fixtures import SEEDLING
 from tests.registry.server import PASSWORD, USER, real_registry
 
 
@@ -166,11 +169,8 @@ async def test_layers_that_nobody_needs_any_more_are_removed(registry, node, cat
 
 
 def simple_model(repository, content):
-    from actorllm.protocol.manifest import MODEL, Layer, Manifest, dump_manifest
-    from actorllm.protocol.names import digest_of
-
     layer = Layer(MODEL, digest_of(content), len(content))
-    config = Layer("application/vnd.docker.container.image.v1+json", layer.digest, layer.size)
+    config = Layer(CONFIG, layer.digest, layer.size)
     return repository, {layer.digest: content}, dump_manifest(Manifest((layer,), config))
 
 
@@ -180,8 +180,6 @@ async def test_an_unknown_model_is_said_to_be_unknown(registry, node):
 
 
 async def test_a_full_disk_is_said_before_anything_is_fetched(registry, catalog, node, monkeypatch):
-    import shutil
-
     full = shutil._ntuple_diskusage(1000, 1000, 70_000_000)
     monkeypatch.setattr("shutil.disk_usage", lambda _: full)
     problem = await refusal(node, f"{registry.host}/library/seedling")

@@ -26,6 +26,10 @@ class Proxy:
         """Cut each connection after so many bytes to the client."""
         self.silent_after: int | None = None
         """Say nothing any more after so many bytes on a connection to the client."""
+        self.cut_upward_after: int | None = None
+        """Cut each connection after so many bytes from the client."""
+        self.received = 0
+        """Bytes that came from clients."""
         self.sent = 0
         """Bytes that went to clients."""
         self.host = ""
@@ -49,8 +53,13 @@ class Proxy:
             nursery.cancel_scope.cancel()
 
     async def _upward(self, client, server, scope):
+        passed = 0
         try:
             async for data in client:
+                passed += len(data)
+                self.received += len(data)
+                if self.cut_upward_after is not None and passed > self.cut_upward_after:
+                    break
                 for method, path in _REQUEST.findall(data):
                     self.requests.append(f"{method.decode()} {path.decode()}")
                 await server.send_all(data)
