@@ -1,19 +1,22 @@
 """What the frames of generations share in all dialects."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
+from quart.wrappers import Response
 from quart_trio.wrappers import TrioResponse
 
+from actorllm.http.edge import Edge
 from actorllm.http.errors import json_response
 from actorllm.http.facts import notices
-from actorllm.http.generation import apart
+from actorllm.http.generation import apart, check_request, client_of_request, collect, generate
 from actorllm.http.metrics import Metrics
-from actorllm.http.stream import SSE
+from actorllm.http.stream import SSE, Streamed
 from actorllm.protocol.errors import Problem
-from actorllm.protocol.messages.generation import Chunk, Done
+from actorllm.protocol.messages.generation import Chunk, Done, GenerateRequest
 
-__all__ = ["NOTICE", "GenerationFrames"]
+__all__ = ["NOTICE", "GenerationFrames", "respond"]
 
 NOTICE = "Actorllm-Notice"
 """Header of what was degraded, as far as it is known when an answer begins."""
@@ -49,6 +52,14 @@ class GenerationFrames:
         """Write chunks."""
         return b"".join([self.write_chunk(chunk) for chunk in apart(items)])
 
+    def document(self, chunk: Chunk) -> TrioResponse:
+        """Answer with a whole generation."""
+        raise NotImplementedError
+
+    def refused(self, problem: Problem) -> TrioResponse:
+        """Answer in place of a generation."""
+        raise NotImplementedError
+
     def write_chunk(self, chunk: Chunk) -> bytes:
         """Write one chunk that `apart` gave."""
         raise NotImplementedError
@@ -72,3 +83,18 @@ class GenerationFrames:
         response = json_response(value, content_type=content_type)
         response.headers.update(self.headers(chunk))
         return response
+
+
+async def respond(
+    edge: Edge, wanted: GenerateRequest, frames: GenerationFrames, *, stream: bool
+) -> Response:
+    """Answer the current request with a generation, as a stream or as one document.
+
+    Raises:
+        Refused: Nothing is streamed, and the generation was refused.
+    """
+    check_request(wanted)
+    client = client_of_request()
+    if stream:
+        return Streamed(partial(generate, edge, wanted, client), frames, edge.log)
+    return frames.document(await collect(edge, wanted, client))

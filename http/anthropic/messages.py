@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from quart import Blueprint
@@ -11,10 +10,8 @@ from quart_trio.wrappers import TrioResponse
 
 from actorllm.http.anthropic.request import MessagesBody, estimate_tokens, messages_request
 from actorllm.http.edge import Edge
-from actorllm.http.frames import GenerationFrames
-from actorllm.http.generation import client_of_request, collect, generate
+from actorllm.http.frames import GenerationFrames, respond
 from actorllm.http.metrics import Metrics
-from actorllm.http.stream import Streamed
 from actorllm.http.v1 import PLAIN_JSON, install, read, refuse_with
 from actorllm.protocol.chat import ToolCall
 from actorllm.protocol.errors import Problem
@@ -176,9 +173,6 @@ def blueprint(edge: Edge) -> Blueprint:
         limit = edge.settings.max_request_bytes
         body, request = await read(MessagesBody, messages_request, limit)
         frames = MessageFrames(body.model, estimate_tokens(body), edge.metrics)
-        client = client_of_request()
-        if body.stream:
-            return Streamed(partial(generate, edge, request, client), frames, edge.log)
-        return frames.document(await collect(edge, request, client))
+        return await respond(edge, request, frames, stream=body.stream)
 
     return api

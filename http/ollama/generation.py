@@ -1,15 +1,13 @@
 """`/api/generate` and `/api/chat`."""
 
-from functools import partial
 from typing import Any
 
 from quart import Blueprint
 from quart.wrappers import Response
 
 from actorllm.http.edge import Edge, read_body
-from actorllm.http.generation import check_request, client_of_request, collect, generate
+from actorllm.http.frames import respond
 from actorllm.http.ollama.frames import ChatFrames, GenerateFrames
-from actorllm.http.stream import Streamed
 from actorllm.http.wire.binding import body, given
 from actorllm.http.wire.kinds import IMAGES, KEEP_ALIVE, THINK, TOOLS, MessageBody, chat_message
 from actorllm.protocol.chat import JsonObject, Think
@@ -109,24 +107,16 @@ def blueprint(edge: Edge) -> Blueprint:
     api = Blueprint("ollama_generation", __name__)
     limit = edge.settings.max_request_bytes
 
-    async def answer(
-        request: GenerateRequest, frames: GenerateFrames | ChatFrames, stream: bool
-    ) -> Response:
-        check_request(request)
-        client = client_of_request()
-        if stream:
-            return Streamed(partial(generate, edge, request, client), frames, edge.log)
-        return frames.document(await collect(edge, request, client))
-
     @api.post("/api/generate")
     async def generate_route() -> Response:
         body = await read_body(GenerateBody, limit)
         frames = GenerateFrames(body.model, edge.metrics)
-        return await answer(generate_request(body), frames, body.stream)
+        return await respond(edge, generate_request(body), frames, stream=body.stream)
 
     @api.post("/api/chat")
     async def chat_route() -> Response:
         body = await read_body(ChatBody, limit)
-        return await answer(chat_request(body), ChatFrames(body.model, edge.metrics), body.stream)
+        frames = ChatFrames(body.model, edge.metrics)
+        return await respond(edge, chat_request(body), frames, stream=body.stream)
 
     return api

@@ -1,7 +1,6 @@
 """`/v1/chat/completions`."""
 
 import time
-from functools import partial
 from typing import Any
 
 from quart import Blueprint
@@ -10,8 +9,7 @@ from quart_trio.wrappers import TrioResponse
 
 from actorllm.http.edge import Edge
 from actorllm.http.facts import debug_info
-from actorllm.http.frames import GenerationFrames
-from actorllm.http.generation import check_request, client_of_request, collect, generate
+from actorllm.http.frames import GenerationFrames, respond
 from actorllm.http.metrics import Metrics
 from actorllm.http.openai.chat_body import ChatCompletionBody, chat_request
 from actorllm.http.openai.parts import (
@@ -25,7 +23,6 @@ from actorllm.http.openai.parts import (
     written_logprobs,
 )
 from actorllm.http.openai.refusals import body_of, refusal
-from actorllm.http.stream import Streamed
 from actorllm.http.v1 import PLAIN_JSON, install, read
 from actorllm.protocol.errors import Problem
 from actorllm.protocol.gojson import quote, text, to_bytes
@@ -93,7 +90,7 @@ class ChatFrames(GenerationFrames):
         written = b""
         if chunk.thinking:
             written += self._delta({"content": "", "reasoning": chunk.thinking})
-        if chunk.content or chunk.tool_calls:
+        if chunk.content or chunk.tool_calls or chunk.logprobs:
             calls = {"tool_calls": written_calls(chunk.tool_calls)} if chunk.tool_calls else {}
             self._called = self._called or bool(calls)
             written += self._delta(
@@ -127,11 +124,7 @@ def blueprint(edge: Edge) -> Blueprint:
         body, request = await read(
             ChatCompletionBody, chat_request, edge.settings.max_request_bytes
         )
-        check_request(request)
         frames = ChatFrames(body.model, edge.metrics, with_usage=body.wants_usage)
-        client = client_of_request()
-        if body.stream:
-            return Streamed(partial(generate, edge, request, client), frames, edge.log)
-        return frames.document(await collect(edge, request, client))
+        return await respond(edge, request, frames, stream=body.stream)
 
     return api

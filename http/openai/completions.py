@@ -1,7 +1,6 @@
 """`/v1/completions`."""
 
 import time
-from functools import partial
 from typing import Any
 
 from quart import Blueprint
@@ -9,8 +8,7 @@ from quart.wrappers import Response
 from quart_trio.wrappers import TrioResponse
 
 from actorllm.http.edge import Edge
-from actorllm.http.frames import GenerationFrames
-from actorllm.http.generation import check_request, client_of_request, collect, generate
+from actorllm.http.frames import GenerationFrames, respond
 from actorllm.http.metrics import Metrics
 from actorllm.http.openai.chat_body import DEFAULTS
 from actorllm.http.openai.parts import (
@@ -24,7 +22,6 @@ from actorllm.http.openai.parts import (
     usage,
 )
 from actorllm.http.openai.refusals import body_of, refusal
-from actorllm.http.stream import Streamed
 from actorllm.http.v1 import PLAIN_JSON, install, read
 from actorllm.http.wire.binding import FLOAT32, body, given
 from actorllm.protocol.errors import Problem, Refused
@@ -145,12 +142,8 @@ def blueprint(edge: Edge) -> Blueprint:
         body, request = await read(
             CompletionBody, completion_request, edge.settings.max_request_bytes
         )
-        check_request(request)
         with_usage = body.stream_options is not None and body.stream_options.include_usage
         frames = CompletionFrames(body.model, edge.metrics, with_usage=with_usage)
-        client = client_of_request()
-        if body.stream:
-            return Streamed(partial(generate, edge, request, client), frames, edge.log)
-        return frames.document(await collect(edge, request, client))
+        return await respond(edge, request, frames, stream=body.stream)
 
     return api

@@ -1,7 +1,6 @@
 """`/v1/responses`."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from quart import Blueprint
@@ -9,8 +8,7 @@ from quart.wrappers import Response
 from quart_trio.wrappers import TrioResponse
 
 from actorllm.http.edge import Edge
-from actorllm.http.frames import GenerationFrames
-from actorllm.http.generation import check_request, client_of_request, collect, generate
+from actorllm.http.frames import GenerationFrames, respond
 from actorllm.http.metrics import Metrics
 from actorllm.http.openai.refusals import refusal
 from actorllm.http.openai.responses_body import ResponsesBody, responses_request
@@ -23,7 +21,6 @@ from actorllm.http.openai.responses_object import (
     sort,
     text_part,
 )
-from actorllm.http.stream import Streamed
 from actorllm.http.v1 import PLAIN_JSON, install, read
 from actorllm.protocol.chat import ToolCall
 from actorllm.protocol.errors import Problem
@@ -189,11 +186,7 @@ def blueprint(edge: Edge) -> Blueprint:
         body, request = await read(
             ResponsesBody, responses_request, edge.settings.max_request_bytes
         )
-        check_request(request)
         frames = ResponseFrames(body, edge.metrics)
-        client = client_of_request()
-        if body.stream:
-            return Streamed(partial(generate, edge, request, client), frames, edge.log)
-        return frames.document(await collect(edge, request, client))
+        return await respond(edge, request, frames, stream=body.stream)
 
     return api
