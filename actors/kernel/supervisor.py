@@ -144,8 +144,12 @@ class Supervisor(Actor):
         child.stopping = True
         try:
             await self._end_cell(cell, child.spec.shutdown)
-        finally:
+        except trio.Cancelled:
             child.stopping = False
+            if cell.exit is not None and cell.finished.is_set():
+                self._on_exit(child, cell, cell.exit)  # nobody else will tell of it
+            raise
+        child.stopping = False
         if child.cell is cell:
             child.cell = None
 

@@ -168,7 +168,7 @@ class Crowd:
 
 
 def test_a_dynamic_supervisor_stands_overlapping_requests():
-    for seed in range(150):
+    for seed in range(200):
         crowd = Crowd(slowness=(0, 0.1, 0.3)[seed % 3])
         plan = FaultPlan((Rule("spawn", "fail", path="/x*", probability=0.2, limit=8),), seed)
         report = simulate(seed, crowd.tree, crowd.meet, plan=plan)
