@@ -300,7 +300,12 @@ class Job(Actor):
     async def _resolve(self, name: str, purpose: Purpose) -> ResolvedModel:
         self._state = "resolving"
         library = self.ctx.ref("/library")
-        return await library.ask(ResolveModel(name, purpose), timeout=_ASK_TIMEOUT, again=True)
+        question = ResolveModel(name, purpose)
+        while True:
+            try:
+                return await library.ask(question, timeout=_ASK_TIMEOUT, again=True)
+            except (AskTimeout, BadMessage) as e:
+                self._note_lost(e)
 
     def _acquire(self, model: ResolvedModel, options: Options, *, suspect: bool = False) -> Acquire:
         return Acquire(

@@ -221,11 +221,13 @@ class Scheduler(DynamicSupervisor):
         self.wake()
 
     def _expire(self) -> None:
-        """Unload what has been idle for longer than its keep-alive."""
+        """Unload what has been idle for longer than its keep-alive.
+
+        If somebody waits for such a model, then on other terms: `_grant` came first.
+        """
         now = trio.current_time()
         for runner in tuple(self.runners.values()):
-            wanted = runner.key in self.waiting and not runner.draining
-            if runner.expires_at <= now and not wanted:
+            if runner.expires_at <= now:
                 self.begin_unload(runner)
 
     def begin_unload(self, runner: Runner) -> None:
@@ -252,16 +254,16 @@ class Scheduler(DynamicSupervisor):
         if self._loading is not None:
             return
         heads = [q.peek() for k, q in self.waiting.items() if self._wants_load(k, q.peek())]
-        first = min((w for w in heads if w is not None), key=lambda w: w.since, default=None)
-        if first is None:
-            return
-        current = self.runners.get(first.key)
-        if current is not None:
+        for first in sorted((w for w in heads if w is not None), key=lambda w: w.since):
+            current = self.runners.get(first.key)
+            if current is None:
+                self._loading = Loading(self, first)
+                self.ctx.run(self._load, self._loading)
+                return
             if not current.leases:
                 self.begin_unload(current)  # loaded on other terms: it makes way
-            return
-        self._loading = Loading(self, first)
-        self.ctx.run(self._load, self._loading)
+                return
+            # It makes way when its requests have ended; meanwhile others may load.
 
     def _wants_load(self, key: str, waiter: Waiter | None) -> bool:
         if waiter is None:

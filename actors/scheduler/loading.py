@@ -111,9 +111,13 @@ class Loading:
                 if lower is None or tries >= _TRIES_ON_A_RUNG * (rung + 1):
                     raise Refused(_load_problem(self.name, e.exit)) from None
                 rung = lower
-            except KernelError as e:
+            except KernelError as e:  # the runner did not take the load up
                 await self._clean_up()
-                raise Refused.because(500, f"loading {self.name!r} failed: {e}") from None
+                scheduler.ctx.log.warning("runner does not load", error=str(e))
+                if tries >= _TRIES_ON_A_RUNG:
+                    raise Refused.because(
+                        500, f"the runner of {self.name!r} does not answer; try again"
+                    ) from None
 
     async def _make_room(self, engine: EngineSettings) -> None:
         scheduler = self._scheduler

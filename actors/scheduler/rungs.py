@@ -7,6 +7,8 @@ import platform
 import tempfile
 from pathlib import Path
 
+from actorllm.actors.runner.engine.ladder import RUNGS
+
 __all__ = ["Rungs", "machine_id"]
 
 _MAX_BYTES = 1024 * 1024
@@ -36,12 +38,12 @@ class Rungs:
             if self._path.stat().st_size > _MAX_BYTES:
                 return {}
             data = json.loads(self._path.read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         mine = data.get(self._machine) if isinstance(data, dict) else None
         if not isinstance(mine, dict):
             return {}
-        return {k: v for k, v in mine.items() if isinstance(k, str) and type(v) is int and v > 0}
+        return {k: v for k, v in mine.items() if type(v) is int and 0 < v < len(RUNGS)}
 
     def get(self, weights: str) -> int:
         """The rung for the weights of a digest; 0 if none is remembered."""

@@ -1,0 +1,137 @@
+"""On which terms a model is loaded, and whether they will do for a request."""
+
+from pathlib import Path
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actorllm.actors.runner.engine.ladder import RUNGS
+from actorllm.actors.scheduler.terms import (
+    DEFAULT_CONTEXT,
+    engine_settings,
+    need,
+    rung_notice,
+    suits,
+    terms_of,
+)
+from actorllm.protocol.messages.models import BlobAt, MemoryShape
+from actorllm.protocol.options import Options
+from tests.simulation.system import make_model, make_settings
+
+LARGE = make_model("large", context_length=131072)
+SETTINGS = make_settings(Path("/nowhere"))
+
+
+def terms(model=LARGE, settings=SETTINGS, **options):
+    return terms_of(model, Options(**options), settings)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "trained", "daemon", "tokens"),
+    [
+        (None, 131072, 0, DEFAULT_CONTEXT),
+        (None, 131072, 8192, 8192),
+        (None, 1024, 0, 1024),
+        (2000, 131072, 8192, 2048),
+        (200_000, 131072, 0, 131072),
+        (200_000, 0, 0, 200_192),
+        (1, 131072, 0, 256),
+        (-5, 131072, 0, 256),
+    ],
+)
+def test_the_context_is_the_requests_the_daemons_or_the_default(wanted, trained, daemon, tokens):
+    settings = make_settings(Path("/nowhere"), context_length=daemon)
+    assert (
+        terms(make_model("m", context_length=trained), settings, num_ctx=wanted).num_ctx == tokens
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"num_ctx": 8192},
+        {"num_batch": 64},
+        {"num_gpu": 0},
+        {"main_gpu": 1},
+        {"use_mmap": False},
+        {"num_thread": 2},
+    ],
+)
+def test_what_matters_at_load_time_reloads(change):
+    assert not suits(terms(), terms(**change))
+    assert suits(terms(**change), terms(**change))
+    assert suits(terms(**change), terms())  # who does not ask takes what is there
+
+
+def test_other_options_do_not_reload():
+    assert suits(terms(), terms(temperature=0.1, seed=4, stop=("x",), num_predict=3))
+
+
+def test_other_adapters_reload():
+    tuned = attrs.evolve(LARGE, adapters=(BlobAt("sha256:a", "/blobs/a", 1),))
+    assert not suits(terms(), terms(tuned))
+    assert not suits(terms(tuned), terms())
+    assert suits(terms(tuned), terms(tuned))
+
+
+@given(st.integers(1, 140_000), st.integers(1, 140_000))
+def test_a_smaller_or_equal_context_never_reloads(a, b):
+    small, large = sorted((a, b))
+    assert suits(terms(num_ctx=large), terms(num_ctx=small))
+
+
+def test_the_engine_gets_what_request_and_daemon_want():
+    settings = make_settings(
+        Path("/nowhere"), num_parallel=3, kv_cache_type="q8_0", flash_attention=False
+    )
+    wanted = terms(num_ctx=512, num_batch=64, num_gpu=7, main_gpu=1, num_thread=2, use_mmap=False)
+    engine = engine_settings(LARGE, wanted, settings, 0)
+    assert (engine.model_path, engine.num_ctx, engine.slots) == ("/blobs/large", 512, 3)
+    assert (engine.num_batch, engine.threads, engine.use_mmap) == (64, 2, False)
+    assert (engine.num_gpu, engine.main_gpu) == (7, 1)
+    assert (engine.kv_type, engine.flash_attention) == ("q8_0", "off")
+
+
+def test_what_nobody_says_is_left_to_the_engine():
+    engine = engine_settings(LARGE, terms(), SETTINGS, 0)
+    assert (engine.num_batch, engine.threads, engine.use_mmap) == (512, 0, None)
+    assert (engine.num_gpu, engine.main_gpu, engine.flash_attention) == (-1, 0, "auto")
+    assert engine.extra_buffers
+
+
+@pytest.mark.parametrize("kv_type", ["f32", "bf16"])
+def test_a_cache_type_that_the_engine_lacks_becomes_f16(kv_type):
+    settings = make_settings(Path("/nowhere"), kv_cache_type=kv_type)
+    assert engine_settings(LARGE, terms(), settings, 0).kv_type == "f16"
+
+
+@pytest.mark.parametrize(("context", "batch"), [(512, 512), (8192, 2048)])
+def test_an_embedding_model_has_one_slot_and_long_batches(context, batch):
+    model = make_model("emb", context_length=context, pooling=1)
+    engine = engine_settings(model, terms(model, num_ctx=context), SETTINGS, 0)
+    assert engine.embedding
+    assert (engine.slots, engine.num_batch) == (1, batch)
+
+
+def test_each_rung_is_told_but_the_first():
+    assert rung_notice(0) == ()
+    for rung in RUNGS[1:]:
+        assert rung_notice(rung.number) == (f"degraded to stay alive: {rung.text}",)
+        assert engine_settings(LARGE, terms(), SETTINGS, rung.number).rung == rung.number
+
+
+def test_memory_grows_with_slots_and_context():
+    model = make_model(
+        "m",
+        context_length=131072,
+        memory=MemoryShape(weights=1 << 30, layers=16, kv_values=1 << 14, embedding=2048),
+    )
+
+    def total(num_ctx, slots):
+        settings = make_settings(Path("/nowhere"), num_parallel=slots)
+        engine = engine_settings(model, terms(model, num_ctx=num_ctx), settings, 0)
+        return need(model, engine).total
+
+    assert 1 << 30 < total(4096, 1) < total(4096, 4) < total(32768, 4)
