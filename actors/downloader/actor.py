@@ -17,6 +17,7 @@ from actorllm.actors.downloader.pulling import Pulling
 from actorllm.actors.downloader.registry import Registry
 from actorllm.actors.downloader.retry import DEFAULT, Policy
 from actorllm.actors.downloader.sharing import Transfers
+from actorllm.actors.downloader.transfer import storage_problem
 from actorllm.actors.library.catalog import Catalog
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.manifest import Layer
@@ -27,6 +28,7 @@ from actorllm.protocol.names import valid_name
 __all__ = ["Downloader"]
 
 _MAX_PULLS: Final = 64
+_THREADS: Final = 8
 _OLD: Final = 7 * 24 * 3600.0
 """Seconds after which an unfinished download is given up."""
 
@@ -61,6 +63,7 @@ class Downloader(Transfers):
         self._prune = prune
         self._policy = policy
         self._pulls = 0
+        self._threads = trio.CapacityLimiter(_THREADS)
 
     async def started(self) -> None:
         await super().started()
@@ -87,10 +90,14 @@ class Downloader(Transfers):
                     partial(self._follow, connect),
                     max_blob=self._max_blob,
                     prune=self._prune,
+                    threads=self._threads,
                 )
                 async with aclosing(pulling.steps()) as steps:
                     async for step in steps:
                         yield step
+            self.ctx.log.info("pulled", model=name.full())
+        except OSError as e:
+            raise Refused(storage_problem(e)) from e
         finally:
             self._pulls -= 1
 

@@ -41,6 +41,8 @@ class Fetch(Transfer):
     async def work(self) -> str:
         """Fetch and verify it, then make it visible; what is wrong is thrown away."""
         layer = self._layer
+        if await trio.to_thread.run_sync(self._store.size, layer.digest) == layer.size:
+            return layer.digest  # it came while the last one who fetched it died
         partial = await trio.to_thread.run_sync(
             Partial, self._store, layer.digest, layer.size, self._streams
         )

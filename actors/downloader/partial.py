@@ -5,6 +5,7 @@ garbage looks for leftovers. What is written is in the system's hands at once, s
 process; what a crash of the machine tears is found by the checksums.
 """
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -126,10 +127,12 @@ class Partial:
         """Take a chunk into the digest.
 
         Args:
-            until: Bytes from the beginning on that are written without a gap.
+            until: Bytes from the beginning on that are written without a gap; more than `hashed`.
         """
         count = min(_CHUNK, until - self.hashed)
-        data = os.pread(self._file.fileno(), count, self.hashed) if count > 0 else b""
+        data = os.pread(self._file.fileno(), count, self.hashed)
+        if not data:
+            raise OSError(errno.EIO, "an unfinished file was cut off")
         self._hash.update(data)
         self.hashed += len(data)
 

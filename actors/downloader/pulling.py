@@ -38,6 +38,7 @@ class Pulling:
         follow: Fetches a blob.
         max_blob: Bytes that a blob may have.
         prune: Remove the blobs that only the model's former manifest referred to.
+        threads: For what blocks.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Pulling:
         *,
         max_blob: int,
         prune: bool,
+        threads: trio.CapacityLimiter,
     ) -> None:
         self._catalog = catalog
         self._name = name
@@ -56,6 +58,7 @@ class Pulling:
         self._follow = follow
         self._max_blob = max_blob
         self._prune = prune
+        self._threads = threads
 
     async def steps(self) -> AsyncGenerator[CreateStatus, None]:
         """Pull the model.
@@ -66,18 +69,18 @@ class Pulling:
         yield CreateStatus("pulling manifest")
         data, manifest = await self._manifest()
         layers = tuple({layer.digest: layer for layer in manifest.blobs()}.values())
-        with await _thread(self._catalog.blobs.lock.pin) as pin:
-            missing = await _thread(self._missing, layers, pin)
+        with await self._thread(self._catalog.blobs.lock.pin) as pin:
+            missing = await self._thread(self._missing, layers, pin)
             for layer in layers:
                 async with aclosing(self._blob(layer, missing=layer in missing)) as items:
                     async for item in items:
                         yield item
             yield CreateStatus("verifying sha256 digest")
             yield CreateStatus("writing manifest")
-            garbage = await _thread(self._write, data)
+            garbage = await self._thread(self._write, data)
         if garbage and self._prune:
             yield CreateStatus("removing unused layers")
-            await _thread(self._catalog.sweep, garbage)
+            await self._thread(self._catalog.sweep, garbage)
         yield CreateStatus("success")
 
     async def _manifest(self) -> tuple[bytes, Manifest]:
@@ -137,6 +140,9 @@ class Pulling:
     def _write(self, data: bytes) -> frozenset[str]:
         return self._catalog.write(self._catalog.spelling(self._name), data)
 
+    async def _thread(self, act: Callable[..., Any], *args: Any) -> Any:
+        return await trio.to_thread.run_sync(act, *args, limiter=self._threads)
+
 
 def check_manifest(data: bytes, max_blob: int) -> Manifest:
     """Read a manifest of a registry.
@@ -171,7 +177,3 @@ def blob_status(verb: str, layer: Layer, completed: int) -> CreateStatus:
 
 def _gb(size: int) -> str:
     return f"{size / 1e9:.1f} GB"
-
-
-async def _thread(act: Callable[..., Any], *args: Any) -> Any:
-    return await trio.to_thread.run_sync(act, *args)

@@ -10,12 +10,20 @@ from actorllm.actors.kernel import Actor
 from actorllm.protocol.errors import Problem, Refused
 from actorllm.protocol.messages.transfers import FollowTransfer, TransferProgress
 
-__all__ = ["Transfer"]
+__all__ = ["Transfer", "storage_problem"]
 
 _TICK: Final = 0.06
 """Seconds between two reports."""
 _LINGER: Final = 1.0
 """Seconds that it goes on without followers: one may just be coming."""
+
+
+def storage_problem(error: Refused | OSError) -> Problem:
+    """Say what was refused, or what is wrong with the disk: no crash, which would not mend it."""
+    if isinstance(error, Refused):
+        return error.problem
+    reason = error.strerror or "input or output failed"
+    return Problem(500, f"the model store cannot be used: {reason}; see to its disk and try again")
 
 
 class Transfer(Actor):
@@ -56,8 +64,8 @@ class Transfer(Actor):
     async def _carry(self) -> None:
         try:
             self._found = await self.work()
-        except Refused as e:
-            self._problem = e.problem
+        except (Refused, OSError) as e:
+            self._problem = storage_problem(e)
         self._over.set()
         self.changed()
 

@@ -16,6 +16,7 @@ from actorllm.actors.downloader.origin import Origin
 from actorllm.actors.downloader.registry import Registry
 from actorllm.actors.downloader.retry import DEFAULT, Policy
 from actorllm.actors.downloader.sharing import Transfers
+from actorllm.actors.downloader.transfer import storage_problem
 from actorllm.actors.library.catalog import Catalog
 from actorllm.actors.uploader.chunks import chunk_size
 from actorllm.actors.uploader.pushing import LocalModel, Pushing, find_model, mount_source
@@ -28,6 +29,7 @@ from actorllm.protocol.messages.transfers import Push, TransferProgress
 __all__ = ["Uploader"]
 
 _MAX_PUSHES: Final = 64
+_THREADS: Final = 8
 
 
 class Uploader(Transfers):
@@ -57,6 +59,7 @@ class Uploader(Transfers):
         self._chunk = chunk
         self._policy = policy
         self._pushes = 0
+        self._threads = trio.CapacityLimiter(_THREADS)
 
     async def push(self, m: Push) -> AsyncIterator[CreateStatus]:
         """Refused with 503 while there are too many; else see `find_model` and `Pushing`."""
@@ -68,13 +71,18 @@ class Uploader(Transfers):
         try:
             yield CreateStatus("retrieving manifest")
             try:
-                model = await trio.to_thread.run_sync(find_model, self._catalog, m.model)
+                model = await trio.to_thread.run_sync(
+                    find_model, self._catalog, m.model, limiter=self._threads
+                )
             except Refused:
                 yield CreateStatus("couldn't retrieve manifest")
                 raise
             async with aclosing(self._steps(m, model)) as steps:
                 async for step in steps:
                     yield step
+            self.ctx.log.info("pushed", model=model.name.full())
+        except OSError as e:
+            raise Refused(storage_problem(e)) from e
         finally:
             self._pushes -= 1
 
@@ -83,7 +91,7 @@ class Uploader(Transfers):
         authority = Authority(origin, self._identity, m.username, m.password)
         connect = partial(Registry, origin, authority, streams=self._streams, policy=self._policy)
         # Whoever deletes the model meanwhile leaves its blobs until they are sent.
-        with await trio.to_thread.run_sync(self._pin, model):
+        with await trio.to_thread.run_sync(self._pin, model, limiter=self._threads):
             async with connect() as registry:
                 pushing = Pushing(model, registry, partial(self._follow, connect, origin))
                 async with aclosing(pushing.steps()) as steps:

@@ -214,3 +214,15 @@ async def test_old_unfinished_downloads_are_given_up(catalog):
     assert partials(catalog) == ["sha256-" + "b" * 64]
     catalog.collect_garbage(older_than=-1)
     assert partials(catalog) == ["sha256-" + "b" * 64]
+
+
+async def test_a_store_that_cannot_be_written_is_an_answer_and_no_crash(registry, node, catalog):
+    (catalog.blobs.folder / ".partial").write_bytes(b"in the way")
+    problem = await refusal(node, f"{registry.host}/library/seedling")
+    assert problem.status == 500
+    assert problem.text.startswith("the model store cannot be used: ")
+    (catalog.blobs.root / "manifests").write_bytes(b"in the way")
+    (catalog.blobs.folder / ".partial").unlink()
+    problem = await refusal(node, f"{registry.host}/library/seedling")
+    assert problem.text.startswith("the model store cannot be used: ")
+    assert node.counters().crashes == 0
