@@ -9,9 +9,10 @@ from actorllm.http.connection import BodyStalled, BodyTooLarge
 from actorllm.protocol.errors import Problem, Refused
 from actorllm.protocol.gojson import dumps
 
-__all__ = ["JSON", "is_expected", "json_response", "problem_of", "refusal"]
+__all__ = ["JSON", "PLAIN_JSON", "is_expected", "json_response", "problem_of", "refusal"]
 
 JSON = "application/json; charset=utf-8"
+PLAIN_JSON = "application/json"
 
 _EXPECTED = (Refused, BodyTooLarge, BodyStalled, MailboxFull, AskTimeout, ActorDied)
 

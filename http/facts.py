@@ -31,11 +31,12 @@ def _logprob(item: Logprob | TopLogprob) -> Json:
 
 
 def notices(done: Done) -> Json:
-    """Say what was degraded, in a key of our own; ordinary answers have none."""
+    """Say what was degraded since the answer began, in a key of our own.
+
+    What was known by then, such as a prompt that was cut, is in the header `Actorllm-Notice`.
+    """
     facts: Json = {
         "notices": done.notices,
-        "truncated_messages": done.truncated_messages,
-        "truncated_tokens": done.truncated_tokens,
         "shifted_tokens": done.shifted_tokens,
         "failovers": done.failovers,
     }

@@ -23,6 +23,9 @@ class Problem(Value):
     """One line: what happened and, where there is something, what to do next."""
     retry_after: int | None = None
     """Seconds after which a retry makes sense."""
+    by_runner: bool = False
+    """Whether the runner said it, with the model loaded: the reference sends such answers to
+    streams without a charset."""
 
 
 class Refused(Exception):  # noqa: N818 -- an answer, not an error of the program

@@ -149,6 +149,7 @@ class Runner(Actor):
             m.resume,
             prepared.stops,
             lambda: call_id(native=native),
+            hold_calls=native,
         )
         sink = Sink()
         self._host.submit(work, sink)

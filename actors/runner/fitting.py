@@ -6,7 +6,7 @@ import attrs
 
 from actorllm.actors.runner.prompt import Rendered, truncate
 from actorllm.protocol.chat import ChatMessage
-from actorllm.protocol.errors import Refused
+from actorllm.protocol.errors import Problem, Refused
 
 __all__ = ["TOO_LONG", "Fitted", "fit_chat", "fit_tokens"]
 
@@ -84,13 +84,13 @@ def fit_tokens(fitted: Fitted, window: int, keep: int, *, shift: bool, truncate:
     if count < window:
         return fitted
     if not truncate:
-        raise Refused.because(
-            400,
+        text = (
             f"request ({count} tokens) exceeds the available context size ({window} tokens), "
-            "try increasing it",
+            "try increasing it"
         )
+        raise Refused(Problem(400, text, by_runner=True))
     if not shift:
-        raise Refused.because(400, TOO_LONG)
+        raise Refused(Problem(400, TOO_LONG, by_runner=True))
     keep = min(max(keep, 0), window // 4) if keep >= 0 else window // 4
     tail = max(1, window // 2 - keep)
     tokens = (*fitted.tokens[:keep], *fitted.tokens[count - tail :])

@@ -39,6 +39,7 @@ class Pieces:
         resume: What was delivered before.
         stops: The stop sequences of the work.
         new_id: Makes ids of tool calls.
+        hold_calls: Keep calls back until the end: so clients of Jinja models know them.
     """
 
     def __init__(
@@ -48,9 +49,13 @@ class Pieces:
         resume: Resume,
         stops: Sequence[str],
         new_id: Callable[[], str],
+        *,
+        hold_calls: bool = False,
     ) -> None:
         self._parser = parser
         self._new_id = new_id
+        self._hold_calls = hold_calls
+        self._held: tuple[ToolCall, ...] = ()
         self._skip_content = resume.content
         self._skip_thinking = resume.thinking
         self._skip_calls = resume.tool_calls
@@ -79,10 +84,13 @@ class Pieces:
         self._replayed = Parsed()
         if finish is not None:
             steps.append(self._take(self._parser.finish()))
+        calls = (*self._held, *(c for s in steps for c in s.tool_calls))
+        holds = self._hold_calls and finish is None
+        self._held = calls if holds else ()
         chunk = Chunk(
             content="".join(s.content for s in steps),
             thinking="".join(s.thinking for s in steps),
-            tool_calls=tuple(c for s in steps for c in s.tool_calls),
+            tool_calls=() if holds else calls,
             logprobs=tuple(_logprob(p) for delta in deltas for p in delta.logprobs),
         )
         tokens = tuple(token for delta in deltas for token in delta.tokens)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from quart_trio.wrappers import TrioResponse
 
-from actorllm.http.errors import JSON, refusal
+from actorllm.http.errors import JSON, PLAIN_JSON, refusal
 from actorllm.http.facts import debug_info, logprobs
 from actorllm.http.frames import GenerationFrames
 from actorllm.http.metrics import Metrics
@@ -53,7 +53,7 @@ class _Frames(GenerationFrames):
         return self.answer(self.frame(chunk), chunk, JSON)
 
     def refused(self, problem: Problem) -> TrioResponse:
-        return refusal(problem)
+        return refusal(problem, content_type=PLAIN_JSON if problem.by_runner else JSON)
 
     def failed(self, problem: Problem) -> bytes:
         return dumps({"error": problem.text}) + b"\n"

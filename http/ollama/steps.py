@@ -9,7 +9,7 @@ from quart_trio.wrappers import TrioResponse
 
 from actorllm.actors.kernel import Items
 from actorllm.http.edge import Edge
-from actorllm.http.errors import JSON, json_response, refusal
+from actorllm.http.errors import JSON, PLAIN_JSON, json_response, refusal
 from actorllm.http.stream import NDJSON, Streamed
 from actorllm.protocol.chat import JsonObject
 from actorllm.protocol.errors import Problem, Refused
@@ -18,7 +18,6 @@ from actorllm.protocol.messages.building import CreateStatus
 
 __all__ = ["answer"]
 
-_PLAIN_JSON = "application/json"
 
 _BEFORE_THE_STREAM = frozenset(
     {
@@ -43,7 +42,7 @@ class _StepFrames:
 
     def refused(self, problem: Problem) -> TrioResponse:
         early = problem.text in _BEFORE_THE_STREAM
-        return refusal(problem, content_type=JSON if early else _PLAIN_JSON)
+        return refusal(problem, content_type=JSON if early else PLAIN_JSON)
 
     def write(self, items: Sequence[CreateStatus]) -> bytes:
         return b"".join([dumps(_step(item)) + b"\n" for item in items])
@@ -87,4 +86,4 @@ async def answer(
         return _FRAMES.refused(e.problem)
     if last is None:
         raise Refused.because(500, "nothing was answered")
-    return json_response(_step(last), content_type=_PLAIN_JSON)
+    return json_response(_step(last), content_type=PLAIN_JSON)

@@ -11,6 +11,10 @@ __all__ = ["MAX_TOP", "Logits", "token_logprob"]
 
 Logits = np.ndarray[Any, np.dtype[np.float32]]
 
+_CERTAIN = 1e-6
+_HALF_ULP = 2.0**-24
+"""Of 1 in single precision."""
+
 MAX_TOP = 20
 """Most rivals that are reported for a token."""
 
@@ -20,14 +24,26 @@ def token_logprob(
 ) -> TokenLogprob:
     """Report a token's log probability and the `top` likeliest tokens of the same row."""
     largest = float(logits.max())
-    # Summed in double: 100,000 terms in single precision would show in the last digits.
-    norm = largest + float(np.log(np.exp(logits - largest).sum(dtype=np.float64)))
+    norm = largest + float(np.log(_sum(np.exp(logits - largest))))
     rivals = _likeliest(logits, min(top, MAX_TOP))
 
     def entry(index: int) -> Logprob:
         return Logprob(index, piece(index), float(logits[index]) - norm)
 
     return TokenLogprob(entry(token), tuple(entry(int(index)) for index in rivals))
+
+
+def _sum(weights: Logits) -> float:
+    """Sum weights of which the largest is 1.
+
+    In double, since 100,000 terms in single precision would show in the last digits. Only where
+    one token has all but a millionth, terms that single precision would lose are lost here, too:
+    a certain token then has a log probability of 0, as clients know it.
+    """
+    total = float(weights.sum(dtype=np.float64))
+    if total < 1 + _CERTAIN:
+        total = float(weights[weights >= _HALF_ULP].sum(dtype=np.float64))
+    return total
 
 
 def _likeliest(logits: Logits, count: int) -> "np.ndarray[Any, Any]":
