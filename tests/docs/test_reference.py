@@ -1,0 +1,145 @@
+"""What the documentation says of commands, settings, messages, routes and bounds is so."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from actorllm.protocol.settings import VARIABLES
+from tests.docs.reference import ROOT, TABLES, fill, pages
+
+PAGES = [*pages(), ROOT / "README.md"]
+REFERENCE = ROOT / "docs" / "reference"
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+ROUTE = re.compile(r'@api\.(get|post|delete|route)\("([^"]+)"(?:, methods=\[([^\]]*)\])?')
+BOUND = re.compile(r"`([\w/]+\.py):(\w+) = ([^`]+)`")
+VARIABLE = re.compile(r"\b(?:ACTORLLM|OLLAMA)_([A-Z][A-Z_]*[A-Z])\b")
+FOREIGN = {
+    "VERSION",  # of a sentence about Ollama's own
+}
+SHELL = {"COMPLETE"}
+"""Variables of the shell's completion, which click makes."""
+
+
+def read(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def source_files(folder):
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_generated_tables_are_in_sync(page):
+    text = read(page)
+    assert fill(text) == text, "python -m tests.docs.reference writes them anew"
+
+
+def test_every_generated_table_stands_on_a_page():
+    said = "".join(map(read, pages()))
+    assert [name for name in TABLES if f"<!-- generated: {name} -->" not in said] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_relative_links_resolve(page):
+    broken = [
+        link
+        for link in LINK.findall(read(page))
+        if "://" not in link and not link.startswith("mailto:") and not _resolves(page, link)
+    ]
+    assert broken == []
+
+
+def _resolves(page, link):
+    path, _, anchor = link.partition("#")
+    target = (page.parent / path) if path else page
+    if not target.exists():
+        return False
+    return not anchor or anchor in _anchors(target)
+
+
+def _anchors(page):
+    heads = re.findall(r"^#+ (.+)$", read(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def test_every_page_can_be_reached_from_the_map():
+    index = ROOT / "docs" / "index.md"
+    linked = {(index.parent / link).resolve() for link in LINK.findall(read(index))}
+    assert [page.name for page in pages() if page != index and page not in linked] == []
+
+
+def test_variables_in_the_pages_exist():
+    known = {v.name for v in VARIABLES} | FOREIGN | SHELL
+    unknown = {
+        f"{page.name}: {name}"
+        for page in PAGES
+        for name in VARIABLE.findall(read(page))
+        if name not in known
+    }
+    assert unknown == set()
+
+
+def routes():
+    for file in source_files("http"):
+        for method, path, methods in ROUTE.findall(read(file)):
+            named = re.findall(r"\w+", methods) if methods else [method.upper()]
+            yield from (f"{name} {path}" for name in named)
+
+
+def test_every_route_is_described():
+    text = read(REFERENCE / "http-api.md")
+    missing = [route for route in routes() if f"`{route}`" not in text]
+    assert missing == []
+
+
+def test_every_field_of_a_request_is_described():
+    text = read(REFERENCE / "http-api.md")
+    missing = [name for name in body_fields() if f"`{name}`" not in text]
+    assert missing == []
+
+
+def body_fields():
+    for file in [*source_files("http/ollama"), *source_files("http/openai")]:
+        for node in ast.parse(read(file)).body:
+            if isinstance(node, ast.ClassDef) and _is_body(node):
+                yield from (_key(line) for line in node.body if isinstance(line, ast.AnnAssign))
+
+
+def _is_body(node):
+    return any(
+        isinstance(d, ast.Call) and isinstance(d.func, ast.Name) and d.func.id == "body"
+        for d in node.decorator_list
+    )
+
+
+def _key(line):
+    for keyword in line.value.keywords if isinstance(line.value, ast.Call) else ():
+        if keyword.arg == "key":
+            return keyword.value.value
+    return line.target.id
+
+
+def test_bounds_are_those_of_the_code():
+    bounds = BOUND.findall(read(REFERENCE / "limits.md"))
+    assert len(bounds) > 60
+    wrong = [
+        f"{file}: {name} = {value}"
+        for file, name, value in bounds
+        if f"{name} = {value}" not in _constants(ROOT / file)
+    ]
+    assert wrong == []
+
+
+def _constants(file):
+    if not file.exists():
+        return set()
+    found = set()
+    for node in ast.walk(ast.parse(read(file))):
+        if isinstance(node, ast.AnnAssign) and node.value is not None:
+            found.add(f"{ast.unparse(node.target)} = {ast.unparse(node.value)}")
+        elif isinstance(node, ast.Assign):
+            value = ast.unparse(node.value)
+            found |= {f"{ast.unparse(target)} = {value}" for target in node.targets}
+    return found
