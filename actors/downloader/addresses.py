@@ -7,7 +7,7 @@ those of its local network (server-side request forgery).
 
 import ipaddress
 
-__all__ = ["is_public", "may_connect"]
+__all__ = ["is_private", "is_public", "may_connect"]
 
 
 def is_public(address: str) -> bool:
@@ -23,6 +23,15 @@ def is_public(address: str) -> bool:
         if inner is not None:
             return is_public(str(inner))
     return ip.is_global and not ip.is_multicast
+
+
+def is_private(host: str) -> bool:
+    """Tell whether a host is an IP address that is none of the internet; a name is not."""
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return not is_public(host)
 
 
 def may_connect(address: str, *, registry_is_public: bool) -> bool:

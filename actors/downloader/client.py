@@ -10,7 +10,7 @@ import httpcore
 import httpx
 import trio
 
-from actorllm.actors.downloader.addresses import is_public, may_connect
+from actorllm.actors.downloader.addresses import is_private, is_public, may_connect
 from actorllm.protocol.errors import Refused
 
 __all__ = ["make_client", "pieces_of"]
@@ -69,6 +69,7 @@ class _Routes(httpx.AsyncBaseTransport):
 
     def __init__(self, home: str, connections: int) -> None:
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        self._home = home.lower()
         self._direct = _direct(home, connections)
         self._proxies = {
             scheme: httpx.AsyncHTTPTransport(verify=_tls(), proxy=url, limits=limits)
@@ -81,6 +82,8 @@ class _Routes(httpx.AsyncBaseTransport):
         proxy = self._proxies.get(request.url.scheme)
         if proxy is None or _is_local(host) or urllib.request.proxy_bypass(host):
             return await self._direct.handle_async_request(request)
+        if host != self._home and is_private(host):
+            raise _private(host)  # of names, the proxy alone knows the addresses
         return await proxy.handle_async_request(request)
 
     async def aclose(self) -> None:
@@ -136,13 +139,17 @@ class _Guarded(httpcore.AsyncNetworkBackend):
         public = self._home_is_public is not False
         allowed = [a for a in addresses if may_connect(a, registry_is_public=public)]
         if addresses and not allowed:
-            raise Refused.because(
-                403, f"the registry leads to {host}, which is a private address; nothing was sent"
-            )
+            raise _private(host)
         return allowed
 
     async def sleep(self, seconds: float) -> None:
         await trio.sleep(seconds)
+
+
+def _private(host: str) -> Refused:
+    return Refused.because(
+        403, f"the registry leads to {host}, which is a private address; nothing was sent"
+    )
 
 
 async def _resolve(host: str, port: int, seconds: float | None) -> list[str]:

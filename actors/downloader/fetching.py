@@ -125,19 +125,27 @@ class Fetching:
         headers = {"Range": f"bytes={first}-{end - 1}"}
         direct = self._direct
         if direct is not None:
-            async with self._registry.ask("GET", direct, headers=headers) as answer:
-                if answer.status in {200, 206}:
-                    self._check_range(answer, first)
-                    yield answer
-                    return
-            if self._direct is direct:
-                self._direct = None  # such URLs expire: ask the registry again
+            try:
+                async with self._registry.ask("GET", direct, headers=headers) as answer:
+                    if answer.status in {200, 206}:
+                        self._check_range(answer, first)
+                        yield answer
+                        return
+            except RegistryError:
+                self._forget(direct)
+                raise
+            self._forget(direct)
         async with self._registry.ask("GET", self._url, headers=headers) as answer:
             await check_status(answer.response, {200, 206})
             self._check_range(answer, first)
             if not self._registry.is_home(answer.url):
                 self._direct = answer.url
             yield answer
+
+    def _forget(self, direct: httpx.URL) -> None:
+        """Ask the registry again: such URLs expire, and another may be a better one."""
+        if self._direct is direct:
+            self._direct = None
 
     def _check_range(self, answer: Answer, first: int) -> None:
         """See that the answer is of the blob's size and begins where it was asked to."""

@@ -61,4 +61,6 @@ async def test_a_proxy_of_the_environment_is_used(stub, monkeypatch):
         assert [r.url for r in stub.asked] == ["http://registry.example/x"]
         with pytest.raises(httpx.ConnectError):
             await client.get("http://direct.example/x")
+        with pytest.raises(Refused, match="is a private address"):
+            await client.get("http://169.254.169.254/x")
     assert len(stub.asked) == 1
