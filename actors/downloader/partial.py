@@ -2,7 +2,7 @@
 
 They lie in a folder of their own among the blobs, where nobody looks for blobs and no collection of
 garbage looks for leftovers. What is written is in the system's hands at once, so it outlives the
-process; what a crash of the machine tears is found by the checksums.
+process. What a crash of the machine tears is noticed by the digest, and found by the checksums.
 """
 
 import errno
@@ -68,7 +68,6 @@ class Partial:
         self.parts = list(known or plan(self._size, streams))
         with no_space_refused():
             self._file.truncate(self._size)
-        self.check()
 
     def _read_state(self) -> tuple[Part, ...] | None:
         try:

@@ -56,7 +56,9 @@ def test_only_the_parts_that_were_torn_are_forgotten(begin, catalog):
     with path.open("r+b") as file:
         file.write(b"torn")
     with begin() as partial:
+        assert partial.check()
         assert [part.done for part in partial.parts] == [0, 1000]
+        assert not partial.check()
 
 
 def test_without_its_state_a_file_is_begun_anew(begin, catalog):
