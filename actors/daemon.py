@@ -134,12 +134,17 @@ def main(make_app: AppFactory, *, host: str | None = None, faults: str | None = 
         environ["ACTORLLM_HOST"] = host
     settings = Settings.read(environ)
     try:
+        injector = _injector(faults)
+    except ValueError as e:  # a FaultPlanError, whose module is only loaded on request
+        sys.stderr.write(f"Error: {e}\n")
+        return 1
+    try:
         configure_logs(debug=settings.debug, file=settings.state / "actorllm.log")
         sock = _listen(settings)
     except OSError as e:
         sys.stderr.write(f"Error: {_trouble(settings, e)}\n")
         return 1
-    return trio.run(_run, settings, make_app, sock, _injector(faults))
+    return trio.run(_run, settings, make_app, sock, injector)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-GOLDENS = Path(__file__).parents[1] / "goldens" / "http"
+GOLDENS = Path(__file__).parents[1] / "goldens" / "exchanges"
 COMPARED = ("content-type", "allow", "location", "retry-after", "vary")
 NEEDS_MORE = {  # of the canned actors
     "invalid-utf8",  # the library refuses the name
@@ -17,7 +17,7 @@ NEEDS_MORE = {  # of the canned actors
 
 
 def cases():
-    for path in sorted(GOLDENS.glob("*.json")):
+    for path in (GOLDENS / f"{name}.json" for name in ("decode", "http", "root")):
         for case in json.loads(path.read_text()):
             if case["id"] not in NEEDS_MORE:
                 yield pytest.param(case, id=f"{path.stem}-{case['id']}")

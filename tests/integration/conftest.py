@@ -11,23 +11,30 @@ from tests.integration.daemon import Daemon
 _LAST_LINES = 60
 
 
-@pytest.fixture(scope="session")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Daemon]]:
-    """Starts daemons with the variables that it is given; all are reaped at the end."""
-    started: list[Daemon] = []
+class Starter:
+    """Starts daemons with the variables that it is given."""
 
-    def begin(**environ: str) -> Daemon:
-        daemon = Daemon(tmp_path_factory.mktemp("daemon"), **environ)
-        started.append(daemon)
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        self._folders = folders
+        self.started: list[Daemon] = []
+
+    def __call__(self, **environ: str) -> Daemon:
+        daemon = Daemon(self._folders.mktemp("daemon"), **environ)
+        self.started.append(daemon)
         return daemon.wait()
 
-    yield begin
-    for daemon in started:
+
+@pytest.fixture(scope="session")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
+    """Starts daemons; all are reaped at the end."""
+    starter = Starter(tmp_path_factory)
+    yield starter
+    for daemon in starter.started:
         daemon.stop()
 
 
 @pytest.fixture(scope="session")
-def shared_daemon(start: Callable[..., Daemon]) -> Daemon:
+def shared_daemon(start: Starter) -> Daemon:
     return start()
 
 
@@ -38,25 +45,26 @@ def daemon(shared_daemon: Daemon) -> Iterator[Daemon]:
     yield shared_daemon
     shared_daemon.until_idle()
     assert shared_daemon.pinned() == before
-    assert set(before) == {"/", "/blobs", "/library", "/builder", "/scheduler", "/queue", "/edge"}
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Attach the logs of the daemons that a failed test had."""
+    """Attach the log of the daemon that a failed test had."""
     report = yield
     if report.failed:
-        for name, value in getattr(item, "funcargs", {}).items():
-            if isinstance(value, Daemon):
-                lines = [line for line in value.log.splitlines() if "/api/actors" not in line]
-                report.sections.append((f"log of {name}", "\n".join(lines[-_LAST_LINES:])))
+        values = list(getattr(item, "funcargs", {}).values())
+        daemons = [value for value in values if isinstance(value, Daemon)]
+        starters = [value for value in values if isinstance(value, Starter)]
+        for daemon in daemons or [d for starter in starters for d in starter.started[-1:]]:
+            lines = [line for line in daemon.log.splitlines() if "/api/actors" not in line]
+            report.sections.append((f"log of {daemon.url}", "\n".join(lines[-_LAST_LINES:])))
     return report
 
 
 @pytest.fixture(scope="session")
 def bert_file() -> Path:
     """Weights of an embedding model."""
-    return Path(__file__).parents[1] / "goldens" / "library" / "tiny-bert.gguf"
+    return Path(__file__).parents[1] / "goldens" / "exchanges" / "tiny-bert.gguf"
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from actorllm.protocol.manifest import (
 )
 from actorllm.protocol.names import parse_name
 
-GOLDENS = Path(__file__).parents[1] / "goldens" / "library"
+GOLDENS = Path(__file__).parents[1] / "goldens" / "exchanges"
 SEEDLING = max((BUILTIN_ROOT / "blobs").iterdir(), key=lambda path: path.stat().st_size)
 BERT = GOLDENS / "tiny-bert.gguf"
 

@@ -14,7 +14,7 @@ from actorllm.actors.library.catalog import BUILTIN_ROOT
 from actorllm.actors.library.ggml_types import FILE_TYPES, GGML_TYPES, file_type_name
 from actorllm.actors.library.gguf import ArrayAt, GgufError, is_gguf, read_gguf
 
-GOLDENS = Path(__file__).parents[1] / "goldens" / "library"
+GOLDENS = Path(__file__).parents[1] / "goldens" / "exchanges"
 BERT = GOLDENS / "tiny-bert.gguf"
 SEEDLING = max((BUILTIN_ROOT / "blobs").iterdir(), key=lambda path: path.stat().st_size)
 HEADER = 64160

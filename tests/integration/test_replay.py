@@ -1,0 +1,38 @@
+"""The recorded exchanges of the reference, one by one, against the real daemon."""
+
+import json
+
+import pytest
+
+from tests.replay import registry
+from tests.replay.compare import differences
+from tests.replay.exchange import GOLDENS, Server
+
+GROUPS = sorted(path.stem for path in GOLDENS.glob("*.json") if path.stem != "models")
+
+
+@pytest.fixture(scope="module")
+def server(start):
+    """A daemon with an empty store, as the reference was recorded; the recorded models in it."""
+    daemon = start(ACTORLLM_BUILTIN="0", ACTORLLM_NO_CLOUD="1")
+    server = Server(daemon.url, registry.start())
+    server.prepare()
+    yield server
+    server.http.close()
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_answers_are_the_recorded_ones(group, server, tell):
+    cases = json.loads((GOLDENS / f"{group}.json").read_text())
+    failed, deviating = {}, []
+    for case in cases:
+        answer = server.exchange(case)
+        how, volatile = case.get("text", "exact"), case.get("volatile", [])
+        problems = differences(case["response"], answer, how, volatile)
+        if problems and case.get("reference_bug"):
+            deviating.append(case["id"])
+        elif problems:
+            failed[case["id"]] = problems
+    passed = len(cases) - len(failed)
+    tell(f"replay of {group}: {passed} of {len(cases)}, deviating on purpose: {deviating}")
+    assert not failed
