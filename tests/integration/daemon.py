@@ -130,9 +130,9 @@ class Daemon:
             if path.count("/") == 1
         }
 
-    def runners(self) -> list[int]:
-        """Process ids of the runners, the oldest first."""
-        found = [a for p, a in self.actors().items() if p.startswith("/scheduler/")]
+    def runners(self, model: str = "") -> list[int]:
+        """Process ids of the runners, the oldest first; those of one model."""
+        found = [a for p, a in self.actors().items() if p.startswith(f"/scheduler/{model}")]
         return [a["info"]["pid"] for a in found if a["info"].get("pid")]
 
     def jobs(self) -> list[dict[str, Any]]:

@@ -46,7 +46,9 @@ def test_chats_whole_and_in_parts(client: ollama.Client):
     whole = client.chat(MODEL, QUESTION, think=False, options=COLD)
     assert whole.message.content == ANSWER
     assert whole.done_reason == "stop"
-    assert whole.eval_count and whole.prompt_eval_count and whole.total_duration
+    assert whole.eval_count
+    assert whole.prompt_eval_count
+    assert whole.total_duration
     parts = list(client.chat(MODEL, QUESTION, think=False, options=COLD, stream=True))
     assert "".join(part.message.content or "" for part in parts) == ANSWER
     assert [part.done for part in parts] == [False] * (len(parts) - 1) + [True]

@@ -41,7 +41,8 @@ def request(daemon: Daemon, path: str, body: dict[str, Any]) -> bytes:
 
 def address(daemon: Daemon) -> tuple[str, int]:
     parts = urlsplit(daemon.url)
-    assert parts.hostname and parts.port
+    assert parts.hostname
+    assert parts.port
     return parts.hostname, parts.port
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.integration.daemon import Daemon
+from tests.integration.daemon import MODEL, Daemon
 from tests.integration.streams import SEEDS, TOKENS, Answer, follow, follow_all
 
 KILLS = int(os.environ.get("ACTORLLM_TEST_KILLS", "20"))
@@ -39,7 +39,7 @@ def strike(daemon: Daemon, number: signal.Signals) -> Callable[[], None]:
     """Signal the runner that is there when it is called."""
 
     def call() -> None:
-        (pid,) = daemon.runners()
+        (pid,) = daemon.runners(MODEL)
         os.kill(pid, number)
 
     return call

@@ -21,7 +21,8 @@ def test_the_live_tree_shows_every_actor(daemon: Daemon):
     daemon.assert_works()
     actors = daemon.actors()
     assert set(actors) >= {
-        "/", "/blobs", "/library", "/builder", "/scheduler", "/queue", "/edge"
+        "/", "/blobs", "/library", "/builder", "/downloader", "/uploader", "/scheduler", "/queue",
+        "/edge",
     }  # fmt: skip
     (runner,) = [p for p in actors if p.startswith("/scheduler/seedling")]
     assert actors[runner]["kind"] == "process"
