@@ -6,7 +6,14 @@ from typing import Protocol
 
 import trio
 
-from actorllm.actors.runner.engine.types import Delta, EngineSettings, EngineStats, Loaded, Work
+from actorllm.actors.runner.engine.types import (
+    Delta,
+    EngineSettings,
+    EngineStats,
+    Loaded,
+    Structure,
+    Work,
+)
 
 __all__ = ["EngineHost", "Sink", "ThreadHost", "Vectors"]
 
@@ -51,6 +58,9 @@ class EngineHost(Protocol):
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]: ...
 
     def detokenize(self, tokens: Sequence[int]) -> bytes: ...
+
+    def compile(self, structure: Structure) -> None:
+        """Prepare a structure for the works that will have it; it may block. Raises `EngineError`."""
 
     async def embed(self, inputs: Sequence[Sequence[int]], *, normalize: bool) -> Vectors: ...
 
@@ -111,6 +121,9 @@ class ThreadHost:
 
     def detokenize(self, tokens: Sequence[int]) -> bytes:
         return self._engine.detokenize(tokens)
+
+    def compile(self, structure: Structure) -> None:
+        self._engine.compile(structure)
 
     async def embed(self, inputs: Sequence[Sequence[int]], *, normalize: bool) -> Vectors:
         return await trio.to_thread.run_sync(

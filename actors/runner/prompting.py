@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import attrs
 
-from actorllm.actors.runner.engine.types import Loaded, Sampling
+from actorllm.actors.runner.engine.types import EngineError, Loaded, Sampling, Structure
 from actorllm.actors.runner.engine.windows import window_of
 from actorllm.actors.runner.fitting import Fitted, fit_chat, fit_tokens
 from actorllm.actors.runner.host import EngineHost
@@ -20,7 +20,7 @@ from actorllm.actors.runner.prompt import (
     render_chat,
     render_generate,
 )
-from actorllm.actors.runner.structure import grammar_of
+from actorllm.actors.runner.structure import refused, structure_of
 from actorllm.protocol.chat import ChatMessage, JsonObject, Tool
 from actorllm.protocol.messages.models import ResolvedModel
 
@@ -43,7 +43,7 @@ class Prepared:
     """Tokens of context that the request has."""
     native: bool
     """Whether the prompt was made by a Jinja template or the fallback for none."""
-    grammar: str | None = None
+    structure: Structure | None = None
     images: int = 0
     truncated_messages: int = 0
     truncated_tokens: int = 0
@@ -73,7 +73,7 @@ def prepare(host: EngineHost, loaded: Loaded, m: Generate) -> Prepared:
         shift=shift,
         window=window,
         native=rendered is None or rendered.choice.kind in ("jinja", "none"),
-        grammar=grammar_of(request.format),
+        structure=_structure(host, m, rendered),
         images=len(rendered.images) if rendered is not None else 0,
         truncated_messages=cut.dropped_messages,
         truncated_tokens=cut.dropped_tokens,
@@ -176,6 +176,16 @@ def _piece(host: EngineHost, token: int) -> str:
     return host.detokenize([token]).decode("utf-8", "replace") if token >= 0 else ""
 
 
+def _structure(host: EngineHost, m: Generate, rendered: Rendered | None) -> Structure | None:
+    structure = structure_of(m, rendered)
+    if structure is not None and not m.request.render_only:
+        try:
+            host.compile(structure)
+        except EngineError as e:
+            raise refused(e) from None
+    return structure
+
+
 def _parser(m: Generate, templates: PromptTemplates, rendered: Rendered | None) -> OutputParser:
     request = m.request
     if rendered is None:  # raw: the client parses for itself
@@ -215,5 +225,5 @@ def sampling_of(m: Generate, prepared: Prepared) -> Sampling:
         frequency_penalty=o.frequency_penalty,
         logprobs=m.request.logprobs,
         top_logprobs=m.request.top_logprobs,
-        grammar=prepared.grammar,
+        structure=prepared.structure,
     )

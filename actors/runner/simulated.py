@@ -10,7 +10,14 @@ import trio
 
 from actorllm.actors.runner.actor import Runner
 from actorllm.actors.runner.engine.fake import FakeEngine
-from actorllm.actors.runner.engine.types import Delta, EngineSettings, EngineStats, Loaded, Work
+from actorllm.actors.runner.engine.types import (
+    Delta,
+    EngineSettings,
+    EngineStats,
+    Loaded,
+    Structure,
+    Work,
+)
 from actorllm.actors.runner.host import EngineHost, Sink, Vectors
 
 __all__ = ["SimulatedHost", "SimulatedRunner"]
@@ -67,6 +74,9 @@ class SimulatedHost:
 
     def detokenize(self, tokens: Sequence[int]) -> bytes:
         return self._engine.detokenize(tokens)
+
+    def compile(self, structure: Structure) -> None:
+        """Do nothing: invented text keeps to no structure."""
 
     async def embed(self, inputs: Sequence[Sequence[int]], *, normalize: bool) -> Vectors:
         vectors = self._engine.embed(inputs, normalize=normalize)

@@ -1,78 +1,76 @@
-"""`format` to a grammar that the sampler keeps to.
-
-Schemas go through llama.cpp's converter, which drops keywords that it does not know without a
-word. So a schema is checked first, and what would be dropped is refused by name.
-"""
+"""`format` to the structure that the sampler keeps to, or a refusal that says what cannot be kept."""
 
 import json
-from collections.abc import Iterator
-from typing import Any
 
-from actorllm.actors.runner.engine.grammar import JSON_GRAMMAR, MAX_GRAMMAR
+from actorllm.actors.runner.engine.grammar import check
+from actorllm.actors.runner.engine.types import EngineError, Structure
+from actorllm.actors.runner.messages import Generate
+from actorllm.actors.runner.parse import PARSERS
+from actorllm.actors.runner.prompt import Rendered
+from actorllm.actors.runner.prompt.tags import KNOWN_TAGS, NO_TAGS, ThinkingTags
 from actorllm.protocol.errors import Refused
 
-__all__ = ["grammar_of"]
+__all__ = ["refused", "structure_of"]
 
-_MAX_DEPTH = 32
-_KEPT = frozenset(
-    {"type", "properties", "required", "additionalProperties", "items", "prefixItems", "enum",
-     "const", "anyOf", "oneOf", "$ref", "$defs", "definitions", "minItems", "maxItems",
-     "minLength", "maxLength", "format"}
-)  # fmt: skip
-_NOTES = frozenset(
-    {"title", "description", "$schema", "$id", "$comment", "default", "examples", "deprecated",
-     "readOnly", "writeOnly"}
-)  # fmt: skip
-_FORMATS = frozenset({"date", "time", "date-time", "uuid"})
+_JSON_OBJECT = '{"type": "object"}'
+_HARMONY_ANSWERS = (
+    "<|channel|>final<|message|>",
+    "<|channel|>final <|constrain|>json<|message|>",
+)
+"""The headers of gpt-oss's answer, behind its messages to itself."""
 
 
-def grammar_of(wanted: Any) -> str | None:
-    """Return GBNF for a request's format; None for no format.
+def structure_of(m: Generate, rendered: Rendered | None) -> Structure | None:
+    """Return the structure of the answer to a request; None if its format is open.
+
+    Thoughts before the answer are free. Whether there may be some follows from the prompt: it left
+    them open, or it did not close them and the model has tags for them.
 
     Args:
-        wanted: None, "", "json" or a JSON Schema object.
+        m: The request; its format is None, "", "json" or a JSON Schema object.
+        rendered: Its prompt; None if that is the client's own text.
 
     Raises:
-        Refused: 400, naming the keyword that cannot be kept to.
+        Refused: 400, naming what cannot be kept to.
     """
+    wanted = m.request.format
     if not wanted and wanted != {}:
         return None
-    if wanted in ("json", {}):
-        return JSON_GRAMMAR
-    for keyword in _unsupported(wanted, 0):
-        raise Refused.because(
-            400, f"invalid JSON schema in format: keyword {keyword!r} is not supported"
-        )
-    from llama_cpp.llama_grammar import json_schema_to_gbnf
-
+    text = _JSON_OBJECT if wanted in ("json", {}) else json.dumps(wanted)
+    opening, closings = _thoughts(m, rendered)
+    structure = Structure("schema", text, opening, closings)
     try:
-        grammar = json_schema_to_gbnf(json.dumps(wanted))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, AssertionError) as e:
-        raise Refused.because(400, f"invalid JSON schema in format: {e}") from None
-    if len(grammar) > MAX_GRAMMAR:
-        raise Refused.because(400, "the JSON schema in format is too large")
-    return str(grammar)
+        check(structure)
+    except EngineError as e:
+        raise refused(e) from None
+    return structure
 
 
-def _unsupported(schema: Any, depth: int) -> Iterator[str]:
-    """Go through a schema and name what would be dropped."""
-    if depth > _MAX_DEPTH:
-        yield "(nested too deeply)"
-        return
-    if isinstance(schema, bool) or not isinstance(schema, dict):
-        return
-    for keyword, value in schema.items():
-        if keyword not in _KEPT and keyword not in _NOTES:
-            yield keyword
-        elif keyword == "format" and value not in _FORMATS:
-            yield f"format: {value}"
-        elif keyword == "$ref" and not str(value).startswith(("#/$defs/", "#/definitions/")):
-            yield f"$ref: {value}"
-        elif keyword in ("properties", "$defs", "definitions") and isinstance(value, dict):
-            for inner in value.values():
-                yield from _unsupported(inner, depth + 1)
-        elif keyword in ("items", "additionalProperties"):
-            yield from _unsupported(value, depth + 1)
-        elif keyword in ("anyOf", "oneOf", "prefixItems") and isinstance(value, list):
-            for inner in value:
-                yield from _unsupported(inner, depth + 1)
+def refused(error: EngineError) -> Refused:
+    """Refuse a format for what the engine said of it."""
+    return Refused.because(400, f"invalid JSON schema in format: {error}")
+
+
+def _thoughts(m: Generate, rendered: Rendered | None) -> tuple[str, tuple[str, ...]]:
+    """Give the tag that may open thoughts, and those that close them."""
+    if rendered is None:
+        return "", ()
+    if rendered.choice.harmony or m.model.parser == "harmony":
+        return "", _HARMONY_ANSWERS
+    tags = rendered.tags or _declared_tags(m.model.parser)
+    if not tags:
+        return "", ()
+    if rendered.starts_in_thinking:
+        return "", (tags.close,)
+    if m.request.think is False or rendered.text.rstrip().endswith(tags.close.strip()):
+        return "", ()
+    return tags.open, (tags.close,)
+
+
+def _declared_tags(parser: str | None) -> ThinkingTags:
+    """Give the tags of a declared parser: those of which it must see a token."""
+    info = PARSERS.get(parser or "")
+    if info is None or not info.thinking:
+        return NO_TAGS
+    fits = (tags for tags in KNOWN_TAGS if tags.open.startswith(info.preserved))
+    return next(fits, NO_TAGS)

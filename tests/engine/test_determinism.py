@@ -5,9 +5,11 @@ import random
 import attrs
 import pytest
 
-from actorllm.actors.runner.engine.types import Sampling, Work
+from actorllm.actors.runner.engine.types import Sampling, Structure, Work
 
 LENGTH = 50
+ENDLESS = Structure("gbnf", "root ::= [^#] root")
+"""It has no end, so that every work runs to its last token."""
 PROMPTS = {1: 7, 2: 70, 3: 250, 4: 600}
 """Tokens in the prompt of each work; the last one's window overflows while it generates."""
 
@@ -22,8 +24,7 @@ def make_work(number: int, resume=()) -> Work:
         id=number,
         prompt=make_prompt(number, PROMPTS[number]),
         resume=tuple(resume),
-        # The grammar has no end, so that every work runs to its last token.
-        sampling=Sampling(seed=number, temperature=0.8, grammar="root ::= [^#] root"),
+        sampling=Sampling(seed=number, temperature=0.8, structure=ENDLESS),
         max_tokens=LENGTH,
         deterministic=True,
     )

@@ -1,16 +1,22 @@
-import json
 import threading
 
 import attrs
 import pytest
 
 from actorllm.actors.runner.engine.engine import Engine
-from actorllm.actors.runner.engine.grammar import JSON_GRAMMAR
 from actorllm.actors.runner.engine.ladder import RUNGS, at_rung
-from actorllm.actors.runner.engine.types import EngineError, EngineSettings, Sampling, Work
+from actorllm.actors.runner.engine.types import (
+    EngineError,
+    EngineSettings,
+    Sampling,
+    Structure,
+    Work,
+)
 
 GREEDY = Sampling(temperature=0)
-ENDLESS = Sampling(temperature=1.2, top_k=0, top_p=1, grammar="root ::= [^#] root")
+ENDLESS = Sampling(
+    temperature=1.2, top_k=0, top_p=1, structure=Structure("gbnf", "root ::= [^#] root")
+)
 
 
 def test_the_model_says_what_it_is(host):
@@ -114,10 +120,11 @@ def test_a_seed_fixes_the_text_and_another_changes_it(host):
 
 def test_penalties_keep_the_model_from_repeating_itself(host):
     prompt = tuple(host.engine.tokenize("a a a a a a", add_special=True, parse_special=False))
-    plain = Sampling(temperature=0, grammar="root ::= [a-z ] root")
+    letters = Structure("gbnf", "root ::= [a-z ] root")
+    plain = Sampling(temperature=0, structure=letters)
     strict = Sampling(
         temperature=0, repeat_penalty=2.0, frequency_penalty=5.0, presence_penalty=5.0,
-        grammar="root ::= [a-z ] root",
+        structure=letters,
     )  # fmt: skip
     tokens = [
         host.run(Work(id=i, prompt=prompt, sampling=s, max_tokens=40))[i][0]
@@ -141,38 +148,6 @@ def test_logprobs_are_those_of_the_raw_distribution(host):
         assert entry.chosen == entry.top[0]
         assert len(entry.top) == 3
         assert 0 >= entry.top[0].logprob >= entry.top[1].logprob >= entry.top[2].logprob
-
-
-def test_the_json_grammar_gives_json(host):
-    sampling = Sampling(seed=4, temperature=1.0, grammar=JSON_GRAMMAR)
-    done = host.run(
-        *(
-            Work(
-                id=i,
-                prompt=host.chat("JSON with a name"),
-                sampling=Sampling(seed=i, temperature=0.7, grammar=sampling.grammar),
-                max_tokens=200,
-            )
-            for i in range(4)
-        )
-    )
-    whole = [text for _, text, finish in done.values() if finish.reason == "stop"]
-    assert whole
-    assert all(isinstance(json.loads(text), dict) for text in whole)
-
-
-def test_a_malformed_grammar_ends_the_work_with_an_error(host):
-    work = Work(id=1, prompt=(5, 6), sampling=Sampling(grammar="root ::= ("))
-    finish = host.run(work)[1][2]
-    assert (finish.reason, finish.error) == ("error", "the grammar is malformed")
-
-
-def test_resumed_tokens_must_follow_the_grammar(host):
-    resume = tuple(host.engine.tokenize("abc", add_special=False, parse_special=False))
-    sampling = Sampling(grammar='root ::= "x"')
-    finish = host.run(Work(id=1, prompt=(5, 6), resume=resume, sampling=sampling))[1][2]
-    assert finish.reason == "error"
-    assert "do not follow the grammar" in finish.error
 
 
 def test_a_cached_prefix_is_not_evaluated_again(host):

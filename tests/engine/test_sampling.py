@@ -99,22 +99,6 @@ def test_useless_penalties_are_taken_for_none(context):
         assert draw(context, Sampling(temperature=0, repeat_penalty=penalty), [0]) == [likeliest]
 
 
-def test_a_grammar_rules_out_what_does_not_match(context):
-    grammar = 'root ::= ("a" | "b") "c"'
-    work = Work(id=1, prompt=(5,), sampling=Sampling(temperature=1.5, grammar=grammar))
-    for seed in range(5):
-        sampling = attrs.evolve(work.sampling, seed=seed)
-        sampler = context.sampler(attrs.evolve(work, sampling=sampling))
-        text = b""
-        for position in range(3):
-            piece = context.piece(sampler.pick(3, position))
-            if piece is None:
-                break
-            text += piece
-        assert text in (b"ac", b"bc")
-        sampler.close()
-
-
 def test_logprobs_are_normalised_over_the_vocabulary():
     logits = np.array([1.0, 3.0, 2.0, 3.0], np.float32)
     entry = token_logprob(logits, 0, 3, lambda token: bytes([token]))

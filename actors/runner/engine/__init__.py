@@ -18,7 +18,9 @@
       sampling    choosing tokens by seed and position
       seeds       random numbers as a function of seed and position
       logprobs    probabilities for reports
-      grammar     GBNF
+      matching    tokens that keep to a structure, behind the thoughts
+        grammar     structures as grammars of llguidance
+        schema      JSON Schemas as they are kept to
       threads     how many cores are really free
       amx log     the process around llama.cpp
     ladder      ever safer settings, for models that crash

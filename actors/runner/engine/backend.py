@@ -57,7 +57,7 @@ class Backend(Protocol):
         """Make the sampler of a work.
 
         Raises:
-            EngineError: The grammar is malformed, or rejects the resumed tokens.
+            EngineError: The structure is malformed, or the resumed tokens do not keep to it.
         """
 
     def piece(self, token: int) -> bytes | None:

@@ -9,6 +9,7 @@ import llama_cpp as cpp
 import numpy as np
 
 from actorllm.actors.runner.engine.batching import Pass, Run
+from actorllm.actors.runner.engine.matching import Matchers
 from actorllm.actors.runner.engine.model import Model
 from actorllm.actors.runner.engine.sampling import Candidates, ChainSampler
 from actorllm.actors.runner.engine.threads import ThreadTuner
@@ -136,6 +137,7 @@ class Context:
         self._memory = cpp.llama_get_memory(self._context)
         self._batch = Batch(settings.num_batch + settings.slots + 1)
         self._candidates = Candidates(self.vocab.size)
+        self.matchers = Matchers(self.vocab)
         self.can_cut = not model.recurrent
         self.can_shift = bool(cpp.llama_memory_can_shift(self._memory))
         self.flash_attention = params.flash_attn_type
@@ -201,7 +203,9 @@ class Context:
 
     def sampler(self, work: Work) -> ChainSampler:
         window = work.window or self._window
-        return ChainSampler(self._context, self.vocab, self._candidates, work, window)
+        return ChainSampler(
+            self._context, self.vocab, self._candidates, self.matchers, work, window
+        )
 
     def piece(self, token: int) -> bytes | None:
         return None if self.vocab.ends(token) else self.vocab.piece(token)

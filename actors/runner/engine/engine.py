@@ -20,6 +20,7 @@ from actorllm.actors.runner.engine.types import (
     EngineSettings,
     EngineStats,
     Loaded,
+    Structure,
     Work,
 )
 from actorllm.actors.runner.engine.vocab import Vocab
@@ -114,6 +115,17 @@ class Engine:
     def detokenize(self, tokens: Sequence[int]) -> bytes:
         """Join the bytes of tokens; special tokens are spelled out."""
         return self._vocab.detokenize(tokens)
+
+    def compile(self, structure: Structure) -> None:
+        """Prepare a structure for works that will have it; it blocks, but no stream.
+
+        Raises:
+            EngineError: It cannot be kept to with this model's vocabulary.
+        """
+        context = None if self._opened is None else self._opened.context
+        if context is None:
+            raise EngineError("this model does not support generate")
+        context.matchers.compile(structure)
 
     def embed(
         self, inputs: Sequence[Sequence[int]], *, normalize: bool = True

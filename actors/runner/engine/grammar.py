@@ -1,20 +1,73 @@
-"""Grammars in GBNF, llama.cpp's notation."""
+"""Structures as grammars of llguidance, which says of what it cannot keep to that it cannot."""
 
-__all__ = ["JSON_GRAMMAR", "MAX_GRAMMAR"]
+import json
+from typing import TYPE_CHECKING
+
+from llguidance import LLMatcher, LLParserLimits
+from llguidance.gbnf_to_lark import GbnfToLarkError, gbnf_to_lark
+
+from actorllm.actors.runner.engine.schema import closed
+from actorllm.actors.runner.engine.types import EngineError, Structure
+
+if TYPE_CHECKING:
+    from llguidance._lib import JsonCompileOptions
+
+__all__ = ["LIMITS", "MAX_GRAMMAR", "check", "grammar_of", "one_line"]
 
 MAX_GRAMMAR = 1024 * 1024
-"""Characters of a grammar that are accepted."""
+"""Characters of a structure that are accepted."""
 
-JSON_GRAMMAR = r"""
-root   ::= object
-value  ::= object | array | string | number | "true" | "false" | "null"
-object ::= "{" gap ( member ( "," gap member )* )? "}"
-member ::= string ":" gap value gap
-array  ::= "[" gap ( item ( "," gap item )* )? "]"
-item   ::= value gap
-string ::= "\"" ( [^"\\\x00-\x1F\x7F] | "\\" ( ["\\/bfnrt] | "u" hex hex hex hex ) )* "\""
-number ::= "-"? ( "0" | [1-9] [0-9]{0,17} ) ( "." [0-9]{1,17} )? ( [eE] [-+]? [0-9]{1,3} )?
-hex    ::= [0-9a-fA-F]
-gap    ::= " "? | "\n" [ \t]{0,20}
-"""
-"""One JSON object. White space and digits are bounded, so that a model cannot loop in them."""
+LIMITS = LLParserLimits(verbose_errors=False)
+"""llguidance's own bounds on memory and time, without the client's schema in messages."""
+
+_LONGEST_MESSAGE = 300
+
+_FREELY = '%llguidance {"no_forcing": true}\n'
+"""Text that is forced may be split into tokens in any way, as the model likes it."""
+
+_RULES: "JsonCompileOptions" = {
+    # A gap between two parts has at most one space, or line breaks and one indentation: models
+    # like to lose themselves in white space. It is also what llama.cpp's converter allows.
+    "whitespace_flexible": True,
+    "whitespace_pattern": r" |\n{1,2}[ \t]{0,20}",
+    "item_separator": ",",
+    "key_separator": ":",
+    "coerce_one_of": False,
+    "lenient": False,
+    "json_allow_general_unicode_escapes": True,
+}
+"""Said in full, for a schema may bring an `x-guidance` of its own."""
+
+
+def grammar_of(structure: Structure) -> str:
+    """Give the grammar of a structure, in llguidance's notation.
+
+    Raises:
+        EngineError: The structure is too large or malformed.
+    """
+    if len(structure.text) > MAX_GRAMMAR:
+        raise EngineError(f"{len(structure.text)} characters are too many")
+    try:
+        if structure.kind == "gbnf":
+            return LLMatcher.grammar_from_lark(gbnf_to_lark(structure.text))
+        schema = closed(json.loads(structure.text))
+        ruled = {**schema, "x-guidance": _RULES} if isinstance(schema, dict) else schema
+        return LLMatcher.grammar_from_lark(f"{_FREELY}start: %json {json.dumps(ruled)}\n")
+    except (ValueError, RecursionError, GbnfToLarkError) as e:
+        raise EngineError(one_line(str(e))) from None
+
+
+def check(structure: Structure) -> None:
+    """Find out whether a structure can be kept to, whatever the vocabulary.
+
+    Raises:
+        EngineError: It cannot; the text names the keyword.
+    """
+    bad, messages = LLMatcher.validate_grammar_with_warnings(grammar_of(structure), limits=LIMITS)
+    if bad:
+        raise EngineError(one_line(messages[0]))
+
+
+def one_line(message: str) -> str:
+    """Bring a message of llguidance into the form of ours."""
+    return " ".join(message.split("<state>", maxsplit=1)[0].split())[:_LONGEST_MESSAGE]

@@ -11,10 +11,10 @@ from typing import Any
 import llama_cpp as cpp
 import numpy as np
 
-from actorllm.actors.runner.engine.grammar import MAX_GRAMMAR
 from actorllm.actors.runner.engine.logprobs import Logits, token_logprob
+from actorllm.actors.runner.engine.matching import Matcher, Matchers
 from actorllm.actors.runner.engine.seeds import position_seed
-from actorllm.actors.runner.engine.types import EngineError, Sampling, TokenLogprob, Work
+from actorllm.actors.runner.engine.types import Sampling, TokenLogprob, Work
 from actorllm.actors.runner.engine.vocab import Vocab
 
 __all__ = ["Candidates", "ChainSampler"]
@@ -50,72 +50,64 @@ class Candidates:
         self._fresh = np.zeros(n_vocab, _CANDIDATE)
         self._fresh["id"] = np.arange(n_vocab)
         self._data = self._fresh.copy()
-        self._single = np.zeros(1, _CANDIDATE)
         self._array = cpp.llama_token_data_array()
 
     def load(self, logits: Logits) -> None:
         """Take the logits of one row."""
         np.copyto(self._data, self._fresh)
         self._data["logit"] = logits
-        self._point(self._data)
+        self._array.data = ctypes.cast(self._data.ctypes.data, cpp.llama_token_data_p)
+        self._array.size = len(self._data)
+        self._array.selected = -1
+        self._array.sorted = False
 
     def apply(self, sampler: Any) -> None:
         cpp.llama_sampler_apply(sampler, ctypes.byref(self._array))
 
-    @property
-    def exhausted(self) -> bool:
-        """Whether every token was ruled out."""
-        return bool(np.isneginf(self._data["logit"][: self._array.size]).all())
-
     def selected(self) -> int:
         token: int = self._array.data[self._array.selected].id
         return token
-
-    def allowed(self, grammar: Any, token: int) -> bool:
-        """Ask a grammar whether a token may come next."""
-        self._single[0] = (token, 1.0, 0.0)
-        self._point(self._single)
-        self.apply(grammar)
-        return not np.isneginf(self._single["logit"][0])
-
-    def _point(self, data: "np.ndarray[Any, Any]") -> None:
-        self._array.data = ctypes.cast(data.ctypes.data, cpp.llama_token_data_p)
-        self._array.size = len(data)
-        self._array.selected = -1
-        self._array.sorted = False
 
 
 class ChainSampler:
     """The samplers of one stream. They know the prompt's end, for the penalties."""
 
     def __init__(
-        self, context: Any, vocab: Vocab, candidates: Candidates, work: Work, window: int
+        self,
+        context: Any,
+        vocab: Vocab,
+        candidates: Candidates,
+        matchers: Matchers,
+        work: Work,
+        window: int,
     ) -> None:
         self._context = context
         self._vocab = vocab
         self._candidates = candidates
         self._sampling = work.sampling
         self._greedy = work.sampling.temperature < _COLDEST
-        self._grammar = self._make_grammar(work.sampling.grammar)
+        structure = work.sampling.structure
+        self._matcher: Matcher | None = None
+        if structure is not None:
+            self._matcher = matchers.begin(structure)
+            self._matcher.replay(work.resume)
         self._chain = self._make_chain(work.sampling, window)
         self._fixed: int = cpp.llama_sampler_chain_n(self._chain)
         self._drawn = False
-        try:
-            self._replay(work, window)
-        except EngineError:
-            self.close()
-            raise
+        if _penalizes(work.sampling):
+            for token in (*work.prompt, *work.resume)[-window:]:
+                _accept(self._chain, token)
 
     def pick(self, row: int, position: int) -> int:
         """Choose a token from an output row of the last pass.
 
         Raises:
-            EngineError: The grammar rules out every token.
+            EngineError: The structure leaves no token.
         """
         if not self._greedy:
             self._renew_draw(position_seed(self._sampling.seed, position))
-        if self._grammar is not None:
-            return self._pick_within_grammar(row)
+        if self._matcher is not None:
+            return self._pick_within(self._matcher, self._logits(row))
         token: int = cpp.llama_sampler_sample(self._chain, self._context, row)
         return token
 
@@ -127,9 +119,6 @@ class ChainSampler:
         if self._chain is not None:
             _free(self._chain)
             self._chain = None
-        if self._grammar is not None:
-            _free(self._grammar)
-            self._grammar = None
 
     def _make_chain(self, s: Sampling, window: int) -> Any:
         params = cpp.llama_sampler_chain_default_params()
@@ -151,48 +140,25 @@ class ChainSampler:
             _chain_add(chain, link)
         return chain
 
-    def _make_grammar(self, text: str | None) -> Any:
-        if text is None:
-            return None
-        if len(text) > MAX_GRAMMAR:
-            raise EngineError(f"a grammar of {len(text)} characters is too long")
-        grammar = cpp.llama_sampler_init_grammar(self._vocab.handle, text.encode(), b"root")
-        if not grammar:
-            raise EngineError("the grammar is malformed")
-        return grammar
-
-    def _replay(self, work: Work, window: int) -> None:
-        if _penalizes(work.sampling):
-            for token in (*work.prompt, *work.resume)[-window:]:
-                _accept(self._chain, token)
-        if self._grammar is not None:
-            for token in work.resume:
-                if not self._candidates.allowed(self._grammar, token):
-                    raise EngineError("the tokens to be resumed do not follow the grammar")
-                _accept(self._grammar, token)
-
     def _renew_draw(self, seed: int) -> None:
         if self._drawn:
             _free(_chain_remove(self._chain, self._fixed))
         _chain_add(self._chain, _init_dist(seed))
         self._drawn = True
 
-    def _pick_within_grammar(self, row: int) -> int:
-        # The grammar is slow over a whole vocabulary and agrees with most picks: try one first.
-        candidates, logits = self._candidates, self._logits(row)
-        candidates.load(logits)
-        candidates.apply(self._chain)
-        token = candidates.selected()
-        if not candidates.allowed(self._grammar, token):
-            candidates.load(logits)
-            candidates.apply(self._grammar)
-            if candidates.exhausted:
-                raise EngineError("the grammar leaves no token to choose from")
-            candidates.apply(self._chain)
-            token = candidates.selected()
-        _accept(self._grammar, token)
+    def _pick_within(self, matcher: Matcher, logits: Logits) -> int:
+        # Most picks keep to the structure: the mask over the vocabulary is for the others.
+        token = self._select(logits)
+        if not matcher.allows(token):
+            token = self._select(np.where(matcher.allowed(), logits, -np.inf))
+        matcher.take(token)
         _accept(self._chain, token)
         return token
+
+    def _select(self, logits: Logits) -> int:
+        self._candidates.load(logits)
+        self._candidates.apply(self._chain)
+        return self._candidates.selected()
 
     def _logits(self, row: int) -> Logits:
         pointer = cpp.llama_get_logits_ith(self._context, row)

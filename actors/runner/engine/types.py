@@ -15,6 +15,7 @@ __all__ = [
     "Logprob",
     "Sampling",
     "SlotStats",
+    "Structure",
     "TokenLogprob",
     "Work",
 ]
@@ -61,6 +62,21 @@ class EngineSettings:
     """The rung of the degrade ladder that these settings stand on (see `ladder`)."""
 
 
+@attrs.frozen
+class Structure:
+    """What an answer has to keep to, and where thoughts before it end."""
+
+    kind: Literal["schema", "gbnf"]
+    text: str
+    """A JSON Schema as JSON text, or GBNF with the rule `root`."""
+    opening: str = ""
+    """The tag with which the answer may begin to think; empty: it does not, or did in the prompt.
+    """
+    closings: tuple[str, ...] = ()
+    """Tags behind which the structure holds, the usual one first. Empty: it holds at once.
+    Without `opening` the text before them is free from the start."""
+
+
 @attrs.frozen(kw_only=True)
 class Sampling:
     """How a token is chosen. Names, meaning and defaults are those of Ollama's options."""
@@ -81,8 +97,8 @@ class Sampling:
     frequency_penalty: float = 0.0
     logprobs: bool = False
     top_logprobs: int = 0
-    grammar: str | None = None
-    """GBNF with the rule `root` (see `grammar.JSON_GRAMMAR`)."""
+    structure: Structure | None = None
+    """What the answer has to keep to."""
 
 
 @attrs.frozen(kw_only=True)

@@ -25,6 +25,11 @@ class Vocab:
         self.eos: int = cpp.llama_vocab_eos(vocab)
         self.add_bos: bool = cpp.llama_vocab_get_add_bos(vocab)
         self.add_eos: bool = cpp.llama_vocab_get_add_eos(vocab)
+        self._hidden: int = (
+            cpp.LLAMA_TOKEN_ATTR_CONTROL
+            | cpp.LLAMA_TOKEN_ATTR_UNKNOWN
+            | cpp.LLAMA_TOKEN_ATTR_UNUSED
+        )
         self._lock = threading.Lock()  # between those who read and the one who frees the model
         self._closed = False
         self._pieces: dict[int, bytes] = {}
@@ -84,6 +89,16 @@ class Vocab:
         if ends is None:
             ends = self._ends[token] = cpp.llama_vocab_is_eog(self._vocab, token)
         return ends
+
+    def special(self, token: int) -> bool:
+        """Tell whether a token stands for something else than its text."""
+        attributes = cpp.llama_vocab_get_attr(self._vocab, token)
+        if attributes & self._hidden:
+            return True
+        # Tags of thoughts and tools are no controls, but never parts of a text either.
+        piece = self.piece(token)
+        tag = piece.startswith(b"<") and piece.endswith(b">")
+        return tag and bool(attributes & cpp.LLAMA_TOKEN_ATTR_USER_DEFINED)
 
     def close(self) -> None:
         """Refuse further use, since the model is about to be freed."""
