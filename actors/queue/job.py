@@ -42,6 +42,8 @@ _FOLLOW_WITHIN = 1.0
 """Seconds within which somebody must follow a job; a client that left before it was told of its
 job never will."""
 _ASK_TIMEOUT = 30.0
+_REPORT_TIMEOUT = 1.0
+"""Short: the first token waits for it, so that a short stream does not end before it is sent."""
 _RETRY_PAUSE = 0.05
 _MAX_LOST = 2
 """Times that a request is said again to a scheduler or a runner that did not take it up."""
@@ -181,6 +183,8 @@ class Job(Actor):
                 if verdict.problem is not None:
                     raise Refused(verdict.problem) from None
                 suspect = verdict.suspect and bool(attempt.runner)
+            except (AskTimeout, BadMessage) as e:  # what was said got lost before it was taken up
+                self._note_lost(e)
             else:
                 return
             await trio.sleep(_RETRY_PAUSE)
@@ -209,7 +213,7 @@ class Job(Actor):
                     delivery.note(piece)
                     if piece.tokens and not attempt.advanced:
                         attempt.advanced = True
-                        self.ctx.run(self._report, lease)  # the client does not wait for it
+                        await self._report(lease)
                     yield piece
                     if piece.chunk.done is not None:
                         return
@@ -220,7 +224,7 @@ class Job(Actor):
         if not lease.unproven:
             return
         try:
-            await self._scheduler.ask(Proven(lease.id), timeout=_ASK_TIMEOUT)
+            await self._scheduler.ask(Proven(lease.id), timeout=_REPORT_TIMEOUT)
         except KernelError as e:  # the stream matters more than the report
             self.ctx.log.warning("could not report progress", error=str(e))
 
