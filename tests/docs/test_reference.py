@@ -14,12 +14,8 @@ REFERENCE = ROOT / "docs" / "reference"
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 ROUTE = re.compile(r'@api\.(get|post|delete|route)\("([^"]+)"(?:, methods=\[([^\]]*)\])?')
 BOUND = re.compile(r"`([\w/]+\.py):(\w+) = ([^`]+)`")
+PATH = re.compile(r"`((?:actors|protocol|http|cli|tests|examples)/[\w./-]+)`")
 VARIABLE = re.compile(r"\b(?:ACTORLLM|OLLAMA)_([A-Z][A-Z_]*[A-Z])\b")
-FOREIGN = {
-    "VERSION",  # of a sentence about Ollama's own
-}
-SHELL = {"COMPLETE"}
-"""Variables of the shell's completion, which click makes."""
 
 
 def read(page: Path) -> str:
@@ -70,8 +66,14 @@ def test_every_page_can_be_reached_from_the_map():
     assert [page.name for page in pages() if page != index and page not in linked] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_paths_of_the_repository_exist(page):
+    missing = [path for path in PATH.findall(read(page)) if not (ROOT / path).exists()]
+    assert missing == []
+
+
 def test_variables_in_the_pages_exist():
-    known = {v.name for v in VARIABLES} | FOREIGN | SHELL
+    known = {v.name for v in VARIABLES} | tests_own_variables()
     unknown = {
         f"{page.name}: {name}"
         for page in PAGES
@@ -79,6 +81,11 @@ def test_variables_in_the_pages_exist():
         if name not in known
     }
     assert unknown == set()
+
+
+def tests_own_variables():
+    text = "".join(map(read, source_files("tests")))
+    return {name for name in VARIABLE.findall(text) if name.startswith("TEST_")}
 
 
 def routes():
