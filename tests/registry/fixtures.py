@@ -17,7 +17,7 @@ from tests.registry.stub import stub_registry
 
 __all__ = ["QUICK", "SEEDLING", "big", "catalog", "other", "proxy", "registry", "stub"]
 
-QUICK = Policy(tries=4, first=0.01, cap=0.05, stall=0.5)
+QUICK = Policy(tries=4, first=0.01, cap=0.05, stall=1.0)
 SEEDLING = BUILTIN_ROOT / "manifests" / DEFAULT_HOST / "library" / "seedling" / "latest"
 
 

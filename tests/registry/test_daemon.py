@@ -89,14 +89,20 @@ async def test_a_model_that_was_pushed_and_deleted_comes_back_byte_for_byte(regi
     assert manifest.read_bytes() == original.read_bytes()
 
 
+def saved(models):
+    """Bytes that would outlive a kill now."""
+    states = list((models / "blobs" / ".partial").glob("*.json"))
+    return sum(done for state in states for _, done, _ in json.loads(state.read_bytes())["parts"])
+
+
 async def test_a_pull_goes_on_where_a_killed_daemon_has_left_it(proxy, big, tmp_path):
     name, size = f"{proxy.host}/library/big", len(big.data)
     settings = {"ACTORLLM_MAX_TRANSFER_STREAMS": "4"}
     proxy.rate = 5e6
     async with daemon(tmp_path, **settings) as served, served.pulling(name) as frames:
         try:
-            async for frame in frames:
-                if frame.get("completed", 0) > 0.6 * size:
+            async for _ in frames:
+                if saved(tmp_path / "models") > 0.4 * size:
                     await served.kill()
         except httpx.RemoteProtocolError:
             pass  # that was the daemon
@@ -105,7 +111,7 @@ async def test_a_pull_goes_on_where_a_killed_daemon_has_left_it(proxy, big, tmp_
         seen = [frame async for frame in frames]
     assert seen[-1] == {"status": "success"}
     resumed = [f for f in seen if f.get("digest") == big.digest and "completed" in f]
-    assert resumed[0]["completed"] > 0.5 * size
-    assert proxy.sent - sent < 0.6 * size
+    assert resumed[0]["completed"] > 0.4 * size
+    assert proxy.sent - sent < 0.7 * size
     blob = tmp_path / "models" / "blobs" / big.digest.replace(":", "-")
     assert blob.read_bytes() == big.data
