@@ -1,0 +1,142 @@
+"""Requests to what the engine gets."""
+
+import attrs
+import pytest
+
+from actorllm.actors.runner.engine.fake import FAKE_BOS
+from actorllm.actors.runner.prompting import prepare, sampling_of
+from actorllm.protocol.chat import ChatMessage
+from actorllm.protocol.errors import Refused
+from tests.simulation.system import make_model
+
+GO = "{{ if .System }}[{{ .System }}]{{ end }}<{{ .Prompt }}>{{ .Response }}"
+GO_MODEL = make_model("m", template=GO, native=False)
+HI = (ChatMessage("user", "hi"),)
+TOOL = {"function": {"parameters": {"properties": {}, "type": "object"}, "name": "f"}, "type": "function"}  # fmt: skip
+SHOWS_TOOLS = make_model("m", chat_template="{{ tools | tojson }}{{ messages[0].content }}")
+
+
+async def test_a_raw_prompt_is_taken_as_it_is(desk, generate):
+    made = prepare(desk.host, desk.loaded, generate(prompt="{{ .X }}", raw=True, model=GO_MODEL))
+    assert made.text == "{{ .X }}"
+    assert made.tokens == (FAKE_BOS, *b"{{ .X }}")
+    assert made.native
+    assert made.notices == ()
+
+
+async def test_the_models_template_is_used_unless_the_request_has_one(desk, generate):
+    made = prepare(desk.host, desk.loaded, generate(prompt="p", model=GO_MODEL))
+    assert made.text == "<p>"
+    assert not made.native
+    request = generate(prompt="p", model=GO_MODEL, template="({{ .Prompt }})")
+    assert prepare(desk.host, desk.loaded, request).text == "(p)"
+
+
+@pytest.mark.parametrize(
+    ("own", "given", "text"),
+    [("", "", "<p>"), ("own", "", "[own]<p>"), ("own", "mine", "[mine]<p>")],
+)
+async def test_the_requests_system_message_is_stronger(desk, generate, own, given, text):
+    model = make_model("m", template=GO, native=False, system=own)
+    made = prepare(desk.host, desk.loaded, generate(prompt="p", system=given, model=model))
+    assert made.text == text
+
+
+async def test_a_context_comes_before_the_prompt(desk, generate):
+    request = generate(prompt="p", context=(FAKE_BOS, *b"before"), model=GO_MODEL)
+    made = prepare(desk.host, desk.loaded, request)
+    assert made.text == "before<p>"
+    assert made.tokens == tuple(b"before<p>")
+
+
+async def test_the_models_own_messages_begin_a_conversation(desk, generate):
+    model = make_model(
+        "m",
+        system="S",
+        messages=(ChatMessage("user", "q"), ChatMessage("assistant", "a")),
+        chat_template="{% for m in messages %}{{ m.role }}:{{ m.content }};{% endfor %}",
+    )
+    made = prepare(desk.host, desk.loaded, generate("chat", messages=HI, model=model))
+    assert made.text == "system:S;user:q;assistant:a;user:hi;"
+    mine = (ChatMessage("system", "mine"), *HI)
+    made = prepare(desk.host, desk.loaded, generate("chat", messages=mine, model=model))
+    assert "system:S" not in made.text
+
+
+async def test_tools_are_shown_in_the_order_that_models_know(desk, generate):
+    request = generate("chat", messages=HI, tools=(TOOL,), model=SHOWS_TOOLS)
+    text = prepare(desk.host, desk.loaded, request).text
+    assert text.index('"type"') < text.index('"function"') < text.index('"parameters"')
+    assert text.index('"name"') < text.index('"parameters"')
+
+
+async def test_a_long_conversation_loses_its_oldest_messages(desk, generate):
+    messages = [ChatMessage("user", f"{n}" * 20) for n in range(10)]
+    model = make_model(
+        "m", chat_template="{% for m in messages %}{{ m.content }}{% endfor %}", system="S"
+    )
+    made = prepare(desk.host, desk.loaded, generate("chat", messages=tuple(messages), model=model))
+    assert len(made.tokens) <= 128
+    assert made.text.startswith("S")
+    assert made.text.endswith("9" * 20)
+    assert made.truncated_messages == 4
+    assert made.notices[0] == "the context is too small: 4 messages were dropped"
+
+
+async def test_a_smaller_window_is_kept_to(desk, generate):
+    large = attrs.evolve(desk.loaded, n_ctx=1024)
+    request = generate(prompt="x" * 600, raw=True, options={"num_ctx": 256})
+    made = prepare(desk.host, large, request)
+    assert made.window == 256
+    assert len(made.tokens) < 256
+    assert made.truncated_tokens == 601 - len(made.tokens)
+
+
+async def test_a_long_prompt_may_not_be_cut_where_the_client_says_so(desk, generate):
+    request = generate(prompt="x" * 500, raw=True, truncate=False)
+    with pytest.raises(Refused, match="exceeds the available context size"):
+        prepare(desk.host, desk.loaded, request)
+    with pytest.raises(Refused, match="longer than the context length"):
+        prepare(desk.host, desk.loaded, generate(prompt="x" * 500, raw=True, shift=False))
+
+
+async def test_what_is_only_rendered_is_never_cut(desk, generate):
+    request = generate(prompt="x" * 500, model=GO_MODEL, render_only=True)
+    assert prepare(desk.host, desk.loaded, request).text == f"<{'x' * 500}>"
+
+
+async def test_some_families_never_shift(desk, generate):
+    model = make_model("m", architecture="deepseek2")
+    assert not prepare(desk.host, desk.loaded, generate(prompt="p", raw=True, model=model)).shift
+    assert prepare(desk.host, desk.loaded, generate(prompt="p", raw=True)).shift
+
+
+async def test_a_broken_template_is_the_clients_to_know(desk, generate):
+    with pytest.raises(Refused) as refused:
+        prepare(desk.host, desk.loaded, generate(prompt="p", template="{{ .Prompt"))
+    assert 400 <= refused.value.problem.status <= 500
+    assert "\n" not in refused.value.problem.text
+
+
+async def test_options_reach_the_sampler(desk, generate):
+    wanted = {
+        "seed": 5,
+        "temperature": 0.1,
+        "top_k": 3,
+        "top_p": 0.4,
+        "min_p": 0.05,
+        "typical_p": 0.6,
+        "repeat_last_n": 7,
+        "repeat_penalty": 1.1,
+        "presence_penalty": 0.2,
+        "frequency_penalty": 0.3,
+    }
+    m = generate(prompt="p", raw=True, logprobs=True, top_logprobs=2, options=wanted)
+    sampling = sampling_of(m, prepare(desk.host, desk.loaded, m))
+    assert {key: getattr(sampling, key) for key in wanted} == wanted
+    assert (sampling.logprobs, sampling.top_logprobs) == (True, 2)
+
+
+async def test_stops_are_those_of_the_options(desk, generate):
+    m = generate(prompt="p", raw=True, options={"stop": ("a", "b")})
+    assert prepare(desk.host, desk.loaded, m).stops == ("a", "b")
