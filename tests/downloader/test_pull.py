@@ -1,5 +1,6 @@
 """Pulls from the real registry."""
 
+import errno
 import os
 import shutil
 
@@ -214,6 +215,27 @@ async def test_old_unfinished_downloads_are_given_up(catalog):
     assert partials(catalog) == ["sha256-" + "b" * 64]
     catalog.collect_garbage(older_than=-1)
     assert partials(catalog) == ["sha256-" + "b" * 64]
+
+
+async def test_a_disk_that_fills_up_meanwhile_loses_nothing(proxy, node, catalog, big, monkeypatch):
+    pwrite, room = os.pwrite, 12 * 1024 * 1024
+
+    def limited(fd, data, at):
+        nonlocal room
+        room -= len(data)
+        if room < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return pwrite(fd, data, at)
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "pwrite", limited)
+        problem = await refusal(node, f"{proxy.host}/library/big")
+    assert problem.status == 507
+    assert problem.text.startswith("no space left in the model store")
+    sent = proxy.sent
+    await pull(node, f"{proxy.host}/library/big")
+    assert catalog.blobs.path(big.digest).read_bytes() == big.data
+    assert proxy.sent - sent < 0.6 * len(big.data)
 
 
 async def test_a_store_that_cannot_be_written_is_an_answer_and_no_crash(registry, node, catalog):
