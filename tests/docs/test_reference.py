@@ -73,7 +73,7 @@ def test_paths_of_the_repository_exist(page):
 
 
 def test_variables_in_the_pages_exist():
-    known = {v.name for v in VARIABLES} | tests_own_variables()
+    known = {v.name for v in VARIABLES} | own_variables_of_tests()
     unknown = {
         f"{page.name}: {name}"
         for page in PAGES
@@ -83,7 +83,7 @@ def test_variables_in_the_pages_exist():
     assert unknown == set()
 
 
-def tests_own_variables():
+def own_variables_of_tests():
     text = "".join(map(read, source_files("tests")))
     return {name for name in VARIABLE.findall(text) if name.startswith("TEST_")}
 
