@@ -1,4 +1,7 @@
-"""The builder actor: creations, a few at a time, one for each name."""
+"""The builder actor: creations, a few at a time, one for each name.
+
+A model that another one is built on is pulled first where it is missing.
+"""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -13,12 +16,15 @@ from actorllm.actors.kernel import Actor
 from actorllm.actors.library.catalog import Catalog
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.building import Create, CreateStatus
+from actorllm.protocol.messages.transfers import Pull
 
 __all__ = ["BuilderActor"]
 
 _AT_ONCE: Final = 2
 _MAX_OPEN: Final = 32
 """Creations that run or wait."""
+_PULLED: Final = "success"
+"""Last step of a pull; here it is not the last one."""
 _CLEANUP: Final = 10.0
 """Seconds that a creation which was left may take to tidy up before nobody waits for it."""
 
@@ -47,6 +53,12 @@ class BuilderActor(Actor):
                 503, f"{_MAX_OPEN} models are being created already; try again", retry_after=5
             )
         async with self._turn(creation.name.folded()):
+            base = await trio.to_thread.run_sync(creation.missing_base, limiter=self._threads)
+            if base is not None:
+                async with self.ctx.ref("/downloader").stream(Pull(base)) as pulled:
+                    async for step in pulled:
+                        if step.status != _PULLED:
+                            yield step
             steps = creation.steps()
             try:
                 while (status := await self._next(steps)) is not None:

@@ -81,6 +81,13 @@ class Creation:
         self._converted_to: set[str] = set()
         """Those of them that were quantized."""
 
+    def missing_base(self) -> str | None:
+        """Name the model that this one is built on, if it is not here and has to be pulled."""
+        origin = self._origin
+        if not isinstance(origin, FromModel) or self._catalog.find(origin.name) is not None:
+            return None
+        return self._create.source
+
     def steps(self) -> Iterator[CreateStatus]:
         """Make the model.
 
