@@ -1,5 +1,6 @@
 """How a model is loaded for a request, and whether what is loaded will do."""
 
+import os
 from typing import Literal, cast
 
 import attrs
@@ -21,6 +22,8 @@ _CONTEXT_STEP = 256
 _LONGEST_EMBEDDING_BATCH = 2048
 _SMALLEST_BATCH = 32
 """llama.cpp aborts when a batch has no room for one token of each slot; tiny ones only cost time."""
+_MOST_THREADS = os.cpu_count() or 1
+"""More only wait for each other, and llama.cpp aborts when there are very many."""
 
 KvType = Literal["f16", "q8_0", "q4_0"]
 
@@ -53,7 +56,7 @@ def terms_of(model: ResolvedModel, options: Options, settings: Settings) -> Term
         num_gpu=options.num_gpu if options.num_gpu >= 0 else None,
         main_gpu=options.main_gpu,
         use_mmap=options.use_mmap,
-        threads=options.num_thread or None,
+        threads=min(options.num_thread, _MOST_THREADS) if options.num_thread > 0 else None,
         embedding=model.pooling is not None,
         adapters=tuple(a.path for a in model.adapters),
     )

@@ -51,9 +51,9 @@ def body_of(seed: int, **options: Any) -> dict[str, Any]:
 
 
 def follow(
-    daemon: Daemon, seed: int, heard: Callable[[], None] = lambda: None, **options: Any
+    daemon: Daemon, seed: int, heard: Callable[[int], None] = lambda _: None, **options: Any
 ) -> Answer:
-    """Follow one stream to its end; `heard` is called for each frame."""
+    """Follow one stream to its end; `heard` is told how many tokens each frame brings."""
     text, spelled, tokens = [], bytearray(), 0
     body = body_of(seed, **options)
     with httpx.stream("POST", f"{daemon.url}/api/generate", json=body, timeout=TIMEOUT) as stream:
@@ -61,25 +61,26 @@ def follow(
             frame = json.loads(line)
             assert "error" not in frame, frame
             text.append(frame["response"])
-            for token in frame.get("logprobs", ()):
+            brought = frame.get("logprobs", ())
+            for token in brought:
                 spelled += bytes(token["bytes"])
-                tokens += 1
-            heard()
+            tokens += len(brought)
+            heard(len(brought))
     return Answer("".join(text), bytes(spelled), tokens, frame)
 
 
 class Trigger:
-    """Calls once, after so many frames of all streams together."""
+    """Calls once, after so many tokens of all streams together."""
 
     def __init__(self, after: int, call: Callable[[], None]) -> None:
         self._left = after
         self._call = call
         self._lock = threading.Lock()
 
-    def __call__(self) -> None:
+    def __call__(self, tokens: int) -> None:
         with self._lock:
-            self._left -= 1
-            due = self._left == 0
+            due = 0 < self._left <= tokens
+            self._left -= tokens
         if due:
             self._call()
 
@@ -92,7 +93,7 @@ def follow_all(
     call: Callable[[], None] = lambda: None,
     **options: Any,
 ) -> list[Answer]:
-    """Follow streams side by side; after so many frames, call."""
+    """Follow streams side by side; after so many tokens, call."""
     heard = Trigger(after, call)
     with ThreadPoolExecutor(len(seeds)) as pool:
         return list(pool.map(lambda seed: follow(daemon, seed, heard, **options), seeds))

@@ -169,6 +169,7 @@ async def test_hundreds_of_clients_that_leave_at_random_stages_leave_nothing_beh
                     lambda: daemon.post("/api/generate", model=MODEL, keep_alive=0)
                 )
 
+    crashes = daemon.counters()["crashes"]
     began = time.monotonic()
     with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
@@ -177,4 +178,4 @@ async def test_hundreds_of_clients_that_leave_at_random_stages_leave_nothing_beh
     tell(f"{CLOSES} closes in {time.monotonic() - began:.1f} s")
     await trio.to_thread.run_sync(gone_at_once, daemon)
     await trio.to_thread.run_sync(daemon.assert_works)
-    assert daemon.counters()["crashes"] == 0, daemon.log
+    assert daemon.counters()["crashes"] == crashes

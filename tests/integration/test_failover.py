@@ -13,7 +13,7 @@ from tests.integration.streams import SEEDS, TOKENS, Answer, follow, follow_all
 KILLS = int(os.environ.get("ACTORLLM_TEST_KILLS", "20"))
 """Random moments at which the runner is killed."""
 SEED = int(os.environ.get("ACTORLLM_TEST_SEED", "0")) or random.SystemRandom().getrandbits(32)
-_MOST_FRAMES = len(SEEDS) * TOKENS * 3 // 4
+_MOST_TOKENS = len(SEEDS) * TOKENS * 2 // 3
 
 
 @pytest.fixture(scope="module")
@@ -63,15 +63,15 @@ def test_deterministic_streams_are_the_same_at_whatever_moment_the_runner_is_kil
     tell(f"ACTORLLM_TEST_SEED={SEED}")
     moments = random.Random(SEED)
     for _ in range(KILLS):
-        after = moments.randint(1, _MOST_FRAMES)
+        after = moments.randint(1, _MOST_TOKENS)
         answers = follow_all(
             deterministic,
             after=after,
             call=strike(deterministic, signal.SIGKILL),
             deterministic=True,
         )
-        assert texts(answers) == alone, f"killed after {after} frames"
-        assert any(answer.failovers for answer in answers), f"killed after {after} frames"
+        assert texts(answers) == alone, f"killed after {after} tokens"
+        assert any(answer.failovers for answer in answers), f"killed after {after} tokens"
 
 
 def test_a_runner_that_hangs_is_replaced(deterministic: Daemon, alone: list[str]):

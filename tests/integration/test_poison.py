@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
 import httpx
 import psutil
@@ -97,16 +96,16 @@ def test_a_runner_that_crashes_while_loading_is_started_on_a_safer_rung(
             seen.add(pid)
             shoot(pid)
             eventually(lambda pid=pid: not psutil.pid_exists(pid))
-        done = answer.result().json()
-    assert done["message"]["content"] == "The capital of Japan is Tokyo."
-    (notice,) = done["actorllm"]["notices"]
+        done = answer.result()
+    assert done.json()["message"]["content"] == "The capital of Japan is Tokyo."
+    notice = done.headers["Actorllm-Notice"]
     assert "without flash attention" in notice
     (rungs,) = json.loads((daemon.state / "rungs.json").read_bytes()).values()
     assert list(rungs.values()) == [2]
     # The next load begins where this one ended.
     daemon.post("/api/generate", model=MODEL, keep_alive=0)
     eventually(lambda: not daemon.runners())
-    assert notice in daemon.ask_capital().json()["actorllm"]["notices"]
+    assert daemon.ask_capital().headers["Actorllm-Notice"] == notice
     assert daemon.pinned()["/scheduler"] == (1, 0)
 
 
@@ -136,6 +135,7 @@ def test_killing_a_runner_from_outside_does_not_degrade_it(start: Callable[..., 
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(daemon.ask_capital)
         os.kill(new_runner(daemon, seen), signal.SIGKILL)
-        done: dict[str, Any] = answer.result().json()
-    assert "actorllm" not in done, done
+        done = answer.result()
+    assert "Actorllm-Notice" not in done.headers
+    assert "actorllm" not in done.json()
     assert not (daemon.state / "rungs.json").exists()
