@@ -118,13 +118,20 @@ def _uploader(catalog: Catalog, settings: Settings) -> Uploader:
     return Uploader(catalog, settings.state, streams=settings.max_transfer_streams)
 
 
-def main(make_app: AppFactory, *, host: str | None = None, faults: str | None = None) -> int:
+def main(
+    make_app: AppFactory,
+    *,
+    host: str | None = None,
+    faults: str | None = None,
+    quiet: bool = False,
+) -> int:
     """Run the daemon until it is told to end; returns the exit status.
 
     Args:
         make_app: Makes the HTTP application.
         host: Listens here in place of `settings.host`.
         faults: Path of a fault plan; things will break on purpose.
+        quiet: Log to the file in the state folder alone.
 
     Raises:
         SettingsError: The environment has a value that cannot be used.
@@ -139,7 +146,7 @@ def main(make_app: AppFactory, *, host: str | None = None, faults: str | None = 
         sys.stderr.write(f"Error: {e}\n")
         return 1
     try:
-        configure_logs(debug=settings.debug, file=settings.state / "actorllm.log")
+        configure_logs(debug=settings.debug, quiet=quiet, file=settings.state / "actorllm.log")
         sock = _listen(settings)
     except OSError as e:
         sys.stderr.write(f"Error: {_trouble(settings, e)}\n")

@@ -31,7 +31,13 @@ _HERE = b"FROM .\n"
     metavar="PATH",
     help="The Modelfile, - for standard input.  [default: Modelfile, else the files here]",
 )
-@click.option("-q", "--quantize", default="", metavar="TYPE", help="Quantize to this type: q8_0.")
+@click.option(
+    "-q",
+    "--quantize",
+    default="",
+    metavar="TYPE",
+    help="Quantize to this type: q4_K_M, q4_K_S, q8_0, f16 or f32.",
+)
 @click.option("--draft-quantize", default="", metavar="TYPE", help="Quantize the draft model.")
 def create(model: str, file: str, quantize: str, draft_quantize: str) -> None:
     """Create a model from a Modelfile."""

@@ -80,7 +80,8 @@ def _start(settings: Settings) -> None:
             _wait(settings.host, child, log, deadline)
     except OSError as e:
         raise Failure(f"cannot start the daemon: {e.strerror}: {e.filename}") from e
-    click.echo(f"actorllm: started the daemon (log: {log})", err=True)
+    lasting = settings.state / "actorllm.log"
+    click.echo(f"actorllm: started the daemon (log: {lasting})", err=True)
 
 
 @contextmanager
@@ -113,7 +114,7 @@ def _spawn(settings: Settings, log: Path) -> "subprocess.Popen[bytes]":
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "actorllm.cli.main", "serve"],
+            [sys.executable, "-P", "-m", "actorllm.cli.main", "serve", "--quiet"],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

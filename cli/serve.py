@@ -36,12 +36,13 @@ class _ServeCommand(click.Command):
     metavar="PLAN.TOML",
     help="Break things on purpose, as this plan of faults says.",
 )
-def serve(host: str | None, faults: str | None) -> int:
+@click.option("--quiet", is_flag=True, help="Log to the file in the state folder alone.")
+def serve(host: str | None, faults: str | None, quiet: bool) -> int:
     """Run the server in the foreground until Ctrl-C."""
     from actorllm.actors.daemon import main as run_daemon
     from actorllm.http.app import create_app
 
     try:
-        return run_daemon(create_app, host=host, faults=faults)
+        return run_daemon(create_app, host=host, faults=faults, quiet=quiet)
     except SettingsError as e:
         raise Failure(one_line(str(e))) from e

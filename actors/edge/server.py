@@ -89,11 +89,18 @@ class _Logger:
         self._log = log
 
     async def access(self, request: Any, response: Any, seconds: float) -> None:
+        method = request.get("method", "WEBSOCKET")
+        path = request["raw_path"][:_LOGGED_PATH].decode("latin-1")  # no control characters
+        if response is None:
+            # Clients hang up as soon as they have the length that was promised, which Hypercorn
+            # takes for an answer without a status; the answer itself is reported next.
+            self._log.debug("client hung up", method=method, path=path)
+            return
         self._log.info(
             "request",
-            method=request.get("method", "WEBSOCKET"),
-            path=request["raw_path"][:_LOGGED_PATH].decode("latin-1"),  # no control characters
-            status=response["status"] if response is not None else None,
+            method=method,
+            path=path,
+            status=response["status"],
             seconds=round(seconds, 4),
         )
 

@@ -4,14 +4,16 @@ Local processes are the default; simulations put tasks in place of processes, an
 put machines.
 """
 
+import json
 import os
 import signal
 import socket
 import sys
 from collections import deque
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
+import structlog
 import trio
 
 from actorllm.actors.kernel.exits import Exit
@@ -21,6 +23,7 @@ __all__ = ["Handle", "Launcher", "ProcessLauncher", "child_environment"]
 _KEEP_LINES = 40
 """Lines of standard error that are kept."""
 _MAX_LINE = 2000
+_LEVELS = frozenset({"debug", "info", "warning", "error", "critical"})
 
 _PASSED = ("ACTORLLM_", "OLLAMA_", "LC_", "OMP_", "GOMP_", "GGML_", "LLAMA_", "CUDA_", "HIP_",
            "ROCR_", "NVIDIA_", "PYTHON", "LD_")  # fmt: skip
@@ -92,14 +95,16 @@ class ProcessLauncher:
         finally:
             theirs.close()
         stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
-        return ProcessHandle(process, stream)
+        log = structlog.get_logger("actorllm").bind(actor=path)
+        return ProcessHandle(process, stream, log)
 
 
 class ProcessHandle:
     """A local process group."""
 
-    def __init__(self, process: trio.Process, stream: trio.abc.Stream) -> None:
+    def __init__(self, process: trio.Process, stream: trio.abc.Stream, log: Any) -> None:
         self._process = process
+        self._log = log
         self._lines: deque[str] = deque(maxlen=_KEEP_LINES)
         self._ended = False
         self.stream = stream
@@ -122,7 +127,7 @@ class ProcessHandle:
         text = line[:_MAX_LINE].decode("utf-8", "replace").rstrip()
         if text:
             self._lines.append(text)
-            print(text, file=sys.stderr, flush=True)  # noqa: T201 -- the child's log joins ours
+            _relay(self._log, text)
 
     async def wait(self) -> Exit:
         code = await self._process.wait()
@@ -155,3 +160,19 @@ class ProcessHandle:
 
     def last_words(self) -> tuple[str, ...]:
         return tuple(self._lines)
+
+
+def _relay(log: Any, line: str) -> None:
+    """Let a child's line join our log: its own structured lines as they are, others as a fact."""
+    try:
+        fields = json.loads(line) if line.startswith("{") else None
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict) or not isinstance(fields.get("event"), str):
+        log.info("child says", line=line)
+        return
+    level = str(fields.pop("level", "info"))
+    fields.pop("timestamp", None)
+    event = fields.pop("event")
+    say = getattr(log, level if level in _LEVELS else "info")
+    say(event, **{k: v for k, v in fields.items() if k.isidentifier() and k != "self"})

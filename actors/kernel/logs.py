@@ -5,10 +5,11 @@ Every line carries the trace id of the message that was being handled, if there 
 
 import logging
 import logging.handlers
+import os
 import sys
 from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import structlog
 
@@ -35,28 +36,37 @@ _SHARED: list[Any] = [
 ]
 
 
-def configure_logs(
-    *, debug: bool = False, stream: TextIO | None = None, file: Path | None = None
-) -> None:
+class _OwnFile(logging.handlers.RotatingFileHandler):
+    """A rotated file that only its owner may read."""
+
+    def _open(self) -> Any:
+        def opener(path: str, flags: int) -> int:
+            return os.open(path, flags, 0o600)
+
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=opener)
+
+
+def configure_logs(*, debug: bool = False, quiet: bool = False, file: Path | None = None) -> None:
     """Set up logging for this process.
 
     Args:
         debug: Log every step.
-        stream: Where lines go at once; standard error if None. Colours if it is a terminal.
-        file: A file that gets the same lines as JSON; it is rotated at 10 MiB, 3 are kept.
+        quiet: Write nothing to standard error, where else lines go, in colours on a terminal.
+        file: A file that gets the lines as JSON, for its owner alone; it is rotated at 10 MiB, and
+            three are kept.
 
     Raises:
         OSError: The file cannot be opened.
     """
-    stream = stream or sys.stderr
-    handlers: list[logging.Handler] = [logging.StreamHandler(stream)]
-    people = structlog.dev.ConsoleRenderer(colors=True) if stream.isatty() else None
-    handlers[0].setFormatter(_formatter(people or structlog.processors.JSONRenderer()))
+    handlers: list[logging.Handler] = []
+    if not quiet:
+        console = logging.StreamHandler(sys.stderr)
+        people = structlog.dev.ConsoleRenderer(colors=True) if sys.stderr.isatty() else None
+        console.setFormatter(_formatter(people or structlog.processors.JSONRenderer()))
+        handlers.append(console)
     if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        rotating = logging.handlers.RotatingFileHandler(
-            file, maxBytes=_FILE_BYTES, backupCount=_FILES_KEPT, encoding="utf-8"
-        )
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        rotating = _OwnFile(file, maxBytes=_FILE_BYTES, backupCount=_FILES_KEPT, encoding="utf-8")
         rotating.setFormatter(_formatter(structlog.processors.JSONRenderer()))
         handlers.append(rotating)
     root = logging.getLogger()

@@ -233,7 +233,7 @@ class Job(Actor):
         assert chunk.done is not None
         notices = chunk.done.notices
         if self._failovers:
-            notices += (f"the runner died {self._failovers} times; the stream went on",)
+            notices += (f"runners that died under the stream, which went on: {self._failovers}",)
         done = evolve(
             chunk.done,
             total_duration=self._elapsed(),

@@ -14,7 +14,7 @@ STAND_IN = """
 import os, sys, types
 from pathlib import Path
 
-def main(make_app, *, host, faults):
+def main(make_app, *, host, faults, quiet):
     from http.server import BaseHTTPRequestHandler, HTTPServer
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -80,7 +80,7 @@ def test_a_command_starts_the_daemon_which_outlives_it(environ, state, tmp_path)
         out, err = first.communicate(timeout=30)
     log = state / "daemon.log"
     assert (first.returncode, out) == (0, "NAME    ID    SIZE    MODIFIED \n")
-    assert err == f"actorllm: started the daemon (log: {log})\n"
+    assert err == f"actorllm: started the daemon (log: {state / 'actorllm.log'})\n"
     (pid,) = [int(file.name.removeprefix("pid-")) for file in state.glob("pid-*")]
     assert log.read_text() == f"models in {tmp_path / 'models'} session {pid}\n"
     assert stat.S_IMODE(log.stat().st_mode) == 0o600

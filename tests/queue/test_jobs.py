@@ -221,7 +221,7 @@ async def test_a_stream_goes_on_behind_the_tokens_that_were_delivered(autojump_c
         chunks = await w.generate(HELLO)
         assert text_of(chunks) == "hey"
         assert chunks[-1].done.failovers == 1
-        assert chunks[-1].done.notices == ("the runner died 1 times; the stream went on",)
+        assert chunks[-1].done.notices == ("runners that died under the stream, which went on: 1",)
         first, second = w.runner.received(Generate)
         assert (first.options, first.now) == (second.options, second.now)
         assert second.resume == Resume((1,), 2)
