@@ -17,6 +17,11 @@ from actorllm.actors.runner.engine.types import (
 
 __all__ = ["EngineHost", "Sink", "ThreadHost", "Vectors"]
 
+LOOK_SECONDS = 15.0
+"""Time between two looks at the engine."""
+STUCK_SECONDS = 300.0
+"""Longest time that one pass may take before the engine counts as hung."""
+
 Vectors = tuple[tuple[float, ...], ...]
 
 
@@ -136,7 +141,21 @@ class ThreadHost:
         return self._engine.stats()
 
     async def run(self) -> None:
-        await self._broken.wait()
+        """Watch the engine: heartbeats come from this thread and say nothing of the other.
+
+        Raises:
+            RuntimeError: The engine broke down, or computes nothing although it should.
+        """
+        passes, since = -1, trio.current_time()
+        while not self._broken.is_set():
+            with trio.move_on_after(LOOK_SECONDS):
+                await self._broken.wait()
+            stats = self.stats()
+            now = trio.current_time()
+            if stats is None or stats.passes != passes or not _computes(stats):
+                passes, since = -1 if stats is None else stats.passes, now
+            elif now - since > STUCK_SECONDS:
+                raise RuntimeError(f"the engine has computed nothing for {STUCK_SECONDS:g} s")
         raise RuntimeError(f"the engine broke down: {self._error}") from self._error
 
     def close(self) -> None:
@@ -165,3 +184,8 @@ class ThreadHost:
     def _break_down(self, error: BaseException) -> None:
         self._error = error
         self._broken.set()
+
+
+def _computes(stats: EngineStats) -> bool:
+    """Whether a pass is under way or due."""
+    return any(slot.phase in ("prefill", "decode") for slot in stats.slots)
