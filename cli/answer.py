@@ -8,7 +8,7 @@ from typing import TextIO
 import attrs
 import click
 
-from actorllm.cli.text import Wrapper, safe
+from actorllm.cli.text import Wrapper, one_line, safe
 from actorllm.cli.wire import Json
 
 __all__ = ["Answer", "Style", "figures", "show_answer"]
@@ -120,8 +120,17 @@ def show_answer(
                 answer.final = item
     finally:
         page.close()
+    for notice in _notices(answer.final):
+        click.echo(f"actorllm: {one_line(notice)}", err=True)
     if style.verbose:
         click.echo(figures(answer.final), nl=False, err=True)
+
+
+def _notices(final: Json) -> list[str]:
+    """What the server had to degrade while it answered: shifted windows, runners that died."""
+    said = final.get("actorllm")
+    notices = said.get("notices") if isinstance(said, dict) else None
+    return [str(notice) for notice in notices] if isinstance(notices, list) else []
 
 
 def figures(final: Json) -> str:

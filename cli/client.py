@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import attrs
+import click
 import httpx
 
 from actorllm.cli.errors import Failure, NotFound
@@ -67,6 +68,7 @@ class Client:
         with self._errors(), self._http.stream("POST", path, json=body) as answer:
             if answer.is_error:
                 raise _failure(answer, _body(answer))
+            _say_notices(answer)
             yield (_checked(line) for line in _lines(answer))
 
     def has_blob(self, digest: str) -> bool:
@@ -144,6 +146,13 @@ def _object(content: bytes) -> Json:
     if not isinstance(value, dict):
         raise Failure("the server's answer is not a JSON object")
     return value
+
+
+def _say_notices(answer: httpx.Response) -> None:
+    """Tell the user what the server had to degrade before it began to answer."""
+    notice = answer.headers.get("Actorllm-Notice", "")
+    if notice:
+        click.echo(f"actorllm: {one_line(notice)}", err=True)
 
 
 def _failure(answer: httpx.Response, content: bytes) -> Failure:

@@ -23,6 +23,7 @@ _OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS: Final = 10
 _MAX_URL: Final = 8 * 1024
+_HINT: Final = "; if it speaks plain HTTP, pull or push with --insecure"
 _MAX_REASON: Final = 300
 """Characters of a registry's own words that are passed on."""
 
@@ -247,7 +248,8 @@ def transport_errors(origin: Origin) -> Iterator[None]:
     try:
         yield
     except httpx.TransportError as e:
-        raise RegistryError(0, f"{origin.scheme}://{origin.host}: {_reason(e)}") from e
+        hint = _HINT if origin.scheme == "https" and isinstance(e, httpx.ConnectError) else ""
+        raise RegistryError(0, f"{origin.scheme}://{origin.host}: {_reason(e)}{hint}") from e
 
 
 def _reason(error: httpx.TransportError) -> str:

@@ -213,3 +213,9 @@ def test_an_interrupt_cancels_the_generation_and_exits_with_130(server, environm
     assert child.returncode == 130
     assert err.strip() == b""
     assert server.broken_off.wait(20)
+
+
+def test_what_the_server_degraded_is_said_on_standard_error(actorllm, server, model):
+    said = {"notices": ["the context was full"]}
+    server.on("POST", "/api/generate", says("Hi", actorllm=said))
+    assert actorllm("run", "m", "x").err == "actorllm: the context was full\n"
