@@ -15,6 +15,7 @@ from actorllm.actors.runner.host import EngineHost
 from actorllm.actors.runner.messages import Generate
 from actorllm.actors.runner.parse import OutputParser, TemplateFacts, make_parser
 from actorllm.actors.runner.prompt import (
+    Choice,
     PromptTemplates,
     Rendered,
     render_chat,
@@ -22,9 +23,18 @@ from actorllm.actors.runner.prompt import (
 )
 from actorllm.actors.runner.structure import refused, structure_of
 from actorllm.protocol.chat import ChatMessage, JsonObject, Tool
+from actorllm.protocol.messages.generation import GenerateRequest
 from actorllm.protocol.messages.models import ResolvedModel
 
-__all__ = ["Prepared", "prepare", "sampling_of"]
+__all__ = [
+    "Prepared",
+    "conversation",
+    "parser_of",
+    "prepare",
+    "render_conversation",
+    "sampling_of",
+    "templates_of",
+]
 
 _NO_SHIFT_FAMILIES = frozenset({"deepseek2"})
 """Families whose cache cannot be shifted."""
@@ -43,6 +53,9 @@ class Prepared:
     """Tokens of context that the request has."""
     native: bool
     """Whether the prompt was made by a Jinja template or the fallback for none."""
+    choice: Choice | None = None
+    """Which template made the prompt; None: it was raw."""
+    starts_in_thinking: bool = False
     structure: Structure | None = None
     images: int = 0
     truncated_messages: int = 0
@@ -59,7 +72,7 @@ def prepare(host: EngineHost, loaded: Loaded, m: Generate) -> Prepared:
     request = m.request
     shift = request.shift is not False and m.model.architecture not in _NO_SHIFT_FAMILIES
     window = window_of(m.options.num_ctx, loaded.n_ctx)
-    templates = _templates(host, loaded, m.model)
+    templates = templates_of(m.model, bos=_piece(host, loaded.bos), eos=_piece(host, loaded.eos))
     fitted, rendered = _render(host, templates, m, window)
     if request.render_only:
         cut = fitted
@@ -68,11 +81,13 @@ def prepare(host: EngineHost, loaded: Loaded, m: Generate) -> Prepared:
     return Prepared(
         text=cut.text,
         tokens=cut.tokens,
-        parser=_parser(m, templates, rendered),
+        parser=parser_of(m.model, request, templates, rendered),
         stops=m.options.stop,
         shift=shift,
         window=window,
         native=rendered is None or rendered.choice.kind in ("jinja", "none"),
+        choice=rendered.choice if rendered is not None else None,
+        starts_in_thinking=rendered is not None and rendered.starts_in_thinking,
         structure=_structure(host, m, rendered),
         images=len(rendered.images) if rendered is not None else 0,
         truncated_messages=cut.dropped_messages,
@@ -89,22 +104,9 @@ def _render(
     if request.raw:
         return Fitted(request.prompt, _tokens(host, request.prompt, bos=True)), None
     if request.kind == "chat":
-        messages = _conversation(model, request.messages)
-        tools = tuple(map(_in_usual_order, request.tools)) if model.native else request.tools
-
-        def render(kept: Sequence[ChatMessage]) -> Rendered:
-            return render_chat(
-                templates,
-                kept,
-                tools,
-                request.think,
-                now=now,
-                prefer_go=not model.native,
-            )
-
         return fit_chat(
-            messages,
-            render,
+            conversation(model, request.messages),
+            lambda kept: render_conversation(model, request, templates, kept, now),
             lambda made: _tokens(host, made.text, bos=not made.has_bos),
             window if request.truncate else None,
         )
@@ -125,7 +127,24 @@ def _render(
     return Fitted(text, _tokens(host, text, bos=not (before or made.has_bos))), made
 
 
-def _conversation(model: ResolvedModel, messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
+def render_conversation(
+    model: ResolvedModel,
+    request: GenerateRequest,
+    templates: PromptTemplates,
+    messages: Sequence[ChatMessage],
+    now: datetime,
+) -> Rendered:
+    """Make the prompt of some messages of a chat.
+
+    Raises:
+        Refused: The template fails, or refuses the conversation.
+    """
+    tools = tuple(map(_in_usual_order, request.tools)) if model.native else request.tools
+    prefer_go = not model.native
+    return render_chat(templates, messages, tools, request.think, now=now, prefer_go=prefer_go)
+
+
+def conversation(model: ResolvedModel, messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
     """The model's own messages, its system message unless the client has one, the client's."""
     given = (*model.messages, *messages)
     if model.system and messages[0].role != "system":
@@ -158,7 +177,8 @@ def _tokens(host: EngineHost, text: str, *, bos: bool) -> tuple[int, ...]:
     return tuple(host.tokenize(text, add_special=bos, parse_special=True))
 
 
-def _templates(host: EngineHost, loaded: Loaded, model: ResolvedModel) -> PromptTemplates:
+def templates_of(model: ResolvedModel, *, bos: str = "", eos: str = "") -> PromptTemplates:
+    """What a model brings for its prompts, and the texts of its first and last token."""
     return PromptTemplates(
         jinja=model.chat_template or "",
         go=model.template or "",
@@ -167,8 +187,8 @@ def _templates(host: EngineHost, loaded: Loaded, model: ResolvedModel) -> Prompt
         family=model.architecture,
         name=model.name,
         parameters=model.parameter_count,
-        bos=_piece(host, loaded.bos),
-        eos=_piece(host, loaded.eos),
+        bos=bos,
+        eos=eos,
     )
 
 
@@ -177,8 +197,9 @@ def _piece(host: EngineHost, token: int) -> str:
 
 
 def _structure(host: EngineHost, m: Generate, rendered: Rendered | None) -> Structure | None:
-    structure = structure_of(m, rendered)
-    if structure is not None and not m.request.render_only:
+    request = m.request
+    structure = structure_of(request.format, rendered, parser=m.model.parser, think=request.think)
+    if structure is not None and not request.render_only:
         try:
             host.compile(structure)
         except EngineError as e:
@@ -186,8 +207,17 @@ def _structure(host: EngineHost, m: Generate, rendered: Rendered | None) -> Stru
     return structure
 
 
-def _parser(m: Generate, templates: PromptTemplates, rendered: Rendered | None) -> OutputParser:
-    request = m.request
+def parser_of(
+    model: ResolvedModel,
+    request: GenerateRequest,
+    templates: PromptTemplates,
+    rendered: Rendered | None,
+) -> OutputParser:
+    """Choose the parser of the answer to a prompt; None: the prompt was raw.
+
+    Raises:
+        Refused: The model names a parser that there is not.
+    """
     if rendered is None:  # raw: the client parses for itself
         return make_parser("passthrough")
     harmony = "harmony" if rendered.choice.harmony else None
@@ -200,7 +230,7 @@ def _parser(m: Generate, templates: PromptTemplates, rendered: Rendered | None) 
         tool_tag=rendered.tool_tag,
     )
     return make_parser(
-        m.model.parser or harmony,
+        model.parser or harmony,
         template=facts,
         tools=request.tools,
         think=request.think,

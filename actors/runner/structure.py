@@ -1,13 +1,14 @@
 """`format` to the structure that the sampler keeps to, or a refusal that says what cannot be kept."""
 
 import json
+from typing import Any
 
 from actorllm.actors.runner.engine.grammar import check
 from actorllm.actors.runner.engine.types import EngineError, Structure
-from actorllm.actors.runner.messages import Generate
 from actorllm.actors.runner.parse import PARSERS
 from actorllm.actors.runner.prompt import Rendered
 from actorllm.actors.runner.prompt.tags import KNOWN_TAGS, NO_TAGS, ThinkingTags
+from actorllm.protocol.chat import Think
 from actorllm.protocol.errors import Refused
 
 __all__ = ["refused", "structure_of"]
@@ -20,25 +21,27 @@ _HARMONY_ANSWERS = (
 """The headers of gpt-oss's answer, behind its messages to itself."""
 
 
-def structure_of(m: Generate, rendered: Rendered | None) -> Structure | None:
+def structure_of(
+    wanted: Any, rendered: Rendered | None = None, *, parser: str | None = None, think: Think = None
+) -> Structure | None:
     """Return the structure of the answer to a request; None if its format is open.
 
     Thoughts before the answer are free. Whether there may be some follows from the prompt: it left
     them open, or it did not close them and the model has tags for them.
 
     Args:
-        m: The request; its format is None, "", "json" or a JSON Schema object.
-        rendered: Its prompt; None if that is the client's own text.
+        wanted: None, "", "json" or a JSON Schema object.
+        rendered: The prompt; None if it is the client's own text.
+        parser: The parser that the model declares.
+        think: The request's `think`.
 
     Raises:
         Refused: 400, naming what cannot be kept to.
     """
-    wanted = m.request.format
     if not wanted and wanted != {}:
         return None
     text = _JSON_OBJECT if wanted in ("json", {}) else json.dumps(wanted)
-    opening, closings = _thoughts(m, rendered)
-    structure = Structure("schema", text, opening, closings)
+    structure = Structure("schema", text, *_thoughts(rendered, parser, think))
     try:
         check(structure)
     except EngineError as e:
@@ -51,18 +54,20 @@ def refused(error: EngineError) -> Refused:
     return Refused.because(400, f"invalid JSON schema in format: {error}")
 
 
-def _thoughts(m: Generate, rendered: Rendered | None) -> tuple[str, tuple[str, ...]]:
+def _thoughts(
+    rendered: Rendered | None, parser: str | None, think: Think
+) -> tuple[str, tuple[str, ...]]:
     """Give the tag that may open thoughts, and those that close them."""
     if rendered is None:
         return "", ()
-    if rendered.choice.harmony or m.model.parser == "harmony":
+    if rendered.choice.harmony or parser == "harmony":
         return "", _HARMONY_ANSWERS
-    tags = rendered.tags or _declared_tags(m.model.parser)
+    tags = rendered.tags or _declared_tags(parser)
     if not tags:
         return "", ()
     if rendered.starts_in_thinking:
         return "", (tags.close,)
-    if m.request.think is False or rendered.text.rstrip().endswith(tags.close.strip()):
+    if think is False or rendered.text.rstrip().endswith(tags.close.strip()):
         return "", ()
     return tags.open, (tags.close,)
 

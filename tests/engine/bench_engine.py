@@ -4,6 +4,7 @@
 python tests/engine/bench_engine.py MODEL.gguf [TOKENS [THREADS]]
 """
 
+import json
 import statistics
 import sys
 import threading
@@ -16,13 +17,23 @@ import llama_cpp as cpp
 from actorllm.actors.runner.engine.amx import cpu_has_amx
 from actorllm.actors.runner.engine.batching import Pass, Run
 from actorllm.actors.runner.engine.engine import Engine
+from actorllm.actors.runner.engine.matching import Matchers
 from actorllm.actors.runner.engine.opening import open_model
 from actorllm.actors.runner.engine.threads import usable_cores
-from actorllm.actors.runner.engine.types import EngineSettings, Sampling, Work
+from actorllm.actors.runner.engine.types import EngineSettings, Sampling, Structure, Work
 from actorllm.actors.runner.engine.vocab import Vocab
 
 PROMPT = tuple(range(100, 116))
 ROUNDS = 5
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "age": {"type": "integer", "minimum": 0},
+    },
+    "required": ["name", "tags", "age"],
+}
 THREADS = int(sys.argv[3]) if len(sys.argv) > 3 else usable_cores()
 CLOCK = time.process_time if THREADS == 1 else time.perf_counter
 """CPU time can be compared on a busy machine, too, but counts the spinning of more threads."""
@@ -87,7 +98,44 @@ def engine(path: str, streams: int, tokens: int) -> float:
     return sum(counts[start + 1 :]) / (times[-1] - times[start])
 
 
-def measure(what, path: str, streams: int, tokens: int) -> float:
+def structured(path: str, _streams: int, _tokens: int) -> str:
+    """Measure what a structure costs: once per model, once per schema, and for each token."""
+    opened = open_model(settings(path, 1))
+    vocab = opened.model.vocab
+    matchers = Matchers(vocab)
+    answer = vocab.tokenize(
+        '{"name": "Quinn", "tags": ["a", "b"], "age": 7}', add_special=False, parse_special=False
+    )
+    compiling = []
+    for title in ("first", "second"):
+        began = time.perf_counter()
+        matchers.compile(Structure("schema", json.dumps({"title": title, **SCHEMA})))
+        compiling.append(time.perf_counter() - began)
+    asking, masking, taking = [], [], []
+    for _ in range(50):
+        matcher = matchers.begin(Structure("schema", json.dumps({"title": "second", **SCHEMA})))
+        for token in answer:
+            start = time.perf_counter()
+            matcher.allows(token)
+            asked = time.perf_counter()
+            matcher.allowed()
+            masked = time.perf_counter()
+            matcher.take(token)
+            taking.append(time.perf_counter() - masked)
+            masking.append(masked - asked)
+            asking.append(asked - start)
+    size = vocab.size
+    opened.free()
+    ask, mask, take = (1e6 * statistics.median(kept) for kept in (asking, masking, taking))
+    return (
+        f"structure, {size} tokens: vocabulary and schema {compiling[0] * 1e3:.1f} ms,"
+        f" next schema {compiling[1] * 1e3:.1f} ms; per token: check {ask:.1f} us,"
+        f" mask {mask:.1f} us (99 %: {1e6 * statistics.quantiles(masking, n=100)[98]:.0f}),"
+        f" take {take:.1f} us"
+    )
+
+
+def measure(what, path: str, streams: int, tokens: int):
     # A process for each, since OpenMP threads that a loop left behind slow down the next one.
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         return pool.submit(what, path, streams, tokens).result()
@@ -96,6 +144,7 @@ def measure(what, path: str, streams: int, tokens: int) -> float:
 def main() -> None:
     path, tokens = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 500
     print(f"CPU with AMX: {cpu_has_amx()} (refused), threads: {THREADS}, clock: {CLOCK.__name__}")
+    print(measure(structured, path, 1, tokens))
     for streams in (1, 4, 8):
         loops, engines = [], []
         for _ in range(ROUNDS):  # taken in turns, for the machine is not quiet

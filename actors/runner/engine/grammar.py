@@ -1,16 +1,14 @@
 """Structures as grammars of llguidance, which says of what it cannot keep to that it cannot."""
 
 import json
-from typing import TYPE_CHECKING
+import re
+from typing import Any
 
 from llguidance import LLMatcher, LLParserLimits
-from llguidance.gbnf_to_lark import GbnfToLarkError, gbnf_to_lark
+from llguidance.gbnf_to_lark import gbnf_to_lark
 
 from actorllm.actors.runner.engine.schema import closed
 from actorllm.actors.runner.engine.types import EngineError, Structure
-
-if TYPE_CHECKING:
-    from llguidance._lib import JsonCompileOptions
 
 __all__ = ["LIMITS", "MAX_GRAMMAR", "check", "grammar_of", "one_line"]
 
@@ -25,7 +23,7 @@ _LONGEST_MESSAGE = 300
 _FREELY = '%llguidance {"no_forcing": true}\n'
 """Text that is forced may be split into tokens in any way, as the model likes it."""
 
-_RULES: "JsonCompileOptions" = {
+_RULES: dict[str, Any] = {
     # A gap between two parts has at most one space, or line breaks and one indentation: models
     # like to lose themselves in white space. It is also what llama.cpp's converter allows.
     "whitespace_flexible": True,
@@ -47,13 +45,22 @@ def grammar_of(structure: Structure) -> str:
     """
     if len(structure.text) > MAX_GRAMMAR:
         raise EngineError(f"{len(structure.text)} characters are too many")
+    return _from_gbnf(structure.text) if structure.kind == "gbnf" else _from_schema(structure.text)
+
+
+def _from_schema(text: str) -> str:
     try:
-        if structure.kind == "gbnf":
-            return LLMatcher.grammar_from_lark(gbnf_to_lark(structure.text))
-        schema = closed(json.loads(structure.text))
-        ruled = {**schema, "x-guidance": _RULES} if isinstance(schema, dict) else schema
-        return LLMatcher.grammar_from_lark(f"{_FREELY}start: %json {json.dumps(ruled)}\n")
-    except (ValueError, RecursionError, GbnfToLarkError) as e:
+        schema = closed(json.loads(text))
+    except (ValueError, RecursionError) as e:
+        raise EngineError(one_line(str(e))) from None
+    ruled = {**schema, "x-guidance": _RULES} if isinstance(schema, dict) else schema
+    return LLMatcher.grammar_from_lark(f"{_FREELY}start: %json {json.dumps(ruled)}\n")
+
+
+def _from_gbnf(text: str) -> str:
+    try:
+        return LLMatcher.grammar_from_lark(gbnf_to_lark(text))
+    except Exception as e:  # noqa: BLE001 -- what it raises for a bad grammar is not documented
         raise EngineError(one_line(str(e))) from None
 
 
@@ -69,5 +76,7 @@ def check(structure: Structure) -> None:
 
 
 def one_line(message: str) -> str:
-    """Bring a message of llguidance into the form of ours."""
-    return " ".join(message.split("<state>", maxsplit=1)[0].split())[:_LONGEST_MESSAGE]
+    """Bring a message of llguidance into the form of ours, without the grammar that it quotes."""
+    text = re.split(r"\n +1 \| |<state>", message, maxsplit=1)[0]
+    text = re.sub(r"^at \d+\(\d+\): (failed to compile JSON schema: )?", "", text)
+    return " ".join(text.split())[:_LONGEST_MESSAGE]

@@ -212,6 +212,8 @@ class Matcher:
         return self._vocab.tokenize(tag, add_special=False, parse_special=True)[0]
 
     def _fits(self, token: int) -> bool:
+        if self._vocab.ends(token):
+            return self._held.is_accepting()
         return self._held.validate_tokens([token]) == 1
 
     def _check(self) -> None:
