@@ -8,6 +8,7 @@ import attrs
 from actorllm.actors.library.memory import MemoryNeed, predict
 from actorllm.actors.runner.engine.ladder import RUNGS, at_rung
 from actorllm.actors.runner.engine.types import EngineSettings
+from actorllm.actors.runner.engine.windows import padded
 from actorllm.protocol.messages.models import ResolvedModel
 from actorllm.protocol.options import Options
 from actorllm.protocol.settings import Settings
@@ -17,8 +18,6 @@ __all__ = ["DEFAULT_CONTEXT", "Terms", "need", "suits", "terms_of"]
 DEFAULT_CONTEXT = 4096
 """Tokens of context when nobody says how many, on machines without a large GPU."""
 _LEAST_CONTEXT = 4
-_CONTEXT_STEP = 256
-"""llama.cpp rounds the window of a slot up to it."""
 _LONGEST_EMBEDDING_BATCH = 2048
 _SMALLEST_BATCH = 32
 """llama.cpp aborts when a batch has no room for one token of each slot; tiny ones only cost time."""
@@ -50,7 +49,7 @@ def terms_of(model: ResolvedModel, options: Options, settings: Settings) -> Term
     trained = model.context_length or wanted
     num_ctx = max(_LEAST_CONTEXT, min(wanted, trained))
     return Terms(
-        num_ctx=-(-num_ctx // _CONTEXT_STEP) * _CONTEXT_STEP,
+        num_ctx=padded(num_ctx),
         context_given=options.num_ctx is not None,
         num_batch=options.num_batch,
         num_gpu=options.num_gpu if options.num_gpu >= 0 else None,
