@@ -168,7 +168,7 @@ def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     counts = [int(n) for n in sys.argv[2:]] or [1, 4, 8]
     print(describe(), flush=True)
-    cases = (Case("seedling", seedling(), 900), Case("random-0.5b", half_billion(), 40))
+    cases = (Case("seedling", seedling(), 900), Case("random-0.5b", half_billion(), 128))
     with tempfile.TemporaryDirectory() as folder:
         for case in cases:
             for streams in counts:
