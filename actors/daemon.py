@@ -12,6 +12,7 @@
     │   └── NAME-N    a runner: one process for each set of weights
     ├── queue         admission; its children are the jobs
     │   └── N         a job: one request
+    ├── prompts       prompts, parsed answers and tokens for those who look at them
     └── edge          the HTTP server
 
 A failure of one is a matter of that one: who asks it meanwhile asks again, runners are replaced
@@ -42,6 +43,7 @@ from actorllm.actors.kernel.node import FaultHook
 from actorllm.actors.library.actor import LibraryActor
 from actorllm.actors.library.catalog import BUILTIN_ROOT, Catalog
 from actorllm.actors.library.library import Library
+from actorllm.actors.prompts.actor import Prompts
 from actorllm.actors.queue.actor import Queue
 from actorllm.actors.runner.analysis import ANALYSIS
 from actorllm.actors.scheduler.actor import Scheduler
@@ -56,6 +58,8 @@ AppFactory = Callable[[Node, Settings, Any], Any]
 
 _RUNNING_JOBS = 1024
 """Jobs that may run beside those that may wait."""
+_LOOKERS = 64
+"""Prompts, answers and texts that are looked at, at one time."""
 
 
 def tree(settings: Settings, *more: ChildSpec, **scheduler: Any) -> ChildSpec:
@@ -89,6 +93,7 @@ def tree(settings: Settings, *more: ChildSpec, **scheduler: Any) -> ChildSpec:
             kind="supervisor",
             shutdown=3.0,
         ),
+        ChildSpec("prompts", Prompts, max_running=_LOOKERS),
         *more,
     ]
     return ChildSpec(

@@ -8,13 +8,16 @@ import click
 
 from actorllm.cli.completion import MODEL
 from actorllm.cli.daemon import connect
+from actorllm.cli.errors import Failure
 from actorllm.cli.tables import section
-from actorllm.cli.text import safe
+from actorllm.cli.text import one_line, safe
 from actorllm.cli.units import count
 from actorllm.cli.wire import Json
 
 __all__ = ["describe", "show"]
 
+_MOST_INPUT = 32 << 20
+"""Characters of a conversation."""
 _HEAD_LINES = 2
 _HEAD_ITEMS = 3
 Rows = list[tuple[str, ...]]
@@ -98,6 +101,32 @@ def _head(text: str) -> Rows:
     return [*rows, ("...",)] if len(lines) > _HEAD_LINES else rows
 
 
+def _render(name: str) -> None:
+    """Print a prompt; what made it goes to the standard error."""
+    made = connect().post("/api/render", {"model": name, "messages": _messages()})
+    click.echo(safe(str(made.get("prompt") or ""), sys.stdout))
+    tokens = len(made.get("tokens") or [])
+    facts = [f"{tokens} tokens", f"{made.get('template')}: {made.get('reason')}"]
+    for fact in [*facts, *map(str, made.get("notices") or [])]:
+        click.echo(one_line(fact), err=True)
+
+
+def _messages() -> list[Json]:
+    """Read the conversation to be rendered."""
+    text = "" if sys.stdin.isatty() else sys.stdin.read(_MOST_INPUT + 1)
+    if not text.strip():
+        return [{"role": "user", "content": "Hello!"}]
+    if len(text) > _MOST_INPUT:
+        raise Failure(f"standard input has more than {_MOST_INPUT} characters")
+    try:
+        messages = json.loads(text)
+    except (ValueError, RecursionError) as e:
+        raise Failure("standard input is not JSON; give an array of messages") from e
+    if not isinstance(messages, list):
+        raise Failure("standard input is not a JSON array; give an array of messages")
+    return messages
+
+
 @click.command()
 @click.argument("name", metavar="MODEL", type=MODEL)
 @click.option("--license", is_flag=True, help="Print the license only.")
@@ -105,12 +134,20 @@ def _head(text: str) -> Rows:
 @click.option("--parameters", is_flag=True, help="Print the parameters only.")
 @click.option("--template", is_flag=True, help="Print the template only.")
 @click.option("--system", is_flag=True, help="Print the system message only.")
+@click.option(
+    "--render",
+    is_flag=True,
+    help="Print the prompt of the messages on standard input (a JSON array), or of a greeting.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Print metadata and tensors, too.")
 def show(name: str, verbose: bool, **parts: bool) -> None:
     """Show what a model is."""
     chosen = [part for part, wanted in parts.items() if wanted]
     if len(chosen) > 1:
         raise click.UsageError(f"use only one of {', '.join(f'--{part}' for part in chosen)}")
+    if parts.pop("render"):
+        _render(name)
+        return
     model = connect().post("/api/show", {"model": name, "verbose": verbose})
     if chosen:
         click.echo(safe(str(model.get(chosen[0]) or ""), sys.stdout))

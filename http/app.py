@@ -24,7 +24,16 @@ from actorllm.http.connection import Connection, EdgeRequest
 from actorllm.http.edge import Edge, Log
 from actorllm.http.errors import is_expected, problem_of, refusal
 from actorllm.http.metrics import Metrics
-from actorllm.http.ollama import blobs, create, embeddings, generation, info, models, transfers
+from actorllm.http.ollama import (
+    blobs,
+    create,
+    embeddings,
+    generation,
+    info,
+    models,
+    prompts,
+    transfers,
+)
 from actorllm.http.openai import audio as openai_audio
 from actorllm.http.openai import chat as openai_chat
 from actorllm.http.openai import completions as openai_completions
@@ -44,6 +53,7 @@ _BLUEPRINTS = (
     blobs.blueprint,
     create.blueprint,
     transfers.blueprint,
+    prompts.blueprint,
     openai_chat.blueprint,
     openai_completions.blueprint,
     openai_embeddings.blueprint,

@@ -6,6 +6,7 @@ host.py        the engine's thread, as Trio sees it
 simulated.py   a runner without a model, for simulations
 prompting.py   a request to the tokens that the engine gets
 pieces.py      the engine's deltas to typed pieces; where a resumed stream goes on
+inspecting.py  prompts and tokens for those who look at them
 embedding.py   inputs to tokens that fit, vectors to the dimensions that were asked for
 structure.py   `format` to a grammar
 analysis.py    what templates and parsers can do, for the library

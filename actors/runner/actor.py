@@ -5,24 +5,29 @@ from typing import Any, TypeVar
 
 import trio
 
-from actorllm.actors.kernel import Actor
+from actorllm.actors.kernel import Actor, concurrent
 from actorllm.actors.runner.embedding import fit_inputs, shape_vectors
 from actorllm.actors.runner.engine.types import EngineError, EngineSettings, Finish, Loaded, Work
 from actorllm.actors.runner.host import EngineHost, Sink, ThreadHost
+from actorllm.actors.runner.inspecting import detokenize, prompt_of, tokenize
 from actorllm.actors.runner.messages import (
+    Detokenize,
     Embed,
     Embedded,
     Generate,
     Load,
     LoadReport,
     Piece,
+    Render,
     RunnerArgs,
+    Tokenize,
 )
 from actorllm.actors.runner.pieces import Pieces, call_id
 from actorllm.actors.runner.prompting import Prepared, prepare, sampling_of
 from actorllm.protocol.codec import evolve
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import Chunk, Done
+from actorllm.protocol.messages.prompts import DetokenizedText, RenderedPrompt, TextTokens
 
 __all__ = ["Runner"]
 
@@ -198,6 +203,26 @@ class Runner(Actor):
         if self._loaded is None:
             raise Refused.because(503, "the model is still loading; try again", retry_after=1)
         return self._loaded
+
+    # Inspecting
+
+    @concurrent
+    async def render(self, m: Render) -> RenderedPrompt:
+        """Make a prompt as `generate` would."""
+        prepared = await self._prepare(self._require_loaded(), m.work)
+        return prompt_of(self._host, prepared)
+
+    @concurrent
+    async def tokenize(self, m: Tokenize) -> TextTokens:
+        """Split a text."""
+        self._require_loaded()
+        return await self.in_thread(tokenize, self._host, m, limiter=self._preparers)
+
+    @concurrent
+    async def detokenize(self, m: Detokenize) -> DetokenizedText:
+        """Join tokens."""
+        self._require_loaded()
+        return await self.in_thread(detokenize, self._host, m, limiter=self._preparers)
 
     # Embedding
 

@@ -3,20 +3,24 @@
 import attrs
 
 from actorllm.actors.runner.engine.types import EngineSettings
-from actorllm.protocol.codec import Stream, Value, message
+from actorllm.protocol.codec import Ask, Stream, Value, message
 from actorllm.protocol.messages.generation import Chunk, GenerateRequest
 from actorllm.protocol.messages.models import ResolvedModel
+from actorllm.protocol.messages.prompts import DetokenizedText, RenderedPrompt, TextTokens
 from actorllm.protocol.options import Options
 
 __all__ = [
+    "Detokenize",
     "Embed",
     "Embedded",
     "Generate",
     "Load",
     "LoadReport",
     "Piece",
+    "Render",
     "Resume",
     "RunnerArgs",
+    "Tokenize",
 ]
 
 
@@ -100,3 +104,27 @@ class Embed(Stream[Embedded]):
     dimensions: int
     num_ctx: int | None
     """The request's, if it gave one: the limit of an input."""
+
+
+@message
+class Render(Ask[RenderedPrompt]):
+    """Make the prompt of a generation, and generate nothing."""
+
+    work: Generate
+
+
+@message
+class Tokenize(Ask[TextTokens]):
+    """Split a text into tokens."""
+
+    text: str
+    add_special: bool
+    parse_special: bool
+    pieces: bool
+
+
+@message
+class Detokenize(Ask[DetokenizedText]):
+    """Join tokens. Refused with 400 for one that the model has not."""
+
+    tokens: tuple[int, ...]

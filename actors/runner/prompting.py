@@ -56,6 +56,8 @@ class Prepared:
     choice: Choice | None = None
     """Which template made the prompt; None: it was raw."""
     starts_in_thinking: bool = False
+    was_cut: bool = False
+    """The tokens are fewer than those of the text."""
     structure: Structure | None = None
     images: int = 0
     truncated_messages: int = 0
@@ -88,6 +90,7 @@ def prepare(host: EngineHost, loaded: Loaded, m: Generate) -> Prepared:
         native=rendered is None or rendered.choice.kind in ("jinja", "none"),
         choice=rendered.choice if rendered is not None else None,
         starts_in_thinking=rendered is not None and rendered.starts_in_thinking,
+        was_cut=len(cut.tokens) < len(fitted.tokens),
         structure=_structure(host, m, rendered),
         images=len(rendered.images) if rendered is not None else 0,
         truncated_messages=cut.dropped_messages,
