@@ -28,12 +28,14 @@ class Hangups:
     def __init__(self) -> None:
         self._poll = select.poll()
         self._callbacks: dict[int, Callable[[], None]] = {}
+        self._some = trio.Event()
 
     @contextmanager
     def watch(self, fd: int, gone: Callable[[], None]) -> Iterator[None]:
         """Watch a socket within a block. The socket may be closed, and its number reused, in it."""
         self._callbacks[fd] = gone
         self._poll.register(fd, _GONE)
+        self._some.set()
         try:
             yield
         finally:
@@ -45,8 +47,11 @@ class Hangups:
         del self._callbacks[fd]
 
     async def run(self) -> None:
-        """Look again and again."""
+        """Look again and again, while there is anything to look at."""
         while True:
+            if not self._callbacks:
+                self._some = trio.Event()
+                await self._some.wait()
             await trio.sleep(INTERVAL)
             self.look()
 
