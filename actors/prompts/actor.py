@@ -37,6 +37,7 @@ R = TypeVar("R")
 _THREADS = 2
 """Templates and parsers that may work at one time in the daemon."""
 _ATTEMPTS = 2
+_RETRY_PAUSE = 0.05
 _RESOLVE_SECONDS = 30.0
 _ANSWER_SECONDS = 120.0
 """A conversation that is too long is rendered a dozen times, each for up to ten seconds."""
@@ -133,6 +134,7 @@ class Prompts(Actor):
                 if attempt == _ATTEMPTS:
                     raise self._unanswered(e) from e
                 self.ctx.log.warning("asking another runner", error=str(e))
+            await trio.sleep(_RETRY_PAUSE)
         raise Refused.because(500, "the scheduler gave no runner; try again")
 
     def _unanswered(self, error: KernelError) -> Refused:

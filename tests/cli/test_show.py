@@ -92,3 +92,29 @@ def test_an_unknown_model_is_an_error(actorllm, server):
     server.on("POST", "/api/show", {"error": "model 'm:latest' not found"}, 404)
     result = actorllm("show", "m")
     assert (result.status, result.err) == (1, "Error: model 'm:latest' not found\n")
+
+
+MADE = {"prompt": "<hi>\n", "tokens": [1, 2], "template": "go", "reason": "it has one", "notices": ["n"]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("stdin", "messages"),
+    [
+        ("", [{"role": "user", "content": "Hello!"}]),
+        ('[{"role": "user", "content": "hi"}]', [{"role": "user", "content": "hi"}]),
+    ],
+)
+def test_the_prompt_of_a_conversation_is_rendered(actorllm, server, stdin, messages):
+    server.on("POST", "/api/render", MADE)
+    result = actorllm("show", "--render", "m", stdin=stdin)
+    assert (result.status, result.out) == (0, "<hi>\n\n")
+    assert result.err == "2 tokens\ngo: it has one\nn\n"
+    assert server.bodies("/api/render") == [{"model": "m", "messages": messages}]
+
+
+@pytest.mark.parametrize("stdin", ["hello", "{}", "[" * 100_000])
+def test_what_is_no_conversation_is_said_in_one_line(actorllm, server, stdin):
+    result = actorllm("show", "--render", "m", stdin=stdin)
+    assert (result.status, result.err.count("\n")) == (1, 1)
+    assert "give an array of messages" in result.err
+    assert server.bodies("/api/render") == []

@@ -223,7 +223,15 @@ TABLES: dict[str, Callable[[], str]] = (
     }
     | {
         f"messages/{name}": _messages_of(f"protocol/messages/{name}.py")
-        for name in ("generation", "scheduling", "models", "building", "blobs", "transfers")
+        for name in (
+            "generation",
+            "prompts",
+            "scheduling",
+            "models",
+            "building",
+            "blobs",
+            "transfers",
+        )
     }
     | {"messages/runner": _messages_of("actors/runner/messages.py")}
 )

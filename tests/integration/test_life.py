@@ -22,7 +22,7 @@ def test_the_live_tree_shows_every_actor(daemon: Daemon):
     actors = daemon.actors()
     assert set(actors) >= {
         "/", "/blobs", "/library", "/builder", "/downloader", "/uploader", "/scheduler", "/queue",
-        "/edge",
+        "/prompts", "/edge",
     }  # fmt: skip
     (runner,) = [p for p in actors if p.startswith("/scheduler/seedling")]
     assert actors[runner]["kind"] == "process"
