@@ -2,6 +2,7 @@ import math
 from pathlib import Path
 
 import pytest
+
 from actorllm.protocol.address import Address
 from actorllm.protocol.settings import VARIABLES, Settings, SettingsError, env
 
