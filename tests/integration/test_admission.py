@@ -29,8 +29,9 @@ def single(start: Callable[..., Daemon]) -> Daemon:
 
 @contextmanager
 def occupied(daemon: Daemon) -> Iterator[None]:
-    """Somebody has the only slot for a while."""
-    body = body_of(43, num_predict=5000)
+    """Somebody has the only slot for a while: the answer may not end before it is very long."""
+    endless = {"type": "array", "items": {"type": "integer"}, "minItems": 10_000}
+    body = body_of(43, num_predict=10_000) | {"format": endless}
     url = f"{daemon.url}/api/generate"
     with httpx.stream("POST", url, json=body, timeout=TIMEOUT) as stream:
         lines = stream.iter_lines()  # kept: the end of it would end the stream
