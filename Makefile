@@ -14,10 +14,8 @@ lint: $(VENV)/.ready ## style
 types: $(VENV)/.ready ## mypy, strict
 	PATH="$(abspath $(BIN)):$$PATH" .ci/typecheck
 
-# Tests of real processes can lose a race on a busy machine: what failed is run once more, alone,
-# and has to pass then. Both runs are shown.
 units: $(VENV)/.ready ## all tests
-	$(BIN)/python -m pytest || $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
+	$(BIN)/python -m pytest
 
 format: $(VENV)/.ready ## rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
