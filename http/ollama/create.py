@@ -26,6 +26,12 @@ def _read_license(value: Any) -> tuple[str, ...]:
     raise Mismatch(found, "[]string")
 
 
+_LICENSE = Custom(
+    _read_license,
+    schema={"type": ["string", "array", "null"], "items": {"type": "string"}},
+)
+
+
 @body("api.CreateRequest")
 class CreateBody:
     """Body of `/api/create`."""
@@ -42,7 +48,7 @@ class CreateBody:
     adapters: dict[str, str] | None = None
     draft_files: dict[str, str] | None = None
     template: str = ""
-    license: tuple[str, ...] = given(default=(), kind=Custom(_read_license))
+    license: tuple[str, ...] = given(default=(), kind=_LICENSE)
     system: str = ""
     parameters: JsonObject | None = None
     messages: tuple[MessageBody, ...] = ()

@@ -30,6 +30,7 @@ __all__ = [
     "INT",
     "OBJECT",
     "STRING",
+    "Checked",
     "Custom",
     "Kind",
     "List",
@@ -186,9 +187,26 @@ class Custom:
     reader: Callable[[Any], Any]
     """Raises ValueError with its text, or Refused."""
     go: str = ""
+    schema: Mapping[str, Any] = attrs.field(factory=dict, eq=False)
+    """What it takes, as JSON Schema."""
 
     def read(self, value: Any) -> Any:
         return self.reader(value)
+
+
+@attrs.frozen
+class Checked:
+    """An array whose items are checked against a kind and kept as they are; nulls are left out."""
+
+    checked: List
+
+    @property
+    def go(self) -> str:
+        return self.checked.go
+
+    def read(self, value: Any) -> tuple[Any, ...]:
+        self.checked.read(value)
+        return tuple(item for item in value if item is not None)
 
 
 STRING = _Scalar("string", str)

@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from actorllm.http.wire.binding import BYTES, FLOAT64, Custom, List, body, given, struct_of
+from actorllm.http.wire.binding import (
+    BYTES,
+    FLOAT64,
+    Checked,
+    Custom,
+    List,
+    body,
+    given,
+    struct_of,
+)
 from actorllm.protocol.chat import ChatMessage, JsonObject, Think, ToolCall
 from actorllm.protocol.durations import keep_alive
 from actorllm.protocol.errors import Refused
@@ -27,7 +36,12 @@ def _read_keep_alive(value: Any) -> int | None:
     return keep_alive(value)
 
 
-KEEP_ALIVE = Custom(_read_keep_alive, "api.Duration")
+_DURATION = r"^[-+]?(?:0|(?:[0-9]+(?:\.[0-9]*)?(?:ns|us|µs|ms|s|m|h))+)$"
+KEEP_ALIVE = Custom(
+    _read_keep_alive,
+    "api.Duration",
+    {"type": ["string", "number", "null"], "pattern": _DURATION},
+)
 
 
 def _read_think(value: Any) -> Think:
@@ -47,7 +61,7 @@ def _read_think(value: Any) -> Think:
     return value
 
 
-THINK = Custom(_read_think, "api.ThinkValue")
+THINK = Custom(_read_think, "api.ThinkValue", {"enum": [True, False, *sorted(_LEVELS), None]})
 IMAGES = List(BYTES, "[]api.ImageData")
 
 
@@ -58,7 +72,7 @@ def _read_ordered(value: Any) -> JsonObject:
     return value
 
 
-_ORDERED = Custom(_read_ordered)
+_ORDERED = Custom(_read_ordered, schema={"type": "object"})
 
 
 @body("api.ToolCallFunction")
@@ -134,20 +148,9 @@ class _ToolBody:
     function: _FunctionBody = _FunctionBody()
 
 
-class _Tools:
-    """Tool declarations: checked as the reference checks them, kept as they are."""
-
-    def __init__(self, go: str) -> None:
-        self._checked = List(struct_of(_ToolBody), go)
-        self.go = go
-
-    def read(self, value: Any) -> tuple[JsonObject, ...]:
-        self._checked.read(value)
-        return tuple(tool for tool in value if tool is not None)
-
-
-TOOLS = _Tools("api.Tools")
-OPENAI_TOOLS = _Tools("[]api.Tool")
+# Tool declarations are checked as the reference checks them, and travel as they are.
+TOOLS = Checked(List(struct_of(_ToolBody), "api.Tools"))
+OPENAI_TOOLS = Checked(List(struct_of(_ToolBody), "[]api.Tool"))
 
 
 def check_parameters(schema: Any) -> None:
