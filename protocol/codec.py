@@ -147,7 +147,7 @@ def _structure_plain_union(value: Any, kind: Any) -> Any:
 
 
 def _is_scalar_tuple(kind: Any) -> bool:
-    return get_origin(kind) is tuple and len(get_args(kind)) == 2 and get_args(kind)[0] in _PLAIN
+    return get_origin(kind) is tuple and get_args(kind)[1:] == (...,) and get_args(kind)[0] in _PLAIN
 
 
 def _structure_scalar_tuple(value: Any, kind: Any) -> Any:

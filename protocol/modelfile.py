@@ -10,6 +10,7 @@ line end, and of what cannot be seen only control characters are dropped, since 
 spaces are part of people's writing.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -61,9 +62,6 @@ _DEPRECATED = frozenset(
         "logits_all",
         "vocab_only",
         "use_mlock",
-        "mirostat",
-        "mirostat_tau",
-        "mirostat_eta",
     )
 )
 _BAD_INSTRUCTION = (
@@ -274,11 +272,21 @@ def parse_parameter(key: str, text: str) -> Any:
         value = int(text)
     elif kind.name == "float32" and _FLOAT.fullmatch(text):
         value = float(text)
+    elif kind.name == "object":
+        value = _object(text)
     try:
-        return kind.convert(value)
+        converted = kind.convert(value)
     except TypeError:
-        word = {"integer": "int", "float32": "float", "boolean": "bool"}[kind.name]
+        word = {"integer": "int", "float32": "float", "boolean": "bool"}.get(kind.name, kind.name)
         raise ModelfileError(f"invalid {word} value [{text}]") from None
+    return value if kind.name == "object" else converted
+
+
+def _object(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def check_requires(version: str) -> str:

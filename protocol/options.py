@@ -2,7 +2,8 @@
 
 `Options` is the one table: a field's name is the key on the wire, its annotation the type that is
 accepted, its metadata whether it takes effect when a model is loaded. Ranges are not checked here:
-what a value means, and whether it makes sense, is the business of who uses it.
+what a value means, and whether it makes sense, is the business of who uses it. Only what could
+grow without bound has its limit here.
 """
 
 import math
@@ -14,10 +15,17 @@ import attrs
 from actorllm.protocol.codec import evolve, message
 from actorllm.protocol.errors import Refused
 
-__all__ = ["Kind", "Options", "is_load_time", "kind_of", "merge"]
+__all__ = ["Kind", "LogitBias", "Options", "is_load_time", "kind_of", "merge"]
+
+LogitBias = tuple[tuple[int, float], ...]
+"""Pairs of a token and what is added to its logit; on the wire an object, tokens as its keys."""
 
 _INT64 = 2**63
+_INT32 = 2**31
 _FLOAT32_MAX = 3.4028234663852886e38
+_MOST_BIASES = 1024
+_LONGEST_KEY = 12
+"""Characters of a token's number."""
 
 
 def _at_load(default: Any) -> Any:
@@ -48,6 +56,36 @@ class Options:
     """Texts that end the output; they are not part of it."""
     deterministic: bool = False
     """The same bytes for the same seed, whatever else runs. Ours, unknown to other servers."""
+    top_n_sigma: float = -1.0
+    """Only tokens whose logit is at most so many standard deviations below the best; 0 and less: off."""
+    xtc_probability: float = 0.0
+    """How often all but the least likely of the tokens above `xtc_threshold` are left out."""
+    xtc_threshold: float = 0.1
+    """Least probability of a token that can be left out; above 0.5: off."""
+    dynatemp_range: float = 0.0
+    """How far the temperature goes down and up with the entropy of the choice; 0: it is fixed."""
+    dynatemp_exponent: float = 1.0
+    """Shape of the way from entropy to temperature."""
+    dry_multiplier: float = 0.0
+    """Strength of the penalty on repeating sequences (DRY); 0: off."""
+    dry_base: float = 1.75
+    """By what the penalty grows with each token of the repetition."""
+    dry_allowed_length: int = 2
+    """Tokens that may be repeated without penalty."""
+    dry_penalty_last_n: int = -1
+    """Tokens back in which repetitions are looked for; 0: off, -1: the whole context."""
+    dry_sequence_breakers: tuple[str, ...] = ("\n", ":", '"', "*")
+    """Texts that no repetition reaches across."""
+    mirostat: int = 0
+    """1 or 2: version of Mirostat, in place of all samplers that narrow; 0: off."""
+    mirostat_tau: float = 5.0
+    """The surprise that Mirostat aims at, in bits."""
+    mirostat_eta: float = 0.1
+    """How fast Mirostat learns."""
+    logit_bias: LogitBias = ()
+    """Token numbers with what is added to their logits, such as `{"42": -100}`; -100 and less: never."""
+    n_probs: int = 0
+    """Like `logprobs` with `top_logprobs`, for clients that know this name; 0: none."""
 
     num_ctx: int | None = _at_load(None)
     """Tokens of context for each slot."""
@@ -68,7 +106,7 @@ class Kind:
     """What values an option takes."""
 
     name: str
-    """As error texts call it: `integer`, `float32`, `boolean` or `array`."""
+    """As error texts call it: `integer`, `float32`, `boolean`, `array` or `object`."""
     convert: Callable[[Any], Any]
     """Decoded JSON to the field's value. Raises TypeError with the text after `must be of`."""
 
@@ -101,6 +139,18 @@ def _strings(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _biases(value: Any) -> LogitBias:
+    if not isinstance(value, dict) or len(value) > _MOST_BIASES:
+        raise TypeError(f"type object, with at most {_MOST_BIASES} members")
+    return tuple((_token(key), _float(bias)) for key, bias in value.items())
+
+
+def _token(key: str) -> int:
+    if key.isascii() and key.isdigit() and len(key) <= _LONGEST_KEY and int(key) < _INT32:
+        return int(key)
+    raise TypeError("type object, with token numbers as keys")
+
+
 _INTEGER = Kind("integer", _integer)
 _BOOLEAN = Kind("boolean", _boolean)
 _KINDS: dict[Any, Kind] = {
@@ -110,6 +160,7 @@ _KINDS: dict[Any, Kind] = {
     bool: _BOOLEAN,
     bool | None: _BOOLEAN,
     tuple[str, ...]: Kind("array", _strings),
+    LogitBias: Kind("object", _biases),
 }
 # Typed loosely, since type checkers do not see that @message makes an attrs class.
 _FIELDS: tuple["attrs.Attribute[Any]", ...] = attrs.fields(Options)  # type: ignore[arg-type]

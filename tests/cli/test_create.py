@@ -123,8 +123,8 @@ def test_a_modelfile_that_is_not_there_is_an_error(actorllm, folder):
 
 
 def test_deprecated_parameters_are_warned_of(actorllm, server, folder):
-    (folder / "Modelfile").write_text("FROM x\nPARAMETER mirostat 1")
-    assert actorllm("create", "m").err.startswith("warning: parameter mirostat is deprecated\n")
+    (folder / "Modelfile").write_text("FROM x\nPARAMETER low_vram 1")
+    assert actorllm("create", "m").err.startswith("warning: parameter low_vram is deprecated\n")
 
 
 def test_a_refused_upload_is_an_error(actorllm, server, folder):

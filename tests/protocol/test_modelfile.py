@@ -163,7 +163,7 @@ PARAMETER stop y
 PARAMETER temperature 0.5
 PARAMETER num_ctx 4096
 PARAMETER use_mmap false
-PARAMETER mirostat_tau 5
+PARAMETER penalize_newline true
 MESSAGE user hi
 MESSAGE assistant Hello: you
 """
@@ -179,7 +179,7 @@ MESSAGE assistant Hello: you
         renderer="r",
         parser="p",
         requires="0.14.0",
-        warnings=("warning: parameter mirostat_tau is deprecated",),
+        warnings=("warning: parameter penalize_newline is deprecated",),
     )
 
 
@@ -194,6 +194,8 @@ MESSAGE assistant Hello: you
         ("use_mmap", "0", False),
         ("stop", "", [""]),
         ("deterministic", "true", True),
+        ("mirostat", "2", 2),
+        ("logit_bias", '{"7": -1}', {"7": -1}),
     ],
 )
 def test_parameters_have_the_types_of_the_options(key, text, value):
@@ -216,6 +218,8 @@ def test_parameters_have_the_types_of_the_options(key, text, value):
         ("temperature", "nan", "invalid float value [nan]"),
         ("temperature", "1e999", "invalid float value [1e999]"),
         ("use_mmap", "yes", "invalid bool value [yes]"),
+        ("logit_bias", "7", "invalid object value [7]"),
+        ("logit_bias", '{"7": "x"}', """invalid object value [{"7": "x"}]"""),
     ],
 )
 def test_bad_parameters_are_named(key, text, problem):

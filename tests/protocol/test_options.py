@@ -3,11 +3,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actorllm.protocol.codec import Value, decode, encode, message
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.options import Options, is_load_time, kind_of, merge
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+BIASES = st.dictionaries(st.sampled_from(["7", "x", ""]), SCALARS, max_size=2)
 KEYS = st.sampled_from([field.name for field in attrs.fields(Options)]) | st.text(max_size=5)
+
+
+@message
+class Asked(Value):
+    options: Options
 
 
 def test_defaults_hold_where_nothing_is_said():
@@ -25,8 +32,8 @@ def test_a_later_layer_wins_and_null_says_nothing():
 
 
 def test_unknown_keys_are_reported_once_each():
-    _, ignored = merge(Options(), {"mirostat": 1, "seed": 3}, {"mirostat": 2, "nope": None})
-    assert ignored == ("mirostat", "nope")
+    _, ignored = merge(Options(), {"tfs_z": 1, "seed": 3}, {"tfs_z": 2, "nope": None})
+    assert ignored == ("tfs_z", "nope")
 
 
 def test_floats_for_integers_are_cut_and_integers_make_floats():
@@ -53,6 +60,18 @@ def test_floats_for_integers_are_cut_and_integers_make_floats():
         ("deterministic", 1, "type boolean"),
         ("stop", "x", "type array"),
         ("stop", [1], "an array of strings"),
+        ("logit_bias", [[7, 1]], "type object, with at most 1024 members"),
+        (
+            "logit_bias",
+            dict.fromkeys(map(str, range(1025)), 1),
+            "type object, with at most 1024 members",
+        ),
+        ("logit_bias", {"7": "1"}, "type float32"),
+        ("logit_bias", {"7": float("-inf")}, "type float32"),
+        ("logit_bias", {"-7": 1}, "type object, with token numbers as keys"),
+        ("logit_bias", {"٣": 1}, "type object, with token numbers as keys"),
+        ("logit_bias", {"2147483648": 1}, "type object, with token numbers as keys"),
+        ("logit_bias", {"9" * 5000: 1}, "type object, with token numbers as keys"),
     ],
 )
 def test_a_wrong_type_is_refused(key, value, text):
@@ -62,7 +81,7 @@ def test_a_wrong_type_is_refused(key, value, text):
     assert refusal.value.problem.status == 500
 
 
-@given(st.dictionaries(KEYS, SCALARS | st.lists(SCALARS, max_size=3), max_size=4))
+@given(st.dictionaries(KEYS, SCALARS | st.lists(SCALARS, max_size=3) | BIASES, max_size=4))
 def test_any_json_is_merged_or_refused(layer):
     try:
         options, ignored = merge(Options(), layer)
@@ -70,6 +89,12 @@ def test_any_json_is_merged_or_refused(layer):
         return
     assert not {field.name for field in attrs.fields(Options)} & set(ignored)
     assert merge(options, layer)[0] == options
+
+
+def test_biases_travel_as_pairs():
+    options, _ = merge(Options(), {"logit_bias": {"7": -100, "12": 0.5}})
+    assert options.logit_bias == ((7, -100.0), (12, 0.5))
+    assert decode(encode(Asked(options))) == Asked(options)
 
 
 def test_options_of_the_load_are_told_apart():

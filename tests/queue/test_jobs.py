@@ -174,10 +174,10 @@ async def test_unknown_options_are_told_with_the_first_chunk(autojump_clock, wor
     lease = Lease(7, RUNNER, 1, 1024, 5, notices=("degraded",))
     pieces = (Piece((1,), Chunk("a", notices=("cut",))), *PIECES[1:])
     async with world(lease=lease, pieces=(pieces,)) as w:
-        request = GenerateRequest("m", "generate", prompt="p", options={"mirostat": 1})
+        request = GenerateRequest("m", "generate", prompt="p", options={"tfs_z": 1})
         first, *others = await w.generate(request)
         assert first.notices == (
-            "option 'mirostat' is unknown and was ignored",
+            "option 'tfs_z' is unknown and was ignored",
             "degraded",
             "cut",
         )
