@@ -147,7 +147,8 @@ def _structure_plain_union(value: Any, kind: Any) -> Any:
 
 
 def _is_scalar_tuple(kind: Any) -> bool:
-    return get_origin(kind) is tuple and get_args(kind)[1:] == (...,) and get_args(kind)[0] in _PLAIN
+    args = get_args(kind)
+    return get_origin(kind) is tuple and args[1:] == (...,) and args[0] in _PLAIN
 
 
 def _structure_scalar_tuple(value: Any, kind: Any) -> Any:
