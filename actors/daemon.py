@@ -71,7 +71,8 @@ def tree(settings: Settings, *more: ChildSpec, **scheduler: Any) -> ChildSpec:
         scheduler: Further arguments of the scheduler, for simulations.
     """
     store = BlobStore(settings.models)
-    catalog = Catalog(store, BUILTIN_ROOT if settings.builtin else None)
+    builtin = BUILTIN_ROOT if settings.builtin else None
+    catalog = Catalog(store, builtin, shared=settings.models_readonly)
     children = [
         ChildSpec("blobs", lambda: BlobsActor(store, settings.max_blob_bytes)),
         ChildSpec(

@@ -111,6 +111,8 @@ def _spawn(settings: Settings, log: Path) -> "subprocess.Popen[bytes]":
         "ACTORLLM_STATE": str(settings.state.absolute()),
         "ACTORLLM_MODELS": str(settings.models.absolute()),
     }
+    if settings.models_readonly is not None:
+        folders["ACTORLLM_MODELS_READONLY"] = str(settings.models_readonly.absolute())
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "ab") as output:
         return subprocess.Popen(

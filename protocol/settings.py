@@ -5,6 +5,7 @@ A variable `X` is read as `ACTORLLM_X`, then as `OLLAMA_X`, so that an existing 
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,11 @@ __all__ = ["VARIABLES", "Settings", "SettingsError", "Variable", "env"]
 
 PREFIXES = ("ACTORLLM_", "OLLAMA_")
 MIB = 1024 * 1024
+
+_RATE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) *([kmg]?)b?")
+_UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9}
+_LEAST_RATE = 64e3
+_MIRROR = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]{1,300}/?")
 
 _TRUE = {"1", "t", "true", "y", "yes", "on"}
 _FALSE = {"0", "f", "false", "n", "no", "off"}
@@ -75,6 +81,26 @@ def _limit_seconds(text: str) -> float:
     return _seconds(text) or math.inf
 
 
+def _rate(text: str) -> float:
+    """Read bytes for each second, like `800k`, `25MB` or `1.5GB`; units are decimal."""
+    match = _RATE.fullmatch(text.lower().removesuffix("/s"))
+    if match is None or not (rate := float(match[1]) * _UNITS[match[2]]) >= _LEAST_RATE:
+        raise ValueError('use bytes for each second, at least 64 kB, such as "800k" or "25MB"')
+    return rate
+
+
+def _mirrors(text: str) -> tuple[tuple[str, str], ...]:
+    """Read `https://mirror` (of the default registry) or `host=https://mirror`, comma-separated."""
+    found = []
+    for part in _list(text):
+        host, is_named, url = part.rpartition("=")
+        match = _MIRROR.fullmatch(url)
+        if match is None or bool(host) != bool(is_named):
+            raise ValueError("use http(s)://host[:port], or registry=http(s)://host[:port]")
+        found.append((host.lower(), url.rstrip("/")))
+    return tuple(found)
+
+
 def _list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -129,6 +155,11 @@ VARIABLES: tuple[Variable, ...] = (
         Address.parse,
     ),
     Variable("MODELS", "folder of the models", "~/.actorllm/models"),
+    Variable(
+        "MODELS_READONLY",
+        "a second folder of models, which are listed and run but never written or removed",
+        "",
+    ),
     Variable("STATE", "folder of the log, the history and what is remembered", "~/.actorllm"),
     Variable("BUILTIN", "offer the small model that comes with the package", "1", _flag),
     Variable(
@@ -186,6 +217,20 @@ VARIABLES: tuple[Variable, ...] = (
         "16",
         _number(1, 64),
     ),
+    Variable("PULL_CONCURRENCY", "models pulled at one time; others wait", "8", _number(1, 64)),
+    Variable(
+        "PULL_BANDWIDTH",
+        'bytes for each second that all pulls may take together, such as "25MB"; unset: no limit',
+        "",
+        _rate,
+    ),
+    Variable(
+        "REGISTRY_MIRROR",
+        "where to pull from first: https://mirror for registry.ollama.ai, or registry=https://mirror, "
+        "comma-separated",
+        "",
+        _mirrors,
+    ),
     Variable(
         "MAX_REQUEST_MIB",
         "largest body of a request, in MiB; uploads of model files have their own limit",
@@ -205,6 +250,7 @@ class Settings:
 
     models: Path
     state: Path
+    models_readonly: Path | None = None
     host: Address = attrs.field(factory=Address)
     builtin: bool = True
     keep_alive: float = 300.0
@@ -224,6 +270,11 @@ class Settings:
     deterministic: bool = False
     go_template: bool | None = None
     max_transfer_streams: int = 16
+    pull_concurrency: int = 8
+    pull_bandwidth: float = math.inf
+    """Bytes for each second; `inf`: no limit."""
+    registry_mirror: tuple[tuple[str, str], ...] = ()
+    """Host of a registry (empty: the default one) and the URL to pull from first."""
     max_request_mib: int = 48
     """Stays below the limit of a message between actors (`codec.MAX_FRAME`)."""
     max_blob_mib: int = 1 << 20
@@ -254,6 +305,8 @@ class Settings:
         models = values.get("models")
         values["state"] = state
         values["models"] = _folder(environ, models) if models else state / "models"
+        shared = values.get("models_readonly")
+        values["models_readonly"] = _folder(environ, shared) if shared else None
         values.setdefault("editor", environ.get("VISUAL") or environ.get("EDITOR", ""))
         return cls(**values)
 

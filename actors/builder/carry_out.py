@@ -214,8 +214,11 @@ class Creation:
         return tuple(files)
 
     def _gguf_file(self, digest: str) -> GgufFile:
+        path = self._catalog.blob(digest)
+        if path is None:
+            raise Refused.because(409, f"blob {digest} was removed; create it again")
         try:
-            gguf = read_gguf(self._catalog.blobs.path(digest))
+            gguf = read_gguf(path)
         except GgufError as e:
             raise Refused.because(400, str(e)[:_MAX_REASON]) from e
         except OSError as e:
@@ -240,7 +243,10 @@ class Creation:
         self, file: GgufFile, wanted: str, pin: Pin
     ) -> Generator[CreateStatus, None, GgufFile]:
         before = self._catalog.blobs.digests()
-        stored = yield from quantize(self._catalog.blobs, file, wanted)
+        source = self._catalog.blob(file.digest)
+        if source is None:
+            raise Refused.because(409, "the weights were removed; create it again")
+        stored = yield from quantize(self._catalog.blobs, source, file, wanted)
         if stored.digest not in before:
             self._fresh.add(stored.digest)
             self._converted_to.add(stored.digest)

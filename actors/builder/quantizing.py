@@ -37,14 +37,15 @@ _WIDTHS: Final = {"F32": 4, "F16": 2, "BF16": 2, "Q8_0": 1.0625, "Q4_K_S": 0.573
 
 
 def quantize(
-    store: BlobStore, file: GgufFile, wanted: str
+    store: BlobStore, source: Path, file: GgufFile, wanted: str
 ) -> Generator[CreateStatus, None, Stored]:
     """Convert the weights of a blob and store the result.
 
     Leave the generator, and the process ends and nothing is kept.
 
     Args:
-        store: Has the blob, and gets the other.
+        store: Gets the new blob.
+        source: The file of the old one.
         file: The weights.
         wanted: Type to convert to, one of `quantize.FILE_TYPES`.
 
@@ -64,7 +65,7 @@ def quantize(
         raise Refused.because(507, "no space left in the model store; remove a model and try again")
     held, target = create_temp(store.folder)
     try:
-        with _running(store.path(file.digest), target, wanted) as (process, words):
+        with _running(source, target, wanted) as (process, words):
             yield CreateStatus(status, _NO_DIGEST, total, 0)
             for size in _sizes(process, target):
                 yield CreateStatus(status, _NO_DIGEST, total, min(size, total))

@@ -109,7 +109,9 @@ class Pulling:
         missing = [
             layer
             for layer in layers
-            if not (self._catalog.own(layer.digest) and store.size(layer.digest) == layer.size)
+            if not (
+                self._catalog.own(layer.digest) and self._catalog.size(layer.digest) == layer.size
+            )
         ]
         need = sum(max(0, layer.size - allocated(store, layer.digest)) for layer in missing)
         free = shutil.disk_usage(store.folder).free

@@ -1,12 +1,12 @@
-"""Which models there are: the user's store, and below it the read-only one of the program.
+"""Which models there are: the user's store, and below it the read-only ones.
 
-A name in the user's store hides the same name below. Writing needs the store's lock, together with
-other writers; what removes blobs takes it alone (see `actors.blobs.pins`). All of it blocks: call
-it from a thread.
+Below are a folder that the user may name, and the store of the program. A name hides the same name
+further below. Writing needs the store's lock, together with other writers; what removes blobs takes
+it alone (see `actors.blobs.pins`). All of it blocks: call it from a thread.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,11 @@ __all__ = ["BUILTIN_ROOT", "Catalog", "Garbage"]
 
 BUILTIN_ROOT: Final = Path(__file__).with_name("builtin")
 """The store that comes with the package; it holds one small model."""
+
+_BUILTIN: Final = "comes with the program and cannot be deleted; ACTORLLM_BUILTIN=0 hides it"
+_SHARED: Final = (
+    "is in the read-only folder of ACTORLLM_MODELS_READONLY and cannot be deleted from here"
+)
 
 _LEFTOVER_AGE: Final = 3600.0
 """Seconds after which what nobody refers to counts as left over."""
@@ -41,25 +46,55 @@ class Garbage:
     """Why nothing was removed; empty: nothing stood in the way."""
 
 
+class _Below:
+    """A store that is read and never written.
+
+    Args:
+        root: Its folder; it may be missing.
+        why_kept: Why its models cannot be deleted, and what to do instead.
+        lasting: Models of the user's store may refer to its blobs; else they get copies.
+    """
+
+    def __init__(self, root: Path, why_kept: str, *, lasting: bool) -> None:
+        self.blobs = BlobStore(root, read_only=True)
+        self.manifests = ManifestFolder(root)
+        self.why_kept = why_kept
+        self.lasting = lasting
+
+
 class Catalog:
-    """The models of a store, on top of those of a read-only one.
+    """The models of a store, on top of those of read-only ones.
 
     Args:
         blobs: The user's store.
-        builtin: Root of the store below it; None: there is none.
+        builtin: Root of the program's store; None: there is none.
+        shared: Root of the user's read-only folder; None: there is none.
     """
 
-    def __init__(self, blobs: BlobStore, builtin: Path | None = BUILTIN_ROOT) -> None:
+    def __init__(
+        self,
+        blobs: BlobStore,
+        builtin: Path | None = BUILTIN_ROOT,
+        *,
+        shared: Path | None = None,
+    ) -> None:
         self.blobs = blobs
         self._manifests = ManifestFolder(blobs.root)
-        self._below = None if builtin is None else BlobStore(builtin, read_only=True)
-        self._below_manifests = None if builtin is None else ManifestFolder(builtin)
+        below = []
+        if shared is not None:
+            below.append(_Below(shared, _SHARED, lasting=True))
+        if builtin is not None:
+            below.append(_Below(builtin, _BUILTIN, lasting=False))
+        self._below = tuple(below)
 
     def models(self) -> tuple[list[Installed], list[Unreadable]]:
         """Return all models, newest first, and what could not be read."""
-        own = self._manifests.scan()
-        names = {found.name for found in own}
-        every = [*own, *(found for found in self._scan_below() if found.name not in names)]
+        by_name = {
+            found.name: found
+            for folder in (*(below.manifests for below in reversed(self._below)), self._manifests)
+            for found in folder.scan()
+        }
+        every = by_name.values()
         models = [found for found in every if isinstance(found, Installed)]
         models.sort(key=lambda model: (-model.modified, model.name.full()))
         return models, [found for found in every if isinstance(found, Unreadable)]
@@ -86,26 +121,35 @@ class Catalog:
         names = [model.name for model in models] + [found.name for found in unreadable]
         return existing_spelling(name, names)
 
-    def is_builtin(self, name: Name) -> bool:
-        """Tell whether a name is that of a model of the read-only store."""
-        return self._below_manifests is not None and self._below_manifests.get(name) is not None
-
     def blob(self, digest: str) -> Path | None:
-        """Return the file of a blob in either store, None if there is none."""
-        for store in (self.blobs, self._below):
-            if store is not None and store.has(digest):
+        """Return the file of a blob in any of the stores, None if there is none."""
+        for store in (self.blobs, *(below.blobs for below in self._below)):
+            if store.has(digest):
                 return store.path(digest)
         return None
 
+    def size(self, digest: str) -> int | None:
+        """Return the bytes of a blob in any of the stores, None if there is none."""
+        path = self.blob(digest)
+        return None if path is None else path.stat().st_size
+
     def own(self, digest: str) -> bool:
-        """Make sure that a blob is in the user's store; False if it is nowhere. Pin it before."""
+        """Make sure that models of the user's store can refer to a blob. Pin it before.
+
+        A blob of the user's read-only folder stays there; one of the program is copied, since the
+        next release may come without it.
+
+        Returns:
+            False if it is nowhere.
+        """
         if self.blobs.has(digest):
             return True
-        path = self.blob(digest)
-        if path is None:
-            return False
-        self.blobs.import_file(path, digest)
-        return True
+        for below in self._below:
+            if below.blobs.has(digest):
+                if not below.lasting:
+                    self.blobs.import_file(below.blobs.path(digest), digest)
+                return True
+        return False
 
     def write(self, name: Name, data: bytes) -> frozenset[str]:
         """Write a model's manifest, as it is, in the spelling of `spelling`.
@@ -145,10 +189,8 @@ class Catalog:
             for digest in sorted(_digests(model.manifest)):
                 pin.add(digest)
                 self.own(digest)
-            folder = self._manifests if model.root == self.blobs.root else self._below_manifests
-            assert folder is not None
-            if folder is not self._manifests or model.name != target:
-                self.write(target, folder.raw(model.name))
+            if model.root != self.blobs.root or model.name != target:
+                self.write(target, ManifestFolder(model.root).raw(model.name))
         return target
 
     def delete(self, name: Name) -> int | None:
@@ -158,17 +200,14 @@ class Catalog:
             The bytes that were freed; None: there is no such model.
 
         Raises:
-            Refused: The name is not valid: 400; the model comes with the program: 403.
+            Refused: The name is not valid: 400; the model is in a read-only store: 403.
         """
         spelled = name if self._get(name) is not None else self.spelling(name)
         with self.blobs.lock.removing():
             model = self._manifests.get(spelled)
-            if model is None and self.is_builtin(spelled):
-                raise Refused.because(
-                    403,
-                    f"model '{spelled.short()}' comes with the program and cannot be deleted; "
-                    "ACTORLLM_BUILTIN=0 hides it",
-                )
+            kept = next((b for b in self._below if b.manifests.get(spelled) is not None), None)
+            if model is None and kept is not None:
+                raise Refused.because(403, f"model '{spelled.short()}' {kept.why_kept}")
             if not self._manifests.remove(spelled):
                 return None
             if isinstance(model, Unreadable) or model is None:
@@ -205,13 +244,11 @@ class Catalog:
             return Garbage(blobs, strays, freed)
 
     def _get(self, name: Name) -> Installed | Unreadable | None:
-        found = self._manifests.get(name)
-        if found is None and self._below_manifests is not None:
-            found = self._below_manifests.get(name)
-        return found
-
-    def _scan_below(self) -> Sequence[Installed | Unreadable]:
-        return () if self._below_manifests is None else self._below_manifests.scan()
+        for folder in (self._manifests, *(below.manifests for below in self._below)):
+            found = folder.get(name)
+            if found is not None:
+                return found
+        return None
 
     def _used(self) -> frozenset[str] | Unreadable:
         """Return all digests that are referred to, or the first reason not to know."""

@@ -76,6 +76,11 @@ def test_no_load_timeout_is_said_as_zero():
         ("HOST", "a:99999"),
         ("HOST", "ftp://a"),
         ("KV_CACHE_TYPE", "q3"),
+        ("PULL_BANDWIDTH", "fast"),
+        ("PULL_BANDWIDTH", "1k"),
+        ("REGISTRY_MIRROR", "mirror"),
+        ("REGISTRY_MIRROR", "=https://mirror"),
+        ("REGISTRY_MIRROR", "https://mirror/v2"),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_its_variable(name, value):
@@ -83,6 +88,22 @@ def test_a_bad_value_is_one_line_that_names_its_variable(name, value):
         Settings.read({**HOME, f"OLLAMA_{name}": value})
     assert str(caught.value).startswith(f"OLLAMA_{name}=")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [("100000", 1e5), ("800k", 8e5), ("25MB", 25e6), ("1.5 GB/s", 1.5e9)],
+)
+def test_a_bandwidth_has_decimal_units(text, rate):
+    assert Settings.read({**HOME, "ACTORLLM_PULL_BANDWIDTH": text}).pull_bandwidth == rate
+
+
+def test_mirrors_are_of_the_default_registry_or_of_named_ones():
+    text = "https://here:5000/, hf.co=http://[::1]:80"
+    assert Settings.read({**HOME, "ACTORLLM_REGISTRY_MIRROR": text}).registry_mirror == (
+        ("", "https://here:5000"),
+        ("hf.co", "http://[::1]:80"),
+    )
 
 
 def test_without_a_home_folder_the_error_says_what_to_set():
