@@ -5,6 +5,7 @@ A duration is an int of nanoseconds in the range of 64 bits.
 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from actorllm.protocol.errors import Refused
@@ -162,10 +163,16 @@ def format_time(nanoseconds: int, zone: tzinfo | None = UTC) -> str:
         zone: The zone to write it in. None: the machine's own, with the offset of that day.
     """
     seconds, fraction = divmod(nanoseconds, _SECOND)
-    at = (_EPOCH + timedelta(seconds=seconds)).astimezone(zone)
+    moment, offset = _moment(seconds, zone)
     decimals = f".{fraction:09d}".rstrip("0") if fraction else ""
+    return f"{moment}{decimals}{offset}"
+
+
+@lru_cache(maxsize=64)  # the frames of a stream are many in a second
+def _moment(seconds: int, zone: tzinfo | None) -> tuple[str, str]:
+    at = (_EPOCH + timedelta(seconds=seconds)).astimezone(zone)
     moment = at.replace(tzinfo=None).isoformat(timespec="seconds")
-    return f"{moment}{decimals}{_offset(at.utcoffset() or timedelta())}"
+    return moment, _offset(at.utcoffset() or timedelta())
 
 
 def _offset(offset: timedelta) -> str:

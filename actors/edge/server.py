@@ -25,6 +25,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, LifespanState
 
 from actorllm.actors.edge.hangups import Hangups
+from actorllm.actors.kernel.sockets import write_now
 
 __all__ = ["Log", "listen", "serve"]
 
@@ -154,6 +155,11 @@ class _Connection(TCPServer):
             await super().protocol_send(event)
 
     async def _write(self, data: bytes) -> None:
+        if not self.send_lock.locked():  # hence nobody else writes
+            written = write_now(self.stream, data)  # type: ignore[arg-type]  # a trio.SocketStream
+            if written == len(data):
+                return
+            data = data[written:]
         stuck = broken = False
         async with self.send_lock:
             for start in range(0, len(data), _SLICE):  # slow is not stuck

@@ -12,7 +12,7 @@ node.py        all actors of a process; names, dead letters, the live tree
 exits.py       why an actor is no more; monitors' `Down`
 errors.py      what can go wrong between actors
 process.py     an actor in a process of its own; child.py is that process's main
-link.py        frames over a byte stream; launch.py starts processes
+link.py        frames over a byte stream; sockets.py writes them; launch.py starts processes
 context.py     what an actor can do beyond answering
 insight.py     the live tree and its counters; trace.py and logs.py follow a request
 fault_plan.py  what goes wrong, as data; faults.py does it. Imported on request only, as are

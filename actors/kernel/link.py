@@ -13,6 +13,7 @@ from typing import Any
 import msgpack
 import trio
 
+from actorllm.actors.kernel.sockets import write_now
 from actorllm.protocol.codec import MAX_FRAME
 
 __all__ = ["Link", "LinkError", "Op"]
@@ -100,8 +101,11 @@ class Link:
             if self._failed is not None:
                 raise LinkError(self._failed)
             data, self._out, self._pending = b"".join(self._out), [], 0
+            written = write_now(self._stream, data)
+            if written == len(data):
+                continue
             try:
-                await self._stream.send_all(data)
+                await self._stream.send_all(memoryview(data)[written:])
             except (trio.BrokenResourceError, trio.ClosedResourceError) as e:
                 raise LinkError("peer closed the transport") from e
 
