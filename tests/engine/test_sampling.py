@@ -31,7 +31,7 @@ def draw(context, sampling, positions=range(DRAWS)):
 
 def probabilities(context, temperature=1.0):
     sampler = context.sampler(Work(id=1, prompt=(5,)))
-    logits = sampler._logits(3).astype(np.float64) / temperature
+    logits = sampler._shared.logits(3).astype(np.float64) / temperature
     sampler.close()
     exp = np.exp(logits - logits.max())
     return exp / exp.sum()

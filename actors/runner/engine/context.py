@@ -11,7 +11,7 @@ import numpy as np
 from actorllm.actors.runner.engine.batching import Pass, Run
 from actorllm.actors.runner.engine.matching import Matchers
 from actorllm.actors.runner.engine.model import Model
-from actorllm.actors.runner.engine.sampling import Candidates, ChainSampler
+from actorllm.actors.runner.engine.sampling import ChainSampler, Samplers
 from actorllm.actors.runner.engine.threads import ThreadTuner
 from actorllm.actors.runner.engine.types import EngineError, EngineSettings, Work
 from actorllm.actors.runner.engine.windows import padded
@@ -136,8 +136,8 @@ class Context:
         self._context = open_context(model, params)
         self._memory = cpp.llama_get_memory(self._context)
         self._batch = Batch(settings.num_batch + settings.slots + 1)
-        self._candidates = Candidates(self.vocab.size)
         self.matchers = Matchers(self.vocab)
+        self._samplers = Samplers(self._context, self.vocab, self.matchers)
         self.can_cut = not model.recurrent
         self.can_shift = bool(cpp.llama_memory_can_shift(self._memory))
         self.flash_attention = params.flash_attn_type
@@ -203,14 +203,13 @@ class Context:
 
     def sampler(self, work: Work) -> ChainSampler:
         window = work.window or self._window
-        return ChainSampler(
-            self._context, self.vocab, self._candidates, self.matchers, work, window
-        )
+        return self._samplers.make(work, window)
 
     def piece(self, token: int) -> bytes | None:
         return None if self.vocab.ends(token) else self.vocab.piece(token)
 
     def free(self) -> None:
+        self._samplers.free()
         cpp.llama_free(self._context)
 
     def _why_not_deterministic(self) -> str:

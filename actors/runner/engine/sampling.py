@@ -1,8 +1,9 @@
 """Choosing tokens with llama.cpp's samplers, as a function of the seed and the position.
 
-The chain has llama.cpp's usual order: penalties, top-k, typical, top-p, min-p, temperature, draw.
-The draw is made anew for each token from a hash of seed and position, so that a stream which
-another process continues draws the same numbers.
+Chances (the draw, and whether XTC acts) are hashes of seed and position, and the penalties know
+nothing but the tokens: so a stream that another process continues chooses as it would have. The
+exception is Mirostat. What it has learned depends on the probabilities of all tokens so far, which
+the one who continues does not know: there it begins anew.
 """
 
 import ctypes
@@ -11,174 +12,150 @@ from typing import Any
 import llama_cpp as cpp
 import numpy as np
 
+from actorllm.actors.runner.engine.candidates import Candidates, brief
+from actorllm.actors.runner.engine.chain import Repetitions, Touched, looks_back, make_chains
 from actorllm.actors.runner.engine.logprobs import Logits, token_logprob
 from actorllm.actors.runner.engine.matching import Matcher, Matchers
-from actorllm.actors.runner.engine.seeds import position_seed
-from actorllm.actors.runner.engine.types import Sampling, TokenLogprob, Work
+from actorllm.actors.runner.engine.seeds import chance, position_seed
+from actorllm.actors.runner.engine.types import EngineError, Sampling, TokenLogprob, Work
 from actorllm.actors.runner.engine.vocab import Vocab
 
-__all__ = ["Candidates", "ChainSampler"]
+__all__ = ["ChainSampler", "Samplers"]
 
 _COLDEST = 1e-5
 """Below this temperature the likeliest token is taken, before logits overflow."""
+_XTC = 0x2545F4914F6CDD1D
+"""Added to the seed for XTC's chance, which must not be that of the draw."""
 
-_CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
-
-
-def _brief(function: Any) -> Any:
-    """Bind a C function so that a call keeps the interpreter lock.
-
-    These calls take a microsecond. To let the lock go would hand it, several times for each token,
-    to any other thread that is busy, which may keep it for milliseconds.
-    """
-    address = ctypes.cast(function, ctypes.c_void_p).value
-    assert address is not None
-    return ctypes.PYFUNCTYPE(function.restype, *function.argtypes)(address)
+_logits_of = brief(cpp.llama_get_logits_ith, ctypes.c_void_p)
 
 
-_accept = _brief(cpp.llama_sampler_accept)
-_chain_add = _brief(cpp.llama_sampler_chain_add)
-_chain_remove = _brief(cpp.llama_sampler_chain_remove)
-_free = _brief(cpp.llama_sampler_free)
-_init_dist = _brief(cpp.llama_sampler_init_dist)
+class Samplers:
+    """What the samplers of one context share. Only the context's thread may use it."""
 
+    def __init__(self, context: Any, vocab: Vocab, matchers: Matchers) -> None:
+        self.vocab = vocab
+        self.matchers = matchers
+        self.candidates = Candidates(vocab.size)
+        self.repetitions = Repetitions(vocab)
+        self._context = context
+        self._row = ctypes.c_float * vocab.size
 
-class Candidates:
-    """A `llama_token_data_array` of the whole vocabulary, reused for every token."""
+    def make(self, work: Work, window: int) -> "ChainSampler":
+        """Make the sampler of a work.
 
-    def __init__(self, n_vocab: int) -> None:
-        self._fresh = np.zeros(n_vocab, _CANDIDATE)
-        self._fresh["id"] = np.arange(n_vocab)
-        self._data = self._fresh.copy()
-        self._array = cpp.llama_token_data_array()
+        Raises:
+            EngineError: The structure is malformed, or the resumed tokens do not keep to it.
+        """
+        return ChainSampler(self, work, window)
 
-    def load(self, logits: Logits) -> None:
-        """Take the logits of one row."""
-        np.copyto(self._data, self._fresh)
-        self._data["logit"] = logits
-        self._array.data = ctypes.cast(self._data.ctypes.data, cpp.llama_token_data_p)
-        self._array.size = len(self._data)
-        self._array.selected = -1
-        self._array.sorted = False
+    def logits(self, row: int) -> Logits:
+        """Give the logits of an output row; the next pass overwrites them.
 
-    def apply(self, sampler: Any) -> None:
-        cpp.llama_sampler_apply(sampler, ctypes.byref(self._array))
+        Raises:
+            EngineError: The row has none.
+        """
+        address = _logits_of(self._context, row)
+        if address is None:
+            raise EngineError("the pass computed no logits")
+        return np.ctypeslib.as_array(self._row.from_address(address))
 
-    def selected(self) -> int:
-        token: int = self._array.data[self._array.selected].id
-        return token
+    def free(self) -> None:
+        """Free what is kept."""
+        self.repetitions.free()
 
 
 class ChainSampler:
     """The samplers of one stream. They know the prompt's end, for the penalties."""
 
-    def __init__(
-        self,
-        context: Any,
-        vocab: Vocab,
-        candidates: Candidates,
-        matchers: Matchers,
-        work: Work,
-        window: int,
-    ) -> None:
-        self._context = context
-        self._vocab = vocab
-        self._candidates = candidates
-        self._sampling = work.sampling
-        self._greedy = work.sampling.temperature < _COLDEST
-        structure = work.sampling.structure
-        self._matcher: Matcher | None = None
-        if structure is not None:
-            self._matcher = matchers.begin(structure)
-            self._matcher.replay(work.resume)
-        self._chain = self._make_chain(work.sampling, window)
-        self._fixed: int = cpp.llama_sampler_chain_n(self._chain)
-        self._drawn = False
-        if _penalizes(work.sampling):
-            for token in (*work.prompt, *work.resume)[-window:]:
-                _accept(self._chain, token)
+    def __init__(self, shared: Samplers, work: Work, window: int) -> None:
+        s = work.sampling
+        self._shared = shared
+        self._candidates = shared.candidates
+        self._sampling = s
+        self._greedy = s.temperature < _COLDEST
+        self._most = _most(s, greedy=self._greedy)
+        self._matcher = _matcher(shared.matchers, work)
+        tokens = (*work.prompt, *work.resume)
+        first = position_seed(s.seed, len(tokens))
+        self._chains = make_chains(s, shared.vocab, shared.repetitions, window=window, seed=first)
+        self._touched: Touched | None = None
+        if self._chains.changing:
+            self._touched = Touched((token for token, _ in s.logit_bias), looks_back(s, window))
+            for token in tokens[-window:]:
+                self._take(token)
 
     def pick(self, row: int, position: int) -> int:
         """Choose a token from an output row of the last pass.
 
         Raises:
-            EngineError: The structure leaves no token.
+            EngineError: The structure or the options leave no token.
         """
-        if not self._greedy:
-            self._renew_draw(position_seed(self._sampling.seed, position))
-        if self._matcher is not None:
-            return self._pick_within(self._matcher, self._logits(row))
-        token: int = cpp.llama_sampler_sample(self._chain, self._context, row)
+        logits = self._shared.logits(row)
+        matcher = self._matcher
+        if matcher is None:
+            token = self._choose(logits, position)
+        elif self._sampling.mirostat:  # it learns from each choice, so there must be only one
+            token = self._choose(_masked(matcher, logits), position)
+        else:
+            # Most picks keep to the structure: the mask over the vocabulary is for the others.
+            token = self._choose(logits, position)
+            if not matcher.allows(token):
+                token = self._choose(_masked(matcher, logits), position)
+        if matcher is not None:
+            matcher.take(token)
+        self._take(token)
         return token
 
     def logprob(self, row: int, token: int) -> TokenLogprob:
-        logits = self._logits(row)
-        return token_logprob(logits, token, self._sampling.top_logprobs, self._vocab.piece)
+        """Report a chosen token's probability and its rivals'."""
+        top = self._sampling.top_logprobs
+        return token_logprob(self._shared.logits(row), token, top, self._shared.vocab.piece)
 
     def close(self) -> None:
-        if self._chain is not None:
-            _free(self._chain)
-            self._chain = None
+        """Free the samplers."""
+        self._chains.free()
 
-    def _make_chain(self, s: Sampling, window: int) -> Any:
-        params = cpp.llama_sampler_chain_default_params()
-        params.no_perf = True
-        chain = cpp.llama_sampler_chain_init(params)
-        links = []
-        if _penalizes(s):
-            # llama.cpp reserves memory for as many tokens as it is told to look back at.
-            last = window if s.repeat_last_n < 0 else min(s.repeat_last_n, window)
-            repeat = s.repeat_penalty if s.repeat_penalty > 0 else 1.0
-            penalties = (repeat, s.frequency_penalty, s.presence_penalty)
-            links.append(cpp.llama_sampler_init_penalties(self._vocab.size, last, *penalties))
-        if self._greedy:
-            links.append(cpp.llama_sampler_init_greedy())
+    def _choose(self, logits: Logits, position: int) -> int:
+        touched = self._touched
+        if self._greedy and touched is None:
+            return int(logits.argmax())
+        candidates, chains, s = self._candidates, self._chains, self._sampling
+        if touched is None:
+            candidates.load(logits, self._most)
         else:
-            links += _narrowing(s)
-            links.append(cpp.llama_sampler_init_temp(s.temperature))
-        for link in links:
-            _chain_add(chain, link)
-        return chain
+            candidates.load(logits, self._most, touched.tokens())
+            candidates.apply(chains.changing.handle)
+        if self._greedy:
+            return candidates.best()
+        if chains.narrowing:
+            candidates.apply(chains.narrowing.handle)
+        if chains.excluding and chance(s.seed + _XTC, position) < s.xtc_probability:
+            candidates.apply(chains.excluding.handle)
+        candidates.apply(chains.warming.handle)
+        return candidates.selected() if s.mirostat else candidates.draw(chance(s.seed, position))
 
-    def _renew_draw(self, seed: int) -> None:
-        if self._drawn:
-            _free(_chain_remove(self._chain, self._fixed))
-        _chain_add(self._chain, _init_dist(seed))
-        self._drawn = True
-
-    def _pick_within(self, matcher: Matcher, logits: Logits) -> int:
-        # Most picks keep to the structure: the mask over the vocabulary is for the others.
-        token = self._select(logits)
-        if not matcher.allows(token):
-            token = self._select(np.where(matcher.allowed(), logits, -np.inf))
-        matcher.take(token)
-        _accept(self._chain, token)
-        return token
-
-    def _select(self, logits: Logits) -> int:
-        self._candidates.load(logits)
-        self._candidates.apply(self._chain)
-        return self._candidates.selected()
-
-    def _logits(self, row: int) -> Logits:
-        pointer = cpp.llama_get_logits_ith(self._context, row)
-        return np.ctypeslib.as_array(pointer, (self._vocab.size,))
+    def _take(self, token: int) -> None:
+        if self._touched is not None:
+            self._touched.see(token)
+            self._chains.changing.accept(token)
 
 
-def _penalizes(s: Sampling) -> bool:
-    repeat = s.repeat_penalty > 0 and s.repeat_penalty != 1
-    return s.repeat_last_n != 0 and (repeat or s.frequency_penalty != 0 or s.presence_penalty != 0)
+def _matcher(matchers: Matchers, work: Work) -> Matcher | None:
+    structure = work.sampling.structure
+    if structure is None:
+        return None
+    matcher = matchers.begin(structure)
+    matcher.replay(work.resume)
+    return matcher
 
 
-def _narrowing(s: Sampling) -> list[Any]:
-    """Make the samplers that leave fewer candidates, as far as they are switched on."""
-    links = []
-    if s.top_k > 0:
-        links.append(cpp.llama_sampler_init_top_k(s.top_k))
-    if s.typical_p < 1:
-        links.append(cpp.llama_sampler_init_typical(s.typical_p, 1))
-    if s.top_p < 1:
-        links.append(cpp.llama_sampler_init_top_p(s.top_p, 1))
-    if s.min_p > 0:
-        links.append(cpp.llama_sampler_init_min_p(s.min_p, 1))
-    return links
+def _masked(matcher: Matcher, logits: Logits) -> Logits:
+    return np.where(matcher.allowed(), logits, np.float32(-np.inf))
+
+
+def _most(s: Sampling, *, greedy: bool) -> int:
+    """How many of the likeliest tokens matter; 0: all."""
+    if greedy:
+        return 1
+    return 0 if s.mirostat or s.top_n_sigma > 0 else max(s.top_k, 0)

@@ -95,6 +95,24 @@ class Sampling:
     repeat_penalty: float = 1.0
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
+    top_n_sigma: float = -1.0
+    """0 or less switches it off."""
+    xtc_probability: float = 0.0
+    xtc_threshold: float = 0.1
+    dynatemp_range: float = 0.0
+    dynatemp_exponent: float = 1.0
+    dry_multiplier: float = 0.0
+    """0 or less switches DRY off."""
+    dry_base: float = 1.75
+    dry_allowed_length: int = 2
+    dry_penalty_last_n: int = -1
+    """Tokens that DRY looks back at; -1 for the whole window, 0 for none."""
+    dry_sequence_breakers: tuple[str, ...] = ()
+    mirostat: Literal[0, 1, 2] = 0
+    mirostat_tau: float = 5.0
+    mirostat_eta: float = 0.1
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    """Tokens of the vocabulary, and what is added to their logits; -inf forbids them."""
     logprobs: bool = False
     top_logprobs: int = 0
     structure: Structure | None = None

@@ -1,0 +1,145 @@
+"""The tokens that a choice is made from, in the array that llama.cpp's samplers work on.
+
+With a vocabulary of 150,000 tokens, it is copying and sorting them all that costs time. Most chains
+narrow the choice to a few dozen of the likeliest tokens first, and those are found much faster:
+the vocabulary is folded into columns, and the least of the k highest columns is a bound that at
+least k tokens reach, and hardly any more.
+"""
+
+import ctypes
+from typing import Any
+
+import llama_cpp as cpp
+import numpy as np
+
+from actorllm.actors.runner.engine.logprobs import Logits
+from actorllm.actors.runner.engine.types import EngineError
+
+__all__ = ["Candidates", "Marks", "Tokens", "brief"]
+
+Tokens = np.ndarray[Any, np.dtype[np.int32]]
+Marks = np.ndarray[Any, np.dtype[np.bool_]]
+
+_CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
+_ROWS = 64
+"""Tokens in a column."""
+_SPARE = 4
+"""The bound is only sought where there are so many times more columns than wanted tokens."""
+_LOWEST = float(np.finfo(np.float32).min)
+_MANY = 4096
+"""Candidates whose sampling takes long enough to let other threads run meanwhile."""
+
+
+def brief(function: Any, restype: Any = None) -> Any:
+    """Bind a C function so that a call keeps the interpreter lock.
+
+    These calls take a microsecond. To let the lock go would hand it, several times for each token,
+    to any other thread that is busy, which may keep it for milliseconds.
+    """
+    address = ctypes.cast(function, ctypes.c_void_p).value
+    assert address is not None
+    return ctypes.PYFUNCTYPE(restype or function.restype, *function.argtypes)(address)
+
+
+_apply = brief(cpp.llama_sampler_apply)
+
+
+class Candidates:
+    """A `llama_token_data_array`, reused for every token of every stream."""
+
+    def __init__(self, n_vocab: int) -> None:
+        self._all = np.arange(n_vocab, dtype=np.int32)
+        self._data = np.zeros(n_vocab, _CANDIDATE)
+        self._pointer = ctypes.cast(self._data.ctypes.data, cpp.llama_token_data_p)
+        self._array = cpp.llama_token_data_array()
+        self._reference = ctypes.byref(self._array)
+        self._columns = np.empty(n_vocab // _ROWS, np.float32)
+        self._marks = np.empty(n_vocab, np.bool_)
+
+    def load(self, logits: Logits, most: int = 0, also: Tokens | None = None) -> None:
+        """Take tokens of one row, in the order of their numbers. Those at -inf never count.
+
+        Args:
+            logits: Of the row.
+            most: Tokens that are wanted, the likeliest ones; a few more may come. 0: all.
+            also: Tokens that are wanted whatever their logits are.
+        """
+        if most > 0 and also is not None:
+            most += len(also)  # so many of the likeliest may be taken down
+        tokens = self._reaching(logits, self._bound(logits, most))
+        if also is not None and len(tokens) < len(self._all):
+            tokens = np.union1d(tokens, also[logits[also] >= _LOWEST])
+        count = len(tokens)
+        data = self._data[:count]
+        data["id"] = tokens
+        data["logit"] = logits if count == len(logits) else logits[tokens]
+        self._array.data = self._pointer
+        self._array.size = count
+        self._array.selected = -1
+        self._array.sorted = False
+
+    def apply(self, sampler: Any) -> None:
+        """Let a sampler narrow, change or select."""
+        call = cpp.llama_sampler_apply if self._array.size > _MANY else _apply
+        call(sampler, self._reference)
+
+    def selected(self) -> int:
+        """Give the token that a sampler selected.
+
+        Raises:
+            EngineError: There was none to select from.
+        """
+        return int(self._left()["id"][self._array.selected])
+
+    def best(self) -> int:
+        """Give the likeliest token, of equal ones the first.
+
+        Raises:
+            EngineError: There is none.
+        """
+        left = self._left()
+        return int(left["id"][left["logit"].argmax()])
+
+    def draw(self, chance: float) -> int:
+        """Give the token at a point of the probabilities, which are laid side by side.
+
+        Args:
+            chance: The point, from 0 to below 1.
+
+        Raises:
+            EngineError: There are no probabilities.
+        """
+        left = self._left()
+        logits = left["logit"].astype(np.float64)
+        with np.errstate(invalid="ignore"):  # options can make all logits infinite
+            sums = np.exp(logits - logits.max()).cumsum()
+        if not sums[-1] > 0:
+            raise _none_left()
+        at = int(sums.searchsorted(chance * sums[-1], side="right"))
+        return int(left["id"][min(at, len(left) - 1)])
+
+    def _left(self) -> "np.ndarray[Any, Any]":
+        count = self._array.size
+        if not count:
+            raise _none_left()
+        # Some samplers drop the first ones by moving the begin.
+        begin = ctypes.addressof(self._array.data.contents) - self._data.ctypes.data
+        first = begin // _CANDIDATE.itemsize
+        return self._data[first : first + count]
+
+    def _bound(self, logits: Logits, most: int) -> float:
+        columns = self._columns
+        count = len(columns)
+        if most <= 0 or most * _SPARE > count:
+            return _LOWEST
+        np.max(logits[: count * _ROWS].reshape(_ROWS, count), axis=0, out=columns)
+        columns.partition(count - most)
+        return max(float(columns[count - most]), _LOWEST)
+
+    def _reaching(self, logits: Logits, bound: float) -> Tokens:
+        marks = np.greater_equal(logits, np.float32(bound), out=self._marks)
+        return self._all if marks.all() else np.flatnonzero(marks)  # type: ignore[return-value]
+
+
+def _none_left() -> EngineError:
+    return EngineError("the sampling options leave no token to choose from")
