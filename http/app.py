@@ -8,6 +8,7 @@ generation.py   submit, follow, put together: for all dialects
 errors.py       exceptions to answers
 metrics.py      numbers for Prometheus
 wire/           decoding of request bodies
+openapi/        the description of all routes, for programs and people
 ollama/ openai/ anthropic/   the dialects, a module per topic
 """
 
@@ -40,6 +41,7 @@ from actorllm.http.openai import completions as openai_completions
 from actorllm.http.openai import embeddings as openai_embeddings
 from actorllm.http.openai import models as openai_models
 from actorllm.http.openai import responses as openai_responses
+from actorllm.http.openapi import routes as openapi
 from actorllm.http.stream import log_crash
 from actorllm.protocol.settings import Settings
 
@@ -62,6 +64,7 @@ _BLUEPRINTS = (
     openai_audio.blueprint,
     messages.blueprint,
     insight.blueprint,
+    openapi.blueprint,
 )
 
 

@@ -14,7 +14,9 @@ __all__ = ["blueprint"]
 
 
 @body("api.WebRequest")
-class _WebBody:
+class WebBody:
+    """Body of what asks the web."""
+
     query: str = ""
 
 
@@ -44,12 +46,12 @@ def blueprint(edge: Edge) -> Blueprint:
 
     @api.post("/api/experimental/web_search")
     async def web_search() -> Response:
-        await read_body(_WebBody, edge.settings.max_request_bytes)
+        await read_body(WebBody, edge.settings.max_request_bytes)
         raise Refused.because(403, "ollama cloud is disabled: web search is unavailable")
 
     @api.post("/api/experimental/web_fetch")
     async def web_fetch() -> Response:
-        await read_body(_WebBody, edge.settings.max_request_bytes)
+        await read_body(WebBody, edge.settings.max_request_bytes)
         raise Refused.because(403, "ollama cloud is disabled: web fetch is unavailable")
 
     return api

@@ -1,0 +1,125 @@
+"""What a dialect tells of its routes: operations, their bodies and their answers."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import attrs
+
+from actorllm.http.openapi.schema import Json, Notes, reference
+
+__all__ = [
+    "JSON",
+    "NDJSON",
+    "SSE",
+    "TEXT",
+    "Answer",
+    "Dialect",
+    "Operation",
+    "Parameter",
+    "data_of",
+    "empty",
+    "json_answer",
+    "stream_answer",
+]
+
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+SSE = "text/event-stream"
+TEXT = "text/plain"
+
+
+@attrs.frozen
+class Answer:
+    """What comes with a status."""
+
+    description: str
+    content: Mapping[str, Json] = attrs.field(factory=dict)
+    """Schemas by media type. Of a stream: an array, whose items are its lines or events."""
+    generated: bool = False
+    """A model has made it, so it can carry a notice of what was degraded."""
+
+
+@attrs.frozen
+class Parameter:
+    """A part of the path."""
+
+    description: str
+    schema: Json
+
+
+@attrs.frozen(kw_only=True)
+class Operation:
+    """A method of a route."""
+
+    method: str
+    path: str
+    """With `{names}` for its parameters."""
+    summary: str
+    description: str = ""
+    body: type | None = None
+    """The class that the route binds its body to."""
+    example: Json | None = None
+    """A body to try."""
+    required: tuple[str, ...] = ()
+    """Fields without which the request is refused."""
+    content: Mapping[str, Json] = attrs.field(factory=dict)
+    """Schemas of the body by media type, where it is no JSON."""
+    parameters: Mapping[str, Parameter] = attrs.field(factory=dict)
+    answers: Mapping[int, Answer]
+    errors: tuple[int, ...] = ()
+    """Statuses of refusals that this operation has beside those that its dialect always has."""
+
+
+@attrs.frozen(kw_only=True)
+class Dialect:
+    """Routes that speak alike."""
+
+    name: str
+    about: str
+    operations: tuple[Operation, ...]
+    error: str
+    """Component of a refusal."""
+    data: str
+    """File with notes and answers."""
+
+    @property
+    def notes(self) -> Notes:
+        return Notes(data_of(self.data)["fields"])
+
+    @property
+    def answers(self) -> Mapping[str, Json]:
+        """The schemas of answers, by their names."""
+        schemas: Mapping[str, Json] = data_of(self.data)["answers"]
+        return schemas
+
+
+@cache
+def data_of(file: str) -> Mapping[str, Any]:
+    """Read a file beside this one."""
+    path = resources.files("actorllm.http.openapi") / file
+    made: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return made
+
+
+def empty(description: str) -> Answer:
+    """Answer with a status alone."""
+    return Answer(description)
+
+
+def json_answer(name: str, description: str, *, generated: bool = False) -> Answer:
+    """Answer with one document."""
+    return Answer(description, {JSON: reference(name)}, generated)
+
+
+def stream_answer(media: str, whole: str, *items: str, generated: bool = True) -> Answer:
+    """Answer with a stream, or with one document where `stream` is false."""
+    kinds = [reference(name) for name in items]
+    item = kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
+    return Answer(
+        "A stream, or with `stream: false` one document.",
+        {JSON: reference(whole), media: {"type": "array", "items": item}},
+        generated,
+    )
