@@ -9,7 +9,7 @@ from actorllm.actors.kernel import Node
 from actorllm.http.connection import RequestBody
 from actorllm.http.metrics import Metrics
 from actorllm.http.wire.binding import bind
-from actorllm.protocol.codec import Ask
+from actorllm.protocol.codec import Ask, Stream
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.gojson import JsonError
 from actorllm.protocol.settings import Settings
@@ -44,6 +44,17 @@ class Edge:
     async def ask(self, path: str, m: Ask[R]) -> R:
         """Ask an actor a question that may be asked again while it is being restarted."""
         return await self.node.ref(path).ask(m, timeout=ASK_TIMEOUT, again=True)
+
+    async def only(self, path: str, m: Stream[R]) -> R:
+        """Wait for the one item of a stream; leaving gives the question up.
+
+        Raises:
+            Refused: The actor refused, or said nothing.
+        """
+        async with self.node.ref(path).stream(m) as items:
+            async for item in items:
+                return item
+        raise Refused.because(500, "nothing was answered")
 
     async def order(self, path: str, m: Ask[R]) -> R:
         """Ask an actor to do something, once."""

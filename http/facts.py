@@ -5,12 +5,21 @@ from typing import Any
 
 from actorllm.protocol.messages.generation import Done, Logprob, TopLogprob
 
-__all__ = ["debug_info", "logprobs", "notices"]
+__all__ = ["cached_tokens", "debug_info", "likelihood", "logprobs", "notices"]
 
 Json = dict[str, Any]
 
 _IMPOSSIBLE = -9999.0
 """What OpenAI says of tokens that cannot come."""
+
+CACHED_FROM = 256
+"""Fewest cached tokens of a prompt that are told. The reference tells none, and of short prompts,
+whose template alone is cached now and again, clients shall not see a difference."""
+
+
+def cached_tokens(done: Done) -> int:
+    """How many tokens of the prompt did not have to be computed; 0 if too few to tell."""
+    return done.prompt_cached_count if done.prompt_cached_count >= CACHED_FROM else 0
 
 
 def logprobs(items: Sequence[Logprob]) -> list[Json]:
@@ -25,13 +34,16 @@ def logprobs(items: Sequence[Logprob]) -> list[Json]:
 
 
 def _logprob(item: Logprob | TopLogprob) -> Json:
-    # A token that a grammar forbids has minus infinity, which JSON cannot say.
-    value = max(item.logprob, _IMPOSSIBLE)
-    return {"token": item.token, "logprob": value, "bytes": item.bytes}
+    return {"token": item.token, "logprob": likelihood(item), "bytes": item.bytes}
+
+
+def likelihood(item: Logprob | TopLogprob) -> float:
+    """The log probability of a token; that of one that a grammar forbids cannot be said in JSON."""
+    return max(item.logprob, _IMPOSSIBLE)
 
 
 def notices(done: Done) -> Json:
-    """Say what was degraded since the answer began, in a key of our own.
+    """Say what was degraded since the answer began, and what was cached, in a key of our own.
 
     What was known by then, such as a prompt that was cut, is in the header `Actorllm-Notice`.
     """
@@ -39,6 +51,7 @@ def notices(done: Done) -> Json:
         "notices": done.notices,
         "shifted_tokens": done.shifted_tokens,
         "failovers": done.failovers,
+        "cached_tokens": cached_tokens(done),
     }
     said = {key: value for key, value in facts.items() if value}
     return {"actorllm": said} if said and done.rendered is None else {}

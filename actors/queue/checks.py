@@ -18,7 +18,7 @@ def is_empty(request: GenerateRequest) -> bool:
     """Whether the request wants a model loaded or unloaded, and nothing generated."""
     if request.kind == "chat":
         return not request.messages
-    return not request.prompt
+    return not (request.prompt or request.tokens)
 
 
 def check_capabilities(request: GenerateRequest, model: ResolvedModel) -> None:

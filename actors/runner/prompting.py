@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import attrs
 
-from actorllm.actors.runner.engine.types import EngineError, Loaded, Sampling, Structure
+from actorllm.actors.runner.engine.types import EngineError, Loaded, Structure
 from actorllm.actors.runner.engine.windows import window_of
 from actorllm.actors.runner.fitting import Fitted, fit_chat, fit_tokens
 from actorllm.actors.runner.host import EngineHost
@@ -23,6 +23,7 @@ from actorllm.actors.runner.prompt import (
 )
 from actorllm.actors.runner.structure import refused, structure_of
 from actorllm.protocol.chat import ChatMessage, JsonObject, Tool
+from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import GenerateRequest
 from actorllm.protocol.messages.models import ResolvedModel
 
@@ -32,7 +33,6 @@ __all__ = [
     "parser_of",
     "prepare",
     "render_conversation",
-    "sampling_of",
     "templates_of",
 ]
 
@@ -104,6 +104,8 @@ def _render(
 ) -> tuple[Fitted, Rendered | None]:
     request, model = m.request, m.model
     now = datetime.fromtimestamp(m.now, UTC)
+    if request.tokens:
+        return _given_tokens(host, request.tokens), None
     if request.raw:
         return Fitted(request.prompt, _tokens(host, request.prompt, bos=True)), None
     if request.kind == "chat":
@@ -128,6 +130,13 @@ def _render(
     before = host.detokenize(request.context).decode("utf-8", "replace")
     text = before + made.text
     return Fitted(text, _tokens(host, text, bos=not (before or made.has_bos))), made
+
+
+def _given_tokens(host: EngineHost, tokens: tuple[int, ...]) -> Fitted:
+    try:
+        return Fitted(host.detokenize(tokens).decode("utf-8", "replace"), tokens)
+    except EngineError as e:
+        raise Refused.because(400, str(e)) from None
 
 
 def render_conversation(
@@ -239,24 +248,4 @@ def parser_of(
         think=request.think,
         starts_in_thinking=rendered.starts_in_thinking,
         last_message=request.messages[-1] if request.messages else None,
-    )
-
-
-def sampling_of(m: Generate, prepared: Prepared) -> Sampling:
-    """The engine's sampling settings from the merged options."""
-    o = m.options
-    return Sampling(
-        seed=o.seed,
-        temperature=o.temperature,
-        top_k=o.top_k,
-        top_p=o.top_p,
-        min_p=o.min_p,
-        typical_p=o.typical_p,
-        repeat_last_n=o.repeat_last_n,
-        repeat_penalty=o.repeat_penalty,
-        presence_penalty=o.presence_penalty,
-        frequency_penalty=o.frequency_penalty,
-        logprobs=m.request.logprobs,
-        top_logprobs=m.request.top_logprobs,
-        structure=prepared.structure,
     )

@@ -1,7 +1,7 @@
 """`/api/render`, `/api/parse`, `/api/tokenize` and `/api/detokenize`: what a model reads and says."""
 
 import base64
-from typing import Any, TypeVar
+from typing import Any
 
 from quart import Blueprint
 from quart.wrappers import Response
@@ -11,9 +11,15 @@ from actorllm.http.errors import json_response
 from actorllm.http.generation import client_of_request
 from actorllm.http.ollama.frames import tool_calls
 from actorllm.http.wire.binding import body, given
-from actorllm.http.wire.kinds import KEEP_ALIVE, THINK, TOOLS, MessageBody, chat_message
+from actorllm.http.wire.kinds import (
+    KEEP_ALIVE,
+    THINK,
+    TOOLS,
+    MessageBody,
+    chat_message,
+    token_ids,
+)
 from actorllm.protocol.chat import JsonObject, Think
-from actorllm.protocol.codec import Stream
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.prompts import (
     AnswerPart,
@@ -29,9 +35,6 @@ from actorllm.protocol.messages.prompts import (
 __all__ = ["blueprint"]
 
 Json = dict[str, Any]
-R = TypeVar("R")
-
-_TOKEN_BITS = 31
 
 
 @body("api.RenderRequest")
@@ -136,27 +139,12 @@ def _piece(piece: bytes) -> Json:
         return {"base64": base64.b64encode(piece).decode("ascii")}
 
 
-async def _only(edge: Edge, question: Stream[R]) -> R:
-    """Wait for the one item of a stream; leaving gives the question up."""
-    async with edge.node.ref("/prompts").stream(question) as items:
-        async for item in items:
-            return item
-    raise Refused.because(500, "nothing was answered")
-
-
 def _chunks(body: ParseBody) -> tuple[str, ...]:
     if body.chunks is None:
         return (body.text,)
     if body.text:
         raise Refused.because(400, "give text or chunks, not both")
     return body.chunks
-
-
-def _ids(tokens: tuple[int, ...]) -> tuple[int, ...]:
-    for token in tokens:
-        if token < 0 or token >> _TOKEN_BITS:
-            raise Refused.because(400, f"{token} is no token")
-    return tokens
 
 
 def blueprint(edge: Edge) -> Blueprint:
@@ -179,7 +167,7 @@ def blueprint(edge: Edge) -> Blueprint:
             keep_alive=body.keep_alive,
             truncate=body.truncate,
         )
-        return json_response(_rendered(body.model, await _only(edge, question)))
+        return json_response(_rendered(body.model, await edge.only("/prompts", question)))
 
     @api.post("/api/parse")
     async def parse() -> Response:
@@ -206,14 +194,14 @@ def blueprint(edge: Edge) -> Blueprint:
             pieces=body.with_pieces,
             keep_alive=body.keep_alive,
         )
-        return json_response(_tokens(body.model, await _only(edge, question)))
+        return json_response(_tokens(body.model, await edge.only("/prompts", question)))
 
     @api.post("/api/detokenize")
     async def detokenize() -> Response:
         body = await read_body(DetokenizeBody, limit)
-        tokens = _ids(body.tokens)
+        tokens = token_ids(body.tokens)
         question = DetokenizeText(client_of_request(), body.model, tokens, body.keep_alive)
-        joined = await _only(edge, question)
+        joined = await edge.only("/prompts", question)
         return json_response({"model": body.model, "text": joined.text})
 
     return api

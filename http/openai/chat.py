@@ -1,6 +1,8 @@
 """`/v1/chat/completions`."""
 
 import time
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from quart import Blueprint
@@ -9,9 +11,10 @@ from quart_trio.wrappers import TrioResponse
 
 from actorllm.http.edge import Edge
 from actorllm.http.facts import debug_info
-from actorllm.http.frames import GenerationFrames, respond
+from actorllm.http.frames import respond
 from actorllm.http.metrics import Metrics
 from actorllm.http.openai.chat_body import ChatCompletionBody, chat_request
+from actorllm.http.openai.choices import ChoiceFrames, repeated, respond_with_choices
 from actorllm.http.openai.parts import (
     DONE,
     FINGERPRINT,
@@ -23,6 +26,7 @@ from actorllm.http.openai.parts import (
     written_logprobs,
 )
 from actorllm.http.openai.refusals import body_of, refusal
+from actorllm.http.tool_use import ToolUse
 from actorllm.http.v1 import PLAIN_JSON, install, read
 from actorllm.protocol.errors import Problem
 from actorllm.protocol.gojson import quote, text, to_bytes
@@ -33,21 +37,45 @@ __all__ = ["blueprint"]
 Json = dict[str, Any]
 
 
-class ChatFrames(GenerationFrames):
-    """A chat as OpenAI's clients read it."""
+def chat_head(model: str) -> Json:
+    """What all documents of an answer begin with."""
+    return {
+        "id": identifier("chatcmpl"),
+        "object": "chat.completion.chunk",
+        "created": int(time.time()),
+        "model": model,
+        "system_fingerprint": FINGERPRINT,
+    }
 
-    def __init__(self, model: str, metrics: Metrics, *, with_usage: bool) -> None:
-        super().__init__(metrics)
+
+class ChatFrames(ChoiceFrames):
+    """A chat as OpenAI's clients read it.
+
+    Args:
+        head: See `chat_head`; the choices of an answer share one.
+        metrics: Told when the generation has ended.
+        use: What the request says of its tools.
+        with_usage: A stream ends with a count of tokens.
+        index: Of the choice; None: there is one alone, which ends the stream.
+    """
+
+    def __init__(
+        self,
+        head: Json,
+        metrics: Metrics,
+        use: ToolUse,
+        *,
+        with_usage: bool,
+        index: int | None = None,
+    ) -> None:
+        super().__init__(metrics, use)
         self._with_usage = with_usage
-        self._head: Json = {
-            "id": identifier("chatcmpl"),
-            "object": "chat.completion.chunk",
-            "created": int(time.time()),
-            "model": model,
-            "system_fingerprint": FINGERPRINT,
-        }
-        head = text(self._head).removesuffix("}")
-        self._before = f'data: {head},"choices":[{{"index":0,"delta":{{"content":'
+        self._alone = index is None
+        self._index = index or 0
+        self._head = head
+        before = text(self._head).removesuffix("}")
+        choice = f'"choices":[{{"index":{self._index},"delta":{{"content":'
+        self._before = f"data: {before},{choice}"
         self._began = self._called = False
 
     def whole(self, first: Chunk) -> TrioResponse | None:
@@ -62,20 +90,29 @@ class ChatFrames(GenerationFrames):
     def document(self, chunk: Chunk) -> TrioResponse:
         """Answer with a whole generation."""
         assert chunk.done is not None
+        answer = self.envelope([self.choice(chunk)], usage(chunk.done))
+        said = debug_info(chunk.done) | self.finish(chunk.done)
+        return self.answer(answer | said, chunk, PLAIN_JSON)
+
+    def choice(self, chunk: Chunk) -> Json:
+        (chunk,) = self.kept([chunk])
+        assert chunk.done is not None
         message: Json = {"role": "assistant", "content": chunk.content}
         if chunk.thinking:
             message["reasoning"] = chunk.thinking
         if chunk.tool_calls:
             message["tool_calls"] = written_calls(chunk.tool_calls)
         reason = finish_reason(chunk.done, called=bool(chunk.tool_calls))
-        choice = {"index": 0, "message": message, "finish_reason": reason or None}
-        answer = self._head | {
-            "object": "chat.completion",
-            "choices": [choice | written_logprobs(chunk.logprobs)],
-            "usage": usage(chunk.done),
-        }
-        said = debug_info(chunk.done) | self.finish(chunk.done)
-        return self.answer(answer | said, chunk, PLAIN_JSON)
+        choice = {"index": self._index, "message": message, "finish_reason": reason or None}
+        return choice | written_logprobs(chunk.logprobs)
+
+    def envelope(self, choices: Sequence[Json], counted: Json) -> Json:
+        return self._head | {"object": "chat.completion", "choices": choices, "usage": counted}
+
+    def usage_event(self, counted: Json) -> bytes:
+        if not self._with_usage:
+            return b""
+        return event(self._head | {"choices": [], "usage": counted})
 
     def end(self) -> bytes:
         return super().end() or DONE
@@ -102,16 +139,14 @@ class ChatFrames(GenerationFrames):
         if not self._began:
             self._began = True
             delta = {"role": "assistant"} | delta
-        choice = {"index": 0, "delta": delta, "finish_reason": None} | more
+        choice = {"index": self._index, "delta": delta, "finish_reason": None} | more
         return event(self._head | {"choices": [choice]})
 
     def _final(self, done: Done) -> bytes:
         reason = finish_reason(done, called=self._called)
-        choice = {"index": 0, "delta": {}, "finish_reason": reason}
+        choice = {"index": self._index, "delta": {}, "finish_reason": reason}
         written = event(self._head | {"choices": [choice]} | self.finish(done))
-        if self._with_usage:
-            written += event(self._head | {"choices": [], "usage": usage(done)})
-        return written
+        return written + (self.usage_event(usage(done)) if self._alone else b"")
 
 
 def blueprint(edge: Edge) -> Blueprint:
@@ -124,7 +159,18 @@ def blueprint(edge: Edge) -> Blueprint:
         body, request = await read(
             ChatCompletionBody, chat_request, edge.settings.max_request_bytes
         )
-        frames = ChatFrames(body.model, edge.metrics, with_usage=body.wants_usage)
-        return await respond(edge, request, frames, stream=body.stream)
+        make = partial(
+            ChatFrames,
+            chat_head(body.model),
+            edge.metrics,
+            body.tool_use,
+            with_usage=body.wants_usage,
+        )
+        n = 1 if body.n is None else body.n
+        if n == 1:
+            return await respond(edge, request, make(), stream=body.stream)
+        wanted = repeated([request], n)
+        parts = [make(index=index) for index in range(n)]
+        return await respond_with_choices(edge, wanted, parts, per_prompt=n, stream=body.stream)
 
     return api

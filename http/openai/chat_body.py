@@ -10,11 +10,15 @@ from actorllm.http.openai.parts import (
     go_type,
     image_of_url,
     sampling,
+    stop_texts,
     system_role,
     think_of_effort,
+    tool_use,
 )
+from actorllm.http.tool_use import ToolUse
 from actorllm.http.wire import base64
 from actorllm.http.wire.binding import body, given
+from actorllm.http.wire.extras import ExtrasBody, with_extras
 from actorllm.http.wire.kinds import OPENAI_TOOLS
 from actorllm.protocol.chat import ChatMessage, JsonObject, ToolCall
 from actorllm.protocol.errors import Refused
@@ -73,7 +77,7 @@ class ResponseFormatBody:
 
 
 @body("openai.ChatCompletionRequest")
-class ChatCompletionBody:
+class ChatCompletionBody(ExtrasBody):
     """Body of `/v1/chat/completions`."""
 
     model: str = ""
@@ -81,14 +85,20 @@ class ChatCompletionBody:
     stream: bool = False
     stream_options: StreamOptionsBody | None = None
     max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    """The newer name; it wins."""
+    n: int | None = None
     seed: int | None = None
     stop: Any = None
     temperature: float | None = None
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
+    logit_bias: JsonObject | None = None
     top_p: float | None = None
     response_format: ResponseFormatBody | None = None
     tools: tuple[JsonObject, ...] = given(default=(), kind=OPENAI_TOOLS)
+    tool_choice: Any = None
+    parallel_tool_calls: bool | None = None
     reasoning: ReasoningBody | None = None
     reasoning_effort: str | None = None
     logprobs: bool | None = None
@@ -100,6 +110,11 @@ class ChatCompletionBody:
         """Whether a stream shall end with a count of tokens."""
         return self.stream_options is not None and self.stream_options.include_usage
 
+    @property
+    def tool_use(self) -> ToolUse:
+        """What it says of the tools."""
+        return tool_use(self.tool_choice, parallel=self.parallel_tool_calls)
+
 
 def chat_request(body: ChatCompletionBody) -> GenerateRequest:
     """Translate a body.
@@ -110,19 +125,21 @@ def chat_request(body: ChatCompletionBody) -> GenerateRequest:
     if not body.messages:
         raise Refused.because(400, "[] is too short - 'messages'")
     effort = body.reasoning.effort if body.reasoning is not None else body.reasoning_effort
-    return GenerateRequest(
+    limit = body.max_completion_tokens
+    request = GenerateRequest(
         model=body.model,
         kind="chat",
         messages=tuple(m for message in body.messages for m in _messages(message, body.messages)),
         tools=body.tools,
         format=_format(body.response_format),
         options=sampling(
-            num_predict=body.max_tokens,
+            num_predict=body.max_tokens if limit is None else limit,
             seed=body.seed,
-            stop=_stop(body.stop),
+            stop=stop_texts(body.stop),
             temperature=body.temperature,
             frequency_penalty=body.frequency_penalty,
             presence_penalty=body.presence_penalty,
+            logit_bias=body.logit_bias,
             top_p=body.top_p,
         ),
         default_options=DEFAULTS,
@@ -131,14 +148,7 @@ def chat_request(body: ChatCompletionBody) -> GenerateRequest:
         top_logprobs=body.top_logprobs,
         render_only=body.render_only,
     )
-
-
-def _stop(value: Any) -> list[str] | None:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, list):
-        return [v for v in value if isinstance(v, str)]
-    return None  # whatever else is ignored, as the reference does
+    return with_extras(body, body.tool_use.apply(request))
 
 
 def _format(wanted: ResponseFormatBody | None) -> Any:

@@ -1,11 +1,13 @@
 """Parts that the routes of `/v1` share: options, efforts, images, identifiers, usage."""
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
-from actorllm.http.facts import logprobs
+from actorllm.http.facts import cached_tokens, logprobs
+from actorllm.http.tool_use import ToolUse
 from actorllm.http.wire import base64
-from actorllm.http.wire.binding import body
+from actorllm.http.wire.binding import body, found
 from actorllm.protocol.chat import JsonObject, Think, ToolCall
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.gojson import JsonError, dumps, loads, text
@@ -23,8 +25,11 @@ __all__ = [
     "identifier",
     "image_of_url",
     "sampling",
+    "stop_texts",
     "system_role",
     "think_of_effort",
+    "tool_use",
+    "total_usage",
     "usage",
     "written_calls",
     "written_logprobs",
@@ -126,6 +131,39 @@ def system_role(role: str) -> str:
     return "system" if role == "developer" else role
 
 
+def stop_texts(value: Any) -> list[str] | None:
+    """Read where to stop: a text or several; what else it is, is ignored, as the reference does."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list):
+        return [v for v in value if isinstance(v, str)]
+    return None
+
+
+def tool_use(choice: Any, *, parallel: bool | None) -> ToolUse:
+    """Read `tool_choice`: a word, or an object that names a function.
+
+    Raises:
+        Refused: 400, it is neither.
+    """
+    many = parallel is not False
+    if choice is None or choice in ("auto", ""):
+        return ToolUse(parallel=many)
+    if choice == "none":
+        return ToolUse(forbidden=True)
+    if choice == "required":
+        return ToolUse(forced=True, parallel=many)
+    if isinstance(choice, dict) and choice.get("type") == "function":
+        function = choice.get("function", choice)  # Responses has the name beside the type
+        name = function.get("name") if isinstance(function, dict) else None
+        if isinstance(name, str) and name:
+            return ToolUse(forced=True, name=name, parallel=many)
+    what = f"{choice[:100]!r}" if isinstance(choice, str) else f"this {found(choice)}"
+    raise Refused.because(
+        400, f'tool_choice cannot be {what}; it is "none", "auto", "required" or names a function'
+    )
+
+
 def go_type(value: Any) -> str:
     """Name the type that Go decodes a value to."""
     if isinstance(value, bool):
@@ -154,12 +192,22 @@ def finish_reason(done: Done, *, called: bool) -> str:
 
 def usage(done: Done | None) -> JsonObject:
     """Count tokens; zeros while nothing is known."""
-    prompt, completion = (done.prompt_eval_count, done.eval_count) if done else (0, 0)
-    return {
+    return total_usage([done], [done]) if done else total_usage([], [])
+
+
+def total_usage(prompts: Sequence[Done], answers: Sequence[Done]) -> JsonObject:
+    """Count the tokens of several generations: some may share a prompt, which is counted once."""
+    prompt = sum(done.prompt_eval_count for done in prompts)
+    completion = sum(done.eval_count for done in answers)
+    counted: JsonObject = {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
     }
+    cached = sum(map(cached_tokens, prompts))
+    if cached:
+        counted["prompt_tokens_details"] = {"cached_tokens": cached}
+    return counted
 
 
 def written_calls(calls: tuple[ToolCall, ...]) -> list[JsonObject]:

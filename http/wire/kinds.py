@@ -1,5 +1,6 @@
 """Kinds of values that several request bodies share."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from actorllm.http.wire.binding import (
@@ -25,7 +26,10 @@ __all__ = [
     "MessageBody",
     "chat_message",
     "check_parameters",
+    "token_ids",
 ]
+
+_TOKEN_BITS = 31
 
 _LEVELS = frozenset({"high", "medium", "low", "max"})
 
@@ -162,3 +166,15 @@ def check_parameters(schema: Any) -> None:
     """
     if schema is not None:
         struct_of(_ParametersBody).read(schema)
+
+
+def token_ids(values: Sequence[int]) -> tuple[int, ...]:
+    """Check the numbers of tokens.
+
+    Raises:
+        Refused: 400, one can be no token of any vocabulary.
+    """
+    for token in values:
+        if token < 0 or token >> _TOKEN_BITS:
+            raise Refused.because(400, f"{token} is no token")
+    return tuple(values)

@@ -37,6 +37,8 @@ class GenerateRequest:
     """The name as the client wrote it."""
     kind: Literal["generate", "chat"]
     prompt: str = ""
+    tokens: tuple[int, ...] = ()
+    """A prompt of `generate` that is tokens already; they are taken as they are."""
     suffix: str = ""
     system: str = ""
     template: str = ""
