@@ -23,7 +23,8 @@ from actorllm.actors.runner.messages import (
     Tokenize,
 )
 from actorllm.actors.runner.pieces import Pieces, call_id
-from actorllm.actors.runner.prompting import Prepared, prepare, sampling_of
+from actorllm.actors.runner.prompting import Prepared, prepare
+from actorllm.actors.runner.sampling import sampling_notices, sampling_of
 from actorllm.protocol.codec import evolve
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import Chunk, Done
@@ -139,7 +140,7 @@ class Runner(Actor):
             id=self._born,
             prompt=prepared.tokens,
             resume=m.resume.tokens,
-            sampling=sampling_of(m, prepared),
+            sampling=sampling_of(m, loaded.n_vocab, prepared.structure),
             max_tokens=m.options.num_predict,
             stops=prepared.stops,
             num_keep=m.options.num_keep,
@@ -158,7 +159,11 @@ class Runner(Actor):
         )
         sink = Sink()
         self._host.submit(work, sink)
-        notices = prepared.notices
+        notices = prepared.notices + sampling_notices(
+            m.options,
+            resumed=bool(m.resume.tokens),
+            deterministic=m.options.deterministic or self._settings.deterministic,
+        )
         try:
             while True:
                 deltas = await sink.take()

@@ -4,7 +4,7 @@ import attrs
 import pytest
 
 from actorllm.actors.runner.engine.fake import FAKE_BOS
-from actorllm.actors.runner.prompting import prepare, sampling_of
+from actorllm.actors.runner.prompting import prepare
 from actorllm.protocol.chat import ChatMessage
 from actorllm.protocol.errors import Refused
 from tests.simulation.system import make_model
@@ -116,25 +116,6 @@ async def test_a_broken_template_is_the_clients_to_know(desk, generate):
         prepare(desk.host, desk.loaded, generate(prompt="p", template="{{ .Prompt"))
     assert 400 <= refused.value.problem.status <= 500
     assert "\n" not in refused.value.problem.text
-
-
-async def test_options_reach_the_sampler(desk, generate):
-    wanted = {
-        "seed": 5,
-        "temperature": 0.1,
-        "top_k": 3,
-        "top_p": 0.4,
-        "min_p": 0.05,
-        "typical_p": 0.6,
-        "repeat_last_n": 7,
-        "repeat_penalty": 1.1,
-        "presence_penalty": 0.2,
-        "frequency_penalty": 0.3,
-    }
-    m = generate(prompt="p", raw=True, logprobs=True, top_logprobs=2, options=wanted)
-    sampling = sampling_of(m, prepare(desk.host, desk.loaded, m))
-    assert {key: getattr(sampling, key) for key in wanted} == wanted
-    assert (sampling.logprobs, sampling.top_logprobs) == (True, 2)
 
 
 async def test_stops_are_those_of_the_options(desk, generate):
