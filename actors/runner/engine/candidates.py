@@ -98,7 +98,10 @@ class Candidates:
             EngineError: There is none.
         """
         left = self._left()
-        return int(left["id"][left["logit"].argmax()])
+        at = left["logit"].argmax()
+        if left["logit"][at] < _LOWEST:
+            raise _none_left()
+        return int(left["id"][at])
 
     def draw(self, chance: float) -> int:
         """Give the token at a point of the probabilities, which are laid side by side.

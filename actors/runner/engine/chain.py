@@ -27,6 +27,8 @@ _MIROSTAT_TOKENS = 100
 _LEAST_POSSIBLE = 1e-37
 """Relative probability of tokens that are as good as impossible."""
 _KEPT_REPETITIONS = 8
+_MOST = 2**31 - 1
+"""More would wrap around on its way to C."""
 
 _accept = brief(cpp.llama_sampler_accept)
 
@@ -186,7 +188,7 @@ def _narrowing(s: Sampling) -> list[Any]:
         # It leaves what it rules out at -inf, which typical would take for a number.
         links.append(cpp.llama_sampler_init_min_p(_LEAST_POSSIBLE, 1))
     if s.top_k > 0:
-        links.append(cpp.llama_sampler_init_top_k(s.top_k))
+        links.append(cpp.llama_sampler_init_top_k(min(s.top_k, _MOST)))
     if s.typical_p < 1:
         links.append(cpp.llama_sampler_init_typical(s.typical_p, 1))
     if s.top_p < 1:
