@@ -1,10 +1,10 @@
 """Conversations: the messages, tools and settings that a prompt is made of."""
 
-from typing import Any
+from typing import Any, Literal
 
 from actorllm.protocol.codec import message
 
-__all__ = ["ChatMessage", "JsonObject", "Think", "Tool", "ToolCall"]
+__all__ = ["ChatMessage", "JsonObject", "Think", "Tool", "ToolCall", "ToolChoice"]
 
 JsonObject = dict[str, Any]
 """A decoded JSON object; the order of its keys is kept."""
@@ -40,3 +40,15 @@ class ChatMessage:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_name: str = ""
     tool_call_id: str = ""
+
+
+@message
+class ToolChoice:
+    """Whether and what the model must call."""
+
+    mode: Literal["auto", "none", "required"] = "auto"
+    """As it likes, nothing, or at least one tool."""
+    names: tuple[str, ...] = ()
+    """The only tools that it may call; none: all that are declared."""
+    parallel: bool = True
+    """Whether it may call several at once."""

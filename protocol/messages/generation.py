@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import attrs
 
-from actorllm.protocol.chat import ChatMessage, JsonObject, Think, Tool, ToolCall
+from actorllm.protocol.chat import ChatMessage, JsonObject, Think, Tool, ToolCall, ToolChoice
 from actorllm.protocol.codec import Ask, Stream, Value, message
 
 __all__ = [
@@ -48,6 +48,8 @@ class GenerateRequest:
     images: tuple[bytes, ...] = ()
     messages: tuple[ChatMessage, ...] = ()
     tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None
+    """None: calls are the model's own affair, and nothing holds them to their schemas."""
     format: Any = None
     """Decoded JSON: None, "json" or a JSON Schema object."""
     options: JsonObject = attrs.field(factory=dict)
@@ -55,6 +57,8 @@ class GenerateRequest:
     keep_alive: int | None = None
     """Nanoseconds; negative: forever; None: not given."""
     think: Think = None
+    think_budget: int | None = None
+    """Most tokens of thoughts; then they are ended. None: no limit."""
     truncate: bool = True
     shift: bool | None = None
     logprobs: bool = False
@@ -142,6 +146,8 @@ class Done:
     prompt_eval_duration: int = 0
     eval_count: int = 0
     eval_duration: int = 0
+    thinking_count: int = 0
+    """Those of the generated tokens that were thoughts, their tags included."""
     rendered: str | None = None
     image_count: int = 0
     notices: tuple[str, ...] = ()
