@@ -1,7 +1,6 @@
 """The HTTP client of the commands: requests, streams of JSON lines, uploads of blobs."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import attrs
@@ -10,11 +9,11 @@ import httpx
 
 from actorllm.cli.errors import Failure, NotFound
 from actorllm.cli.text import one_line
-from actorllm.cli.wire import Json
+from actorllm.cli.wire import Json, body_error, json_object
 from actorllm.protocol.address import Address
 from actorllm.protocol.version import package_version
 
-__all__ = ["Client"]
+__all__ = ["Client", "failure"]
 
 MAX_BODY = 256 * 1024 * 1024
 """Largest answer that is read, in bytes: `show --verbose` of a large vocabulary fits."""
@@ -67,7 +66,7 @@ class Client:
         """
         with self._errors(), self._http.stream("POST", path, json=body) as answer:
             if answer.is_error:
-                raise _failure(answer, _body(answer))
+                raise failure(answer, _body(answer))
             _say_notices(answer)
             yield (_checked(line) for line in _lines(answer))
 
@@ -76,7 +75,7 @@ class Client:
         with self._errors():
             answer = self._http.head(f"/api/blobs/{digest}")
         if answer.status_code not in (200, 404):
-            raise _failure(answer, b"")
+            raise failure(answer, b"")
         return answer.status_code == 200
 
     def upload_blob(self, digest: str, chunks: Iterator[bytes], size: int) -> None:
@@ -85,14 +84,42 @@ class Client:
         with self._errors():
             answer = self._http.post(f"/api/blobs/{digest}", content=chunks, headers=headers)
         if answer.is_error:
-            raise _failure(answer, answer.content)
+            raise failure(answer, answer.content)
+
+    @contextmanager
+    def download(
+        self, path: str, params: Mapping[str, str | list[str]]
+    ) -> Iterator[tuple[int, Iterator[bytes]]]:
+        """GET a file; iterate over its bytes. Its size is known beforehand."""
+        with self._errors(), self._http.stream("GET", path, params=params) as answer:
+            if answer.is_error:
+                raise failure(answer, _body(answer))
+            size = answer.headers.get("Content-Length", "")
+            yield int(size) if size.isdigit() else 0, answer.iter_bytes()
+
+    def send(
+        self,
+        path: str,
+        params: Mapping[str, str | list[str]],
+        chunks: Iterator[bytes],
+        size: int | None,
+    ) -> Json:
+        """POST a file piece by piece, and return the answer."""
+        headers = {"Content-Type": "application/x-tar"}
+        if size is not None:
+            headers["Content-Length"] = str(size)
+        with self._errors():
+            answer = self._http.post(path, params=params, content=chunks, headers=headers)
+        if answer.is_error:
+            raise failure(answer, answer.content)
+        return json_object(answer.content)
 
     def _request(self, method: str, path: str, body: Json | None = None) -> Json:
         with self._errors(), self._http.stream(method, path, json=body) as answer:
             content = _body(answer)
         if answer.is_error:
-            raise _failure(answer, content)
-        return _object(content) if content.strip() else {}
+            raise failure(answer, content)
+        return json_object(content) if content.strip() else {}
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -131,21 +158,11 @@ def _lines(answer: httpx.Response) -> Iterator[bytes]:
 
 
 def _checked(line: bytes) -> Json:
-    item = _object(line)
+    item = json_object(line)
     error = item.get("error")
     if error:
         raise Failure(one_line(str(error)))
     return item
-
-
-def _object(content: bytes) -> Json:
-    try:
-        value = json.loads(content)
-    except (ValueError, RecursionError) as e:
-        raise Failure("the server's answer is not JSON; is it really an actorllm server?") from e
-    if not isinstance(value, dict):
-        raise Failure("the server's answer is not a JSON object")
-    return value
 
 
 def _say_notices(answer: httpx.Response) -> None:
@@ -155,10 +172,6 @@ def _say_notices(answer: httpx.Response) -> None:
         click.echo(f"actorllm: {one_line(notice)}", err=True)
 
 
-def _failure(answer: httpx.Response, content: bytes) -> Failure:
-    try:
-        text = json.loads(content)["error"]
-    except (ValueError, KeyError, TypeError):
-        text = content.decode(errors="replace")
-    line = one_line(str(text)) or f"{answer.status_code} {answer.reason_phrase}"
+def failure(answer: httpx.Response, content: bytes) -> Failure:
+    line = one_line(body_error(content)) or f"{answer.status_code} {answer.reason_phrase}"
     return (NotFound if answer.status_code == 404 else Failure)(line)

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from actorllm.cli import create, manage, run, serve, show, transfers, tree
+from actorllm.cli.bench.command import bench
 from actorllm.cli.completion import completion
 from actorllm.cli.errors import Failure
 
@@ -82,6 +83,7 @@ _COMMANDS: tuple[click.Command, ...] = (
     manage.stop,
     manage.cp,
     manage.rm,
+    bench,
     completion,
 )
 for _command in _COMMANDS:

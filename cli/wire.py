@@ -4,12 +4,44 @@ The same as in `actorllm.protocol.chat`, without the import of the codec behind 
 only print a table should start fast.
 """
 
+import json
 from typing import Any
 
-__all__ = ["Json", "Think"]
+from actorllm.cli.errors import Failure
+
+__all__ = ["Json", "Think", "body_error", "error_text", "json_object"]
 
 Json = dict[str, Any]
 """A decoded JSON object."""
 
 Think = bool | str | None
 """None: not set; true or false; or a level."""
+
+
+def json_object(content: bytes) -> Json:
+    """Decode what a server says.
+
+    Raises:
+        Failure: It is not JSON, or not an object.
+    """
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError) as e:
+        raise Failure("the server's answer is not JSON; is it really an actorllm server?") from e
+    if not isinstance(value, dict):
+        raise Failure("the server's answer is not a JSON object")
+    return value
+
+
+def body_error(content: bytes) -> str:
+    """Return the text of an answer with an error status, in whichever form it was said."""
+    try:
+        error = json.loads(content)["error"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return content.decode(errors="replace")
+    return error_text(error)
+
+
+def error_text(error: Any) -> str:
+    """Return the text of an `error`, which one API says plainly and others in an object."""
+    return str(error.get("message", error)) if isinstance(error, dict) else str(error)
