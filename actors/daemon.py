@@ -8,6 +8,7 @@
     ├── uploader      push; its children are the blobs on their way out
     │   └── ID        a send: one blob to one repository
     ├── builder       create
+    ├── archives      export and import
     ├── scheduler     leases, memory, keep-alive; its children are the runners
     │   └── NAME-N    a runner: one process for each set of weights
     ├── queue         admission; its children are the jobs
@@ -32,6 +33,7 @@ from typing import Any
 import structlog
 import trio
 
+from actorllm.actors.archives.actor import ArchivesActor
 from actorllm.actors.blobs.actor import BlobsActor
 from actorllm.actors.blobs.store import BlobStore
 from actorllm.actors.builder.actor import BuilderActor
@@ -81,6 +83,7 @@ def tree(settings: Settings, *more: ChildSpec, **scheduler: Any) -> ChildSpec:
         ChildSpec("downloader", lambda: _downloader(catalog, settings), kind="supervisor"),
         ChildSpec("uploader", lambda: _uploader(catalog, settings), kind="supervisor"),
         ChildSpec("builder", lambda: BuilderActor(catalog)),
+        ChildSpec("archives", lambda: ArchivesActor(catalog, settings.max_blob_bytes)),
         ChildSpec(
             "scheduler",
             lambda: Scheduler(settings, **scheduler),
@@ -115,6 +118,9 @@ def _downloader(catalog: Catalog, settings: Settings) -> Downloader:
         catalog,
         settings.state,
         streams=settings.max_transfer_streams,
+        at_once=settings.pull_concurrency,
+        bandwidth=settings.pull_bandwidth,
+        mirrors=settings.registry_mirror,
         max_blob=settings.max_blob_bytes,
         prune=not settings.noprune,
     )

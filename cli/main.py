@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from actorllm.cli import create, manage, run, serve, show, transfers, tree
+from actorllm.cli import archives, create, manage, run, serve, show, transfers, tree, upkeep
 from actorllm.cli.bench.command import bench
 from actorllm.cli.completion import completion
 from actorllm.cli.errors import Failure
@@ -80,9 +80,13 @@ _COMMANDS: tuple[click.Command, ...] = (
     create.create,
     transfers.pull,
     transfers.push,
+    archives.export,
+    archives.import_,
     manage.stop,
     manage.cp,
     manage.rm,
+    upkeep.prune,
+    upkeep.key,
     bench,
     completion,
 )

@@ -7,6 +7,7 @@ import click
 from actorllm.cli.completion import MODEL
 from actorllm.cli.daemon import connect
 from actorllm.cli.progress import Report
+from actorllm.cli.upkeep import show_partials
 from actorllm.cli.wire import Json
 
 if TYPE_CHECKING:
@@ -32,10 +33,16 @@ def transfer(client: "Client", path: str, model: str, *, insecure: bool) -> None
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", default="")
 @_INSECURE
-def pull(model: str, insecure: bool) -> None:
-    """Pull a model from a registry."""
+@click.option("--list-partial", is_flag=True, help="List the unfinished downloads instead.")
+def pull(model: str, insecure: bool, list_partial: bool) -> None:
+    """Pull a model from a registry, or go on with an unfinished pull."""
+    if list_partial:
+        show_partials(connect())
+        return
+    if not model:
+        raise click.UsageError("Missing argument 'MODEL'.")
     transfer(connect(), "/api/pull", model, insecure=insecure)
 
 

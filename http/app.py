@@ -26,6 +26,7 @@ from actorllm.http.edge import Edge, Log
 from actorllm.http.errors import is_expected, problem_of, refusal
 from actorllm.http.metrics import Metrics
 from actorllm.http.ollama import (
+    archives,
     blobs,
     create,
     embeddings,
@@ -34,6 +35,7 @@ from actorllm.http.ollama import (
     models,
     prompts,
     transfers,
+    upkeep,
 )
 from actorllm.http.openai import audio as openai_audio
 from actorllm.http.openai import chat as openai_chat
@@ -55,6 +57,8 @@ _BLUEPRINTS = (
     blobs.blueprint,
     create.blueprint,
     transfers.blueprint,
+    archives.blueprint,
+    upkeep.blueprint,
     prompts.blueprint,
     openai_chat.blueprint,
     openai_completions.blueprint,

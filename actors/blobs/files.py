@@ -122,13 +122,13 @@ def write_all(file: FileIO, data: bytes | memoryview) -> None:
 
 
 @contextmanager
-def no_space_refused() -> Iterator[None]:
+def no_space_refused(
+    text: str = "no space left in the model store; remove a model and try again",
+) -> Iterator[None]:
     """Turn a full disk into an answer."""
     try:
         yield
     except OSError as e:
         if e.errno in _FULL:
-            raise Refused.because(
-                507, "no space left in the model store; remove a model and try again"
-            ) from e
+            raise Refused.because(507, text) from e
         raise

@@ -7,6 +7,7 @@ sharing.py     the base of supervisors here and in the uploader: one transfer fo
 transfer.py    the base of children here and in the uploader: followers and progress
 fetching.py    a blob's parts: workers, retries, the hash behind them
 partial.py     the unfinished file and the state beside it
+leftovers.py   unfinished files: listed, pruned
 parts.py       which ranges there are and how far each has come
 registry.py    requests to one repository: authorization, redirects, errors
 client.py      connections; they refuse private addresses where a stranger leads there
@@ -16,5 +17,6 @@ challenge.py   `WWW-Authenticate` and URLs of token requests
 identity.py    the key of this installation
 origin.py      a repository and its URLs
 patience.py    trying again
+throttle.py    the cap on bytes for each second
 retry.py       when and how long to wait before another try
 """

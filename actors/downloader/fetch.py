@@ -8,6 +8,7 @@ from actorllm.actors.blobs.store import BlobStore
 from actorllm.actors.downloader.fetching import Fetching
 from actorllm.actors.downloader.partial import Partial
 from actorllm.actors.downloader.registry import Registry
+from actorllm.actors.downloader.throttle import Throttle
 from actorllm.actors.downloader.transfer import Transfer
 from actorllm.protocol.manifest import Layer
 
@@ -22,16 +23,27 @@ class Fetch(Transfer):
         layer: Which one.
         connect: Makes a connection to its registry.
         streams: Connections at one time.
+        throttle: Caps the bytes of all fetches.
+        model: The one that it is fetched for.
     """
 
     def __init__(
-        self, store: BlobStore, layer: Layer, connect: Callable[[], Registry], streams: int
+        self,
+        store: BlobStore,
+        layer: Layer,
+        connect: Callable[[], Registry],
+        *,
+        streams: int,
+        throttle: Throttle,
+        model: str,
     ) -> None:
         super().__init__(layer.size)
         self._store = store
         self._layer = layer
         self._connect = connect
         self._streams = streams
+        self._throttle = throttle
+        self._model = model
         self._fetching: Fetching | None = None
 
     @property
@@ -44,7 +56,7 @@ class Fetch(Transfer):
         if await trio.to_thread.run_sync(self._store.size, layer.digest) == layer.size:
             return layer.digest  # it came while the last one who fetched it died
         partial = await trio.to_thread.run_sync(
-            Partial, self._store, layer.digest, layer.size, self._streams
+            Partial, self._store, layer.digest, layer.size, self._streams, self._model
         )
         with partial:
             found = await self._fetch(partial)
@@ -61,6 +73,7 @@ class Fetch(Transfer):
                 self._layer.digest,
                 partial,
                 streams=self._streams,
+                throttle=self._throttle,
                 changed=self.changed,
             )
             self.changed()

@@ -20,6 +20,7 @@ from actorllm.actors.downloader.registry import (
     check_status,
     transport_errors,
 )
+from actorllm.actors.downloader.throttle import Throttle
 from actorllm.protocol.errors import Refused
 
 __all__ = ["Fetching"]
@@ -40,6 +41,7 @@ class Fetching:
         digest: What is asked for.
         file: Takes what comes.
         streams: Connections at one time.
+        throttle: Caps the bytes of all fetches.
         changed: Called whenever `completed` has changed.
     """
 
@@ -50,6 +52,7 @@ class Fetching:
         file: Partial,
         *,
         streams: int,
+        throttle: Throttle,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._registry = registry
@@ -57,6 +60,7 @@ class Fetching:
         self._file = file
         self._size = sum(part.size for part in file.parts)
         self._streams = streams
+        self._throttle = throttle
         self._changed = changed
         self._threads = trio.CapacityLimiter(streams + 2)
         self._direct: httpx.URL | None = None
@@ -184,6 +188,7 @@ class Fetching:
                 if not room:
                     return
                 buffer += piece[: room - len(buffer)]
+                await self._throttle.take(len(piece))
                 full = len(buffer) >= min(_BUFFER, room)
                 if full or trio.current_time() - since >= _FLUSH:
                     data, buffer = buffer, bytearray()

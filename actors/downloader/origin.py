@@ -1,12 +1,13 @@
 """A repository of a registry and the URLs of what is in it."""
 
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 import attrs
 import httpx
 
 from actorllm.protocol.errors import Refused
-from actorllm.protocol.names import Name
+from actorllm.protocol.names import DEFAULT_HOST, Name
 
 __all__ = ["Origin"]
 
@@ -38,6 +39,18 @@ class Origin:
         if not (url.host and is_same and (url.port is None or 0 < url.port < 65536)):
             raise Refused.because(400, f"{name.host!r} is not the address of a registry")
         return origin
+
+    def mirrored(self, mirrors: Sequence[tuple[str, str]]) -> "Origin | None":
+        """Return the same repository on a mirror; None: there is none for this registry.
+
+        Args:
+            mirrors: Host of a registry (empty: the default one), and the URL of its mirror.
+        """
+        for host, mirror in mirrors:
+            if (host or DEFAULT_HOST) == self.host.lower():
+                scheme, _, place = mirror.partition("://")
+                return attrs.evolve(self, scheme=scheme, host=place)
+        return None
 
     def manifest(self, reference: str) -> str:
         return f"{self._base}/manifests/{reference}"

@@ -24,12 +24,24 @@ from actorllm.actors.downloader.parts import MAX_PARTS, Part, dump_state, load_s
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.names import blob_file
 
-__all__ = ["Partial", "allocated", "remove_old_partials"]
+__all__ = [
+    "MAX_STATE",
+    "Partial",
+    "allocated",
+    "partial_folder",
+    "remove_old_partials",
+    "state_file",
+]
 
 _FOLDER: Final = ".partial"
 _STATE: Final = ".json"
-_MAX_STATE: Final = MAX_PARTS * 64
+MAX_STATE: Final = MAX_PARTS * 64
+"""Bytes that are read of a state."""
+
 _CHUNK: Final = 4 * 1024 * 1024
+_FULL: Final = (
+    "no space left in the model store; what has come is kept: make room and pull the model again"
+)
 
 
 class Partial:
@@ -40,16 +52,20 @@ class Partial:
         digest: Of the blob.
         size: Bytes of the blob.
         streams: Connections that it is cut for if it is new.
+        model: The model that it is fetched for.
 
     Raises:
         Refused: Another process fetches it: 409; the disk is full: 507.
     """
 
-    def __init__(self, store: BlobStore, digest: str, size: int, streams: int) -> None:
+    def __init__(
+        self, store: BlobStore, digest: str, size: int, streams: int, model: str = ""
+    ) -> None:
+        self._model = model
         self._blob = store.path(digest)
         self._size = size
-        self._path = store.folder / _FOLDER / blob_file(digest)
-        self._state = self._path.with_name(self._path.name + _STATE)
+        self._path = partial_folder(store) / blob_file(digest)
+        self._state = state_file(self._path)
         self._path.parent.mkdir(exist_ok=True)
         self._file = _lock(self._path)
         self._saved = b""
@@ -72,7 +88,7 @@ class Partial:
     def _read_state(self) -> tuple[Part, ...] | None:
         try:
             with self._state.open("rb") as file:
-                return load_state(file.read(_MAX_STATE), self._size)
+                return load_state(file.read(MAX_STATE), self._size)
         except OSError:
             return None
 
@@ -109,18 +125,21 @@ class Partial:
         """Append to a part.
 
         Raises:
-            Refused: The disk is full: 507. What was there stays.
+            Refused: The disk is full: 507. What was there stays, and so does what fitted.
         """
         part = self.parts[index]
         if len(data) > part.size - part.done:
             raise ValueError("more than the part holds")
         left, at = memoryview(data), part.next
-        with no_space_refused():
-            while left:
-                count = os.pwrite(self._file.fileno(), left, at)
-                left, at = left[count:], at + count
-        crc = zlib.crc32(data, part.crc)
-        self.parts[index] = attrs.evolve(part, done=part.done + len(data), crc=crc)
+        try:
+            with no_space_refused(_FULL):
+                while left:
+                    count = os.pwrite(self._file.fileno(), left, at)
+                    left, at = left[count:], at + count
+        finally:
+            written = at - part.next
+            crc = zlib.crc32(memoryview(data)[:written], part.crc)
+            self.parts[index] = attrs.evolve(part, done=part.done + written, crc=crc)
 
     def hash_on(self, until: int) -> None:
         """Take a chunk into the digest.
@@ -141,14 +160,27 @@ class Partial:
 
     def save(self) -> None:
         """Write the state, if it is another than before. A full disk is no reason to fail here."""
-        data = dump_state(self.parts)
+        data = dump_state(self.parts, self._model)
         if data == self._saved:
             return
-        temp = self._state.with_name(self._state.name + ".new")
         with suppress(OSError):
+            self._replace_state(data)
+            self._saved = data
+
+    def _replace_state(self, data: bytes) -> None:
+        temp = self._state.with_name(self._state.name + ".new")
+        try:
             temp.write_bytes(data)
             temp.replace(self._state)
-            self._saved = data
+        except OSError as e:
+            temp.unlink(missing_ok=True)
+            if e.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            # The old one has its block already. A crash of the machine right now may tear it: then
+            # it is no state, and the blob is fetched anew.
+            with self._state.open("r+b") as file:
+                file.write(data)
+                file.truncate()
 
     def publish(self) -> None:
         """Make the file a blob. Its digest is right: `digest` said so.
@@ -215,9 +247,19 @@ def _is_at(fd: int, path: Path) -> bool:
 def allocated(store: BlobStore, digest: str) -> int:
     """Return the bytes on the disk that the unfinished file of a blob has already."""
     try:
-        return (store.folder / _FOLDER / blob_file(digest)).stat().st_blocks * 512
+        return (partial_folder(store) / blob_file(digest)).stat().st_blocks * 512
     except OSError:
         return 0
+
+
+def partial_folder(store: BlobStore) -> Path:
+    """Return where the unfinished files of a store lie."""
+    return store.folder / _FOLDER
+
+
+def state_file(path: Path) -> Path:
+    """Return where the state of an unfinished file is."""
+    return path.with_name(path.name + _STATE)
 
 
 def remove_old_partials(store: BlobStore, older_than: float) -> int:
@@ -228,7 +270,7 @@ def remove_old_partials(store: BlobStore, older_than: float) -> int:
         older_than: Seconds since the last change.
     """
     removed = 0
-    for path in (store.folder / _FOLDER).glob("sha256-*"):
+    for path in partial_folder(store).glob("sha256-*"):
         with suppress(OSError):
             if path.suffix or time.time() - path.stat().st_mtime < older_than:
                 continue
@@ -236,7 +278,7 @@ def remove_old_partials(store: BlobStore, older_than: float) -> int:
             if fd is None:
                 continue
             path.unlink()
-            path.with_name(path.name + _STATE).unlink(missing_ok=True)
+            state_file(path).unlink(missing_ok=True)
             os.close(fd)
             removed += 1
     return removed

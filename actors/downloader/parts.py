@@ -1,7 +1,7 @@
 """Which ranges of a blob there are, and how far each has come: pure functions.
 
-The state beside an unfinished file is JSON: `{"size": …, "parts": [[size, done, crc], …]}`, the parts
-in order. The checksum is of the bytes that are done, so that what a crash tore is known and fetched
+The state beside an unfinished file is JSON: `{"size": …, "parts": [[size, done, crc], …], "model": …}`,
+the parts in order, the model the one that was pulled. The checksum is of the bytes that are done, so that what a crash tore is known and fetched
 again, and nothing else.
 """
 
@@ -12,13 +12,24 @@ from typing import Any, Final
 
 import attrs
 
-__all__ = ["MAX_PARTS", "Part", "completed", "dump_state", "load_state", "plan", "prefix"]
+__all__ = [
+    "MAX_PARTS",
+    "Part",
+    "completed",
+    "dump_state",
+    "load_model",
+    "load_state",
+    "plan",
+    "prefix",
+]
 
 MAX_PARTS: Final = 8192
 _LEAST: Final = 4 * 1024 * 1024
 """Bytes below which another connection costs more than it brings."""
 _MOST: Final = 64 * 1024 * 1024
 """Bytes of a part, so that the last ones do not keep one connection busy alone."""
+
+_MAX_NAME: Final = 1024
 
 
 @attrs.frozen
@@ -66,11 +77,21 @@ def prefix(parts: Sequence[Part]) -> int:
     return parts[-1].end if parts else 0
 
 
-def dump_state(parts: Sequence[Part]) -> bytes:
+def dump_state(parts: Sequence[Part], model: str = "") -> bytes:
     """Write the state."""
     size = parts[-1].end if parts else 0
     rows = [[part.size, part.done, part.crc] for part in parts]
-    return json.dumps({"size": size, "parts": rows}, separators=(",", ":")).encode()
+    fields = {"size": size, "parts": rows, "model": model}
+    return json.dumps(fields, separators=(",", ":")).encode()
+
+
+def load_model(data: bytes) -> str:
+    """Read from a state which model was pulled; empty: it does not say."""
+    try:
+        model = json.loads(data)["model"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ""
+    return model[:_MAX_NAME] if isinstance(model, str) else ""
 
 
 def load_state(data: bytes, size: int) -> tuple[Part, ...] | None:

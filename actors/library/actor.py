@@ -55,7 +55,8 @@ class LibraryActor(Actor):
             self.ctx.log.warning("cannot remove unused files", error=e.strerror)
             return
         if garbage.blobs or garbage.strays or garbage.skipped:
-            self.ctx.log.info("removed unused files", **attrs.asdict(garbage))
+            facts = attrs.asdict(garbage, filter=lambda a, _: a.name != "entries")
+            self.ctx.log.info("removed unused files", **facts)
 
     async def _read(self, answer: Callable[[M], R], m: M) -> R:
         return await trio.to_thread.run_sync(answer, m, limiter=self._threads)

@@ -13,7 +13,7 @@ from typing import Final
 import attrs
 
 from actorllm.actors.blobs.files import TEMP_SUFFIX
-from actorllm.actors.blobs.store import BlobStore
+from actorllm.actors.blobs.store import BlobEntry, BlobStore
 from actorllm.actors.library.manifests import Installed, ManifestFolder, Unreadable
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.manifest import Manifest, ManifestError, parse_manifest
@@ -44,6 +44,8 @@ class Garbage:
     """Bytes."""
     skipped: str = ""
     """Why nothing was removed; empty: nothing stood in the way."""
+    entries: tuple[BlobEntry, ...] = ()
+    """The files."""
 
 
 class _Below:
@@ -219,29 +221,35 @@ class Catalog:
         with self.blobs.lock.removing():
             return self._sweep(digests)
 
-    def collect_garbage(self, *, older_than: float = _LEFTOVER_AGE) -> Garbage:
+    def collect_garbage(
+        self, *, older_than: float = _LEFTOVER_AGE, dry_run: bool = False
+    ) -> Garbage:
         """Remove blobs that nothing refers to and files that are no blobs, if they are old.
 
         Nothing is removed while a manifest cannot be read: it might refer to anything.
 
         Args:
             older_than: Seconds since the last change.
+            dry_run: Only tell what would be removed.
         """
         with self.blobs.lock.removing():
             used = self._used()
             if isinstance(used, Unreadable):
                 return Garbage(skipped=f"{used.name.short()}: {used.reason}")
-            self._manifests.remove_empty_folders()
-            blobs = strays = freed = 0
-            for entry in self.blobs.entries():
-                young = time.time() - entry.modified < older_than
-                if young or entry.digest in used or entry.path.name.endswith(TEMP_SUFFIX):
-                    continue
-                entry.path.unlink(missing_ok=True)
-                freed += entry.size
-                blobs += entry.digest is not None
-                strays += entry.digest is None
-            return Garbage(blobs, strays, freed)
+            entries = tuple(
+                entry
+                for entry in self.blobs.entries()
+                if time.time() - entry.modified >= older_than
+                and entry.digest not in used
+                and not entry.path.name.endswith(TEMP_SUFFIX)
+            )
+            if not dry_run:
+                self._manifests.remove_empty_folders()
+                for entry in entries:
+                    entry.path.unlink(missing_ok=True)
+        blobs = sum(entry.digest is not None for entry in entries)
+        freed = sum(entry.size for entry in entries)
+        return Garbage(blobs, len(entries) - blobs, freed, entries=entries)
 
     def _get(self, name: Name) -> Installed | Unreadable | None:
         for folder in (self._manifests, *(below.manifests for below in self._below)):

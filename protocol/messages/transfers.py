@@ -4,12 +4,27 @@ A pull or a push is a stream of the same steps as a creation. The blobs in it ar
 of their own, which all who want the same blob follow.
 """
 
+from typing import Literal
+
 import attrs
 
-from actorllm.protocol.codec import Stream, Value, message
+from actorllm.protocol.codec import Ask, Stream, Value, message
 from actorllm.protocol.messages.building import CreateStatus
 
-__all__ = ["FollowTransfer", "Pull", "Push", "TransferProgress"]
+__all__ = [
+    "FollowTransfer",
+    "Leftover",
+    "ListPartials",
+    "PartialList",
+    "PartialRow",
+    "Prune",
+    "Pruned",
+    "PublicKey",
+    "Pull",
+    "Push",
+    "ShowKey",
+    "TransferProgress",
+]
 
 
 @message
@@ -53,3 +68,80 @@ class TransferProgress(Value):
 @message
 class FollowTransfer(Stream[TransferProgress]):
     """Say how far a blob has come, until it has ended. Without followers a transfer ends."""
+
+
+@message
+class PartialRow:
+    """An unfinished download."""
+
+    digest: str
+    model: str
+    """The model that it was pulled for last; empty: not known."""
+    total: int
+    """Bytes."""
+    completed: int
+    """Bytes that a pull would not fetch again."""
+    modified_at: int
+    """Unix nanoseconds."""
+    in_flight: bool
+    """A pull goes on with it at the moment."""
+
+
+@message
+class PartialList(Value):
+    """All unfinished downloads, the latest first."""
+
+    partials: tuple[PartialRow, ...]
+
+
+@message
+class ListPartials(Ask[PartialList]):
+    """Which downloads are unfinished?"""
+
+
+@message
+class Leftover:
+    """A file that nothing needs."""
+
+    kind: Literal["partial", "blob", "file"]
+    """An unfinished download, a blob that no model refers to, or something that is no blob."""
+    digest: str
+    """Empty for a file."""
+    size: int
+    """Bytes on the disk."""
+
+
+@message
+class Pruned(Value):
+    """What was removed."""
+
+    removed: tuple[Leftover, ...]
+    """The first thousand."""
+    count: int
+    freed: int
+    """Bytes."""
+    skipped: str = ""
+    """Why nothing was removed; empty: nothing stood in the way."""
+
+
+@message
+class Prune(Ask[Pruned]):
+    """Remove unfinished downloads that nobody goes on with, and blobs that no model refers to."""
+
+    older_than: float = 3600.0
+    """Seconds since the last change of a blob: a younger one may wait for its model."""
+    dry_run: bool = False
+    """Only tell what would be removed."""
+
+
+@message
+class PublicKey(Value):
+    """The key by which registries know this installation."""
+
+    key: str
+    """One line, as in an `authorized_keys` file."""
+
+
+@message
+class ShowKey(Ask[PublicKey]):
+    """What is the public key? Refused with 500 when its file is no key."""

@@ -231,6 +231,7 @@ TABLES: dict[str, Callable[[], str]] = (
             "building",
             "blobs",
             "transfers",
+            "archives",
         )
     }
     | {"messages/runner": _messages_of("actors/runner/messages.py")}
