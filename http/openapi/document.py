@@ -97,8 +97,8 @@ def _described(dialect: Dialect, operation: Operation, components: Components) -
         made["parameters"] = [
             {
                 "name": name,
-                "in": "path",
-                "required": True,
+                "in": part.place,
+                "required": part.place == "path",
                 "description": part.description,
                 "schema": part.schema,
             }

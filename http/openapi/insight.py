@@ -1,7 +1,15 @@
-"""The operations that are ours: prompts, actors, metrics and this very document."""
+"""The operations that are ours: prompts, upkeep, actors, metrics, this document."""
 
 from actorllm.http.ollama.prompts import DetokenizeBody, ParseBody, RenderBody, TokenizeBody
-from actorllm.http.openapi.operation import TEXT, Answer, Dialect, Operation, json_answer
+from actorllm.http.ollama.upkeep import PruneBody
+from actorllm.http.openapi.operation import (
+    TEXT,
+    Answer,
+    Dialect,
+    Operation,
+    Parameter,
+    json_answer,
+)
 
 __all__ = ["INSIGHT"]
 
@@ -42,6 +50,50 @@ _PROMPTS = (
     ),
 )
 
+_NAMES = {"type": "array", "items": {"type": "string"}}
+_TAR = "application/x-tar"
+
+_UPKEEP = (
+    Operation(
+        method="GET",
+        path="/api/partials",
+        summary="List unfinished downloads",
+        answers={200: json_answer("actorllm.Partials", "Those that can be taken up again")},
+    ),
+    Operation(
+        method="POST",
+        path="/api/prune",
+        summary="Delete what nobody uses",
+        body=PruneBody,
+        example={"dry_run": True},
+        answers={200: json_answer("actorllm.Pruned", "What is gone")},
+    ),
+    Operation(
+        method="GET",
+        path="/api/key",
+        summary="Show the public key of this installation",
+        answers={200: json_answer("actorllm.Key", "By which registries know it")},
+    ),
+    Operation(
+        method="GET",
+        path="/api/export",
+        summary="Write models to one file",
+        description="One that is shorter than its `Content-Length` is broken off.",
+        parameters={"model": Parameter("names of models", _NAMES, "query")},
+        answers={200: Answer("The archive", {_TAR: {}})},
+    ),
+    Operation(
+        method="POST",
+        path="/api/import",
+        summary="Read models from one file",
+        content={_TAR: {}},
+        parameters={
+            "name": Parameter("in place of that of an only model", {"type": "string"}, "query")
+        },
+        answers={200: json_answer("actorllm.Imported", "What was read")},
+    ),
+)
+
 _INSIDE = (
     Operation(
         method="GET",
@@ -72,7 +124,7 @@ _INSIDE = (
 INSIGHT = Dialect(
     name="Insight",
     about="Extra: routes that other servers do not have.",
-    operations=(*_PROMPTS, *_INSIDE),
+    operations=(*_PROMPTS, *_UPKEEP, *_INSIDE),
     error="api.Error",
     data="insight.json",
 )

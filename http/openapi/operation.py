@@ -44,10 +44,11 @@ class Answer:
 
 @attrs.frozen
 class Parameter:
-    """A part of the path."""
+    """A part of the path, or of the query."""
 
     description: str
     schema: Json
+    place: str = "path"
 
 
 @attrs.frozen(kw_only=True)
@@ -68,6 +69,7 @@ class Operation:
     content: Mapping[str, Json] = attrs.field(factory=dict)
     """Schemas of the body by media type, where it is no JSON."""
     parameters: Mapping[str, Parameter] = attrs.field(factory=dict)
+    """By their names."""
     answers: Mapping[int, Answer]
     errors: tuple[int, ...] = ()
     """Statuses of refusals that this operation has beside those that its dialect always has."""
