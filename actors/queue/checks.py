@@ -5,10 +5,20 @@ from typing import Any
 
 from actorllm.protocol import gojson
 from actorllm.protocol.errors import Refused
-from actorllm.protocol.messages.generation import GenerateRequest
+from actorllm.protocol.messages.generation import EmbedRequest, GenerateRequest
 from actorllm.protocol.messages.models import ResolvedModel
 
-__all__ = ["BUSY", "check_capabilities", "check_format", "effective_think", "is_empty"]
+__all__ = [
+    "BUSY",
+    "check_capabilities",
+    "check_format",
+    "check_pooling",
+    "effective_think",
+    "is_empty",
+]
+
+_RANK = 4
+"""The pooling type of rerankers."""
 
 BUSY = "server busy, please try again.  maximum pending requests exceeded"
 """What clients of the protocol expect to read with a 503."""
@@ -49,6 +59,25 @@ def check_capabilities(request: GenerateRequest, model: ResolvedModel) -> None:
 
 def _has_media(request: GenerateRequest) -> bool:
     return bool(request.images) or any(message.images for message in request.messages)
+
+
+def check_pooling(request: EmbedRequest, model: ResolvedModel) -> None:
+    """Refuse to rank with what is no reranker, and to embed with one.
+
+    Raises:
+        Refused: 400.
+    """
+    ranks = model.pooling == _RANK
+    if request.query is not None and not ranks:
+        raise Refused.because(
+            400,
+            f'"{request.model}" does not rerank: its weights have no rank pooling; '
+            "use a reranking model, such as bge-reranker-v2-m3",
+        )
+    if request.query is None and ranks:
+        raise Refused.because(
+            400, f'"{request.model}" ranks documents and does not embed; use /api/rerank'
+        )
 
 
 def effective_think(request: GenerateRequest, model: ResolvedModel) -> bool | str | None:

@@ -13,6 +13,7 @@ from actorllm.actors.kernel import Actor, ActorDied, AskTimeout, BadMessage, Ker
 from actorllm.actors.queue.checks import (
     check_capabilities,
     check_format,
+    check_pooling,
     effective_think,
     is_empty,
 )
@@ -247,6 +248,7 @@ class Job(Actor):
 
     async def _embed(self, request: EmbedRequest) -> Embeddings:
         model = await self._resolve(request.model, "embed" if request.normalize else "embeddings")
+        check_pooling(request, model)
         options, _ = _options(model, {}, request.options)
         work = Embed(
             inputs=request.inputs,
@@ -254,6 +256,7 @@ class Job(Actor):
             normalize=request.normalize,
             dimensions=request.dimensions,
             num_ctx=options.num_ctx,
+            query=request.query,
         )
         while True:
             self._state = "queued"
@@ -273,6 +276,7 @@ class Job(Actor):
                     self._elapsed(),
                     self._load_duration,
                     embedded.prompt_tokens,
+                    embedded.truncated,
                 )
             except ActorDied as e:
                 self._failovers += 1

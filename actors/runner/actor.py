@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import trio
 
 from actorllm.actors.kernel import Actor, concurrent
-from actorllm.actors.runner.embedding import fit_inputs, shape_vectors
+from actorllm.actors.runner.embedding import fit_inputs, score, shape_vectors
 from actorllm.actors.runner.engine.types import EngineError, EngineSettings, Finish, Loaded, Work
 from actorllm.actors.runner.host import EngineHost, Sink, ThreadHost
 from actorllm.actors.runner.inspecting import detokenize, prompt_of, tokenize
@@ -238,11 +238,14 @@ class Runner(Actor):
             raise Refused.because(501, "this model does not support embeddings")
         inputs = fit_inputs(self._host, loaded, m)
         try:
-            vectors = await self._host.embed(inputs, normalize=m.normalize)
+            vectors = await self._host.embed(inputs.tokens, normalize=m.normalize)
         except EngineError as e:
             raise Refused.because(400, str(e)) from None
-        shaped = shape_vectors(vectors, m.dimensions, normalize=m.normalize)
-        yield Embedded(shaped, sum(map(len, inputs)))
+        if m.query is None:
+            vectors = shape_vectors(vectors, m.dimensions, normalize=m.normalize)
+        else:
+            vectors = tuple((score(v, normalize=m.normalize),) for v in vectors)
+        yield Embedded(vectors, sum(map(len, inputs.tokens)), inputs.truncated)
 
     def info(self) -> Mapping[str, Any]:
         stats = self._host.stats() if self._loaded is not None else None

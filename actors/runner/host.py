@@ -6,6 +6,7 @@ from typing import Protocol
 
 import trio
 
+from actorllm.actors.runner.engine.pairing import Pairing
 from actorllm.actors.runner.engine.types import (
     Delta,
     EngineSettings,
@@ -69,6 +70,9 @@ class EngineHost(Protocol):
 
     async def embed(self, inputs: Sequence[Sequence[int]], *, normalize: bool) -> Vectors: ...
 
+    def pairing(self) -> Pairing:
+        """How a reranker reads a query and a document."""
+
     def stats(self) -> EngineStats | None: ...
 
     async def run(self) -> None:
@@ -131,9 +135,18 @@ class ThreadHost:
         self._engine.compile(structure)
 
     async def embed(self, inputs: Sequence[Sequence[int]], *, normalize: bool) -> Vectors:
-        return await trio.to_thread.run_sync(
-            lambda: self._engine.embed(inputs, normalize=normalize), abandon_on_cancel=True
-        )
+        ended = trio.Event()
+        result = self._engine.embed(inputs, normalize=normalize)
+        result.add_done_callback(lambda _: self._token.run_sync_soon(ended.set))
+        try:
+            await ended.wait()
+        except trio.Cancelled:
+            result.cancel()
+            raise
+        return result.result()
+
+    def pairing(self) -> Pairing:
+        return self._engine.pairing()
 
     def stats(self) -> EngineStats | None:
         if not self._loaded or self._settings.embedding:

@@ -92,6 +92,8 @@ class Embedded(Value):
 
     vectors: tuple[tuple[float, ...], ...]
     prompt_tokens: int
+    truncated: tuple[int, ...] = ()
+    """Tokens that each input lost; empty: all are whole."""
 
 
 @message
@@ -104,6 +106,8 @@ class Embed(Stream[Embedded]):
     dimensions: int
     num_ctx: int | None
     """The request's, if it gave one: the limit of an input."""
+    query: str | None = None
+    """Rank the inputs against it."""
 
 
 @message

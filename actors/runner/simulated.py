@@ -10,6 +10,7 @@ import trio
 
 from actorllm.actors.runner.actor import Runner
 from actorllm.actors.runner.engine.fake import FakeEngine
+from actorllm.actors.runner.engine.pairing import Pairing
 from actorllm.actors.runner.engine.types import (
     Delta,
     EngineSettings,
@@ -82,6 +83,9 @@ class SimulatedHost:
         vectors = self._engine.embed(inputs, normalize=normalize)
         await trio.sleep(_EMBED_SECONDS * len(vectors))
         return vectors
+
+    def pairing(self) -> Pairing:
+        return Pairing()
 
     def stats(self) -> EngineStats | None:
         return None if self._embedding else self._engine.stats()

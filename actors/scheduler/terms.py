@@ -19,6 +19,8 @@ DEFAULT_CONTEXT = 4096
 """Tokens of context when nobody says how many, on machines without a large GPU."""
 _LEAST_CONTEXT = 4
 _LONGEST_EMBEDDING_BATCH = 2048
+_EMBEDDING_SLOTS = 32
+"""Inputs that share a batch, and requests that do so. They cost no cells of their own."""
 _SMALLEST_BATCH = 32
 """llama.cpp aborts when a batch has no room for one token of each slot; tiny ones only cost time."""
 _MOST_THREADS = os.cpu_count() or 1
@@ -92,7 +94,7 @@ def engine_settings(
     wanted = EngineSettings(
         model_path=model.weights.path,
         num_ctx=terms.num_ctx,
-        slots=1 if terms.embedding else settings.num_parallel,
+        slots=_EMBEDDING_SLOTS if terms.embedding else settings.num_parallel,
         num_batch=max(_SMALLEST_BATCH, settings.num_parallel, min(batch, terms.num_ctx)),
         threads=terms.threads or 0,
         kv_type=cast("KvType", kv_type if kv_type in ("q8_0", "q4_0") else "f16"),
@@ -116,8 +118,9 @@ def need(model: ResolvedModel, engine: EngineSettings) -> MemoryNeed:
     """The memory that a load will take."""
     return predict(
         model.memory,
-        context=engine.num_ctx * engine.slots,
-        slots=engine.slots,
+        # All inputs of a batch of embeddings share its cells.
+        context=engine.num_batch if engine.embedding else engine.num_ctx * engine.slots,
+        slots=1 if engine.embedding else engine.slots,
         batch=engine.num_batch,
         kv_type=engine.kv_type,
         flash_attention=engine.flash_attention != "off",

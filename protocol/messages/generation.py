@@ -81,6 +81,9 @@ class EmbedRequest:
     dimensions: int = 0
     """0: all of them."""
     normalize: bool = True
+    """Vectors have length one; scores lie between 0 and 1."""
+    query: str | None = None
+    """Rank the inputs, which are documents, against it: each gets a vector of one score."""
     options: JsonObject = attrs.field(factory=dict)
     keep_alive: int | None = None
 
@@ -188,6 +191,8 @@ class Embeddings(Value):
     total_duration: int = 0
     load_duration: int = 0
     prompt_eval_count: int = 0
+    truncated: tuple[int, ...] = ()
+    """Tokens that each input lost; empty: all are whole."""
 
 
 @message

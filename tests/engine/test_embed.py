@@ -1,6 +1,10 @@
-import pytest
+import threading
 
-from actorllm.actors.runner.engine.embed import pack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actorllm.actors.runner.engine.embed import share
 from actorllm.actors.runner.engine.types import EngineError, Work
 
 GOLDEN = {
@@ -46,7 +50,11 @@ GOLDEN = {
 
 @pytest.fixture
 def host(make_host, tiny_bert):
-    return make_host(tiny_bert, embedding=True, threads=1)
+    return make_host(tiny_bert, embedding=True, threads=1, slots=16)
+
+
+def embed(host, inputs, **how):
+    return host.engine.embed(inputs, **how).result()
 
 
 def tokens(host, text):
@@ -60,15 +68,15 @@ def test_the_model_says_that_it_embeds(host):
 
 def test_a_batch_gives_what_single_inputs_give(host):
     inputs = [tokens(host, text) for text in ("hello world", "a", "one two three", "b") * 3]
-    batch = host.engine.embed(inputs)
+    batch = embed(host, inputs)
     for one, vector in zip(inputs, batch, strict=True):
-        assert host.engine.embed([one])[0] == pytest.approx(vector, abs=1e-5)
+        assert cosine(embed(host, [one])[0], vector) > 0.9999
     assert len({vector[0] for vector in batch[:4]}) == 4
 
 
 def test_vectors_have_length_one_if_asked_for(host):
     one = [tokens(host, "hello")]
-    plain, unit = host.engine.embed(one, normalize=False)[0], host.engine.embed(one)[0]
+    plain, unit = embed(host, one, normalize=False)[0], embed(host, one)[0]
     norm = sum(value * value for value in plain) ** 0.5
     assert sum(value * value for value in unit) == pytest.approx(1, abs=1e-5)
     assert [value / norm for value in plain] == pytest.approx(list(unit), abs=1e-6)
@@ -76,11 +84,11 @@ def test_vectors_have_length_one_if_asked_for(host):
 
 def test_vectors_are_those_of_the_reference(host):
     for text, vector in GOLDEN.items():
-        assert host.engine.embed([tokens(host, text)])[0] == pytest.approx(vector, abs=1e-4)
+        assert embed(host, [tokens(host, text)])[0] == pytest.approx(vector, abs=1e-4)
 
 
 def test_no_inputs_give_no_vectors(host):
-    assert host.engine.embed([]) == ()
+    assert embed(host, []) == ()
 
 
 def test_an_input_that_does_not_fit_is_refused(host):
@@ -88,7 +96,7 @@ def test_an_input_that_does_not_fit_is_refused(host):
         host.engine.embed([[5] * 33])
     with pytest.raises(EngineError, match="no tokens"):
         host.engine.embed([[]])
-    assert host.engine.embed([[5] * 32])
+    assert embed(host, [[5] * 32])
 
 
 def test_an_embedding_engine_does_not_generate(host):
@@ -101,7 +109,7 @@ def test_an_embedding_engine_does_not_generate(host):
 def test_a_closed_engine_refuses_to_embed(host):
     host.engine.close()
     with pytest.raises(EngineError, match="not running"):
-        host.engine.embed([[5]])
+        embed(host, [[5]])
 
 
 def test_a_model_that_is_not_made_for_it_cannot_embed(seedling, make_host):
@@ -109,7 +117,39 @@ def test_a_model_that_is_not_made_for_it_cannot_embed(seedling, make_host):
         make_host(seedling, embedding=True)
 
 
-def test_inputs_are_packed_in_order_within_rows_and_sequences():
-    assert list(pack([3, 3, 3, 9, 1, 1], rows=9, sequences=2)) == [(0, 2), (2, 3), (3, 4), (4, 6)]
-    assert list(pack([], rows=9, sequences=2)) == []
-    assert list(pack([9], rows=9, sequences=2)) == [(0, 1)]
+def test_a_batch_is_shared_one_input_of_each_request_in_turn():
+    assert share([[1, 1, 1], [1], [1, 1]], rows=9, sequences=4) == (2, 1, 1)
+    assert share([[1] * 100, [1]], rows=9, sequences=50) == (8, 1)
+    assert share([[5, 5], [2]], rows=8, sequences=9) == (1, 1)
+    assert share([], rows=9, sequences=2) == ()
+
+
+@given(
+    st.lists(st.lists(st.integers(1, 9), max_size=6), max_size=6),
+    st.integers(9, 30),
+    st.integers(1, 8),
+)
+def test_a_batch_holds_what_fits_and_never_nothing(waiting, rows, sequences):
+    counts = share(waiting, rows=rows, sequences=sequences)
+    taken = [lengths[:count] for lengths, count in zip(waiting, counts, strict=True)]
+    assert sum(map(sum, taken)) <= rows
+    assert sum(counts) <= sequences
+    assert any(counts) == any(waiting)
+
+
+def test_requests_that_wait_share_batches_and_one_that_was_given_up_is_left_out(host):
+    inputs = [tokens(host, text) for text in ("hello world", "a", "one two three", "b")]
+    alone = [embed(host, [one])[0] for one in inputs]
+    gate = threading.Event()
+    host.engine._send(gate.wait)
+    many = [host.engine.embed(inputs) for _ in range(40)]
+    many[5].cancel()
+    gate.set()
+    for future in many[:5] + many[6:]:
+        for vector, single in zip(future.result(), alone, strict=True):
+            assert cosine(vector, single) > 0.9999
+    assert many[5].cancelled()
+
+
+def cosine(one, other):
+    return sum(a * b for a, b in zip(one, other, strict=True))

@@ -20,20 +20,20 @@ def embed(*inputs, truncate=True, num_ctx=None):
 
 
 async def test_inputs_are_tokenized_each(embedder):
-    inputs = fit_inputs(embedder.host, embedder.loaded, embed("a", "", "é"))
+    inputs = fit_inputs(embedder.host, embedder.loaded, embed("a", "", "é")).tokens
     assert inputs == [[FAKE_BOS, 97], [FAKE_BOS], [FAKE_BOS, 0xC3, 0xA9]]
 
 
 async def test_a_long_input_loses_its_end_and_keeps_its_special_tokens(embedder):
-    [cut] = fit_inputs(embedder.host, embedder.loaded, embed("x" * 500))
+    [cut] = fit_inputs(embedder.host, embedder.loaded, embed("x" * 500)).tokens
     assert cut == [FAKE_BOS] + [120] * 127
-    [cut] = fit_inputs(embedder.host, embedder.loaded, embed("x" * 500, num_ctx=8))
+    [cut] = fit_inputs(embedder.host, embedder.loaded, embed("x" * 500, num_ctx=8)).tokens
     assert cut == [FAKE_BOS] + [120] * 7
 
 
 async def test_the_window_is_what_the_model_was_trained_for(embedder):
     trained = attrs.evolve(embedder.loaded, n_ctx_train=5)
-    [cut] = fit_inputs(embedder.host, trained, embed("x" * 500, num_ctx=100))
+    [cut] = fit_inputs(embedder.host, trained, embed("x" * 500, num_ctx=100)).tokens
     assert len(cut) == 5
 
 

@@ -165,12 +165,14 @@ async def test_other_models_load_while_a_reload_waits(autojump_clock, desk):
         assert larger.lease is None
 
 
-async def test_an_embedding_model_has_one_slot(autojump_clock, desk):
+async def test_many_requests_share_an_embedding_model(autojump_clock, desk):
     async with desk() as d:
         model = make_model("emb", pooling=1)
-        await d.get(model)
-        second = await d.wait(model)
-        assert second.lease is None
+        for _ in range(32):
+            await d.get(model)
+        assert d.processes == ["emb-1"]
+        further = await d.wait(model)
+        assert further.lease is None
 
 
 async def test_a_model_is_unloaded_when_its_requests_have_ended(autojump_clock, desk):

@@ -108,11 +108,11 @@ def test_a_cache_type_that_the_engine_lacks_becomes_f16(kv_type):
 
 
 @pytest.mark.parametrize(("context", "batch"), [(512, 512), (8192, 2048)])
-def test_an_embedding_model_has_one_slot_and_long_batches(context, batch):
+def test_requests_of_an_embedding_model_share_long_batches(context, batch):
     model = make_model("emb", context_length=context, pooling=1)
     engine = engine_settings(model, terms(model, num_ctx=context), SETTINGS, 0)
     assert engine.embedding
-    assert (engine.slots, engine.num_batch) == (1, batch)
+    assert (engine.slots, engine.num_batch) == (32, batch)
 
 
 def test_each_rung_is_told_but_the_first():

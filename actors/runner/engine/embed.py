@@ -1,17 +1,26 @@
 """Embeddings: inputs in batches to one pooled vector each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from itertools import accumulate, islice
+from queue import SimpleQueue
 from typing import Any, Literal
 
+import attrs
 import llama_cpp as cpp
 import numpy as np
 
 from actorllm.actors.runner.engine.batching import Run
 from actorllm.actors.runner.engine.context import Batch, flash_attention_type, open_context
 from actorllm.actors.runner.engine.model import Model
+from actorllm.actors.runner.engine.pairing import Pairing
 from actorllm.actors.runner.engine.types import EngineError
 
-__all__ = ["Embedder", "Pooling", "pack"]
+__all__ = ["Embedder", "Pooling", "Vectors", "share"]
+
+Vector = tuple[float, ...]
+Vectors = tuple[Vector, ...]
 
 Pooling = Literal["none", "mean", "cls", "last", "rank"]
 
@@ -24,23 +33,60 @@ _POOLING: dict[int, Pooling] = {
 }
 
 
-def pack(lengths: Sequence[int], *, rows: int, sequences: int) -> Iterator[tuple[int, int]]:
-    """Split inputs, in order, into batches; yield each one's first index and its end."""
-    begin = used = 0
-    for index, length in enumerate(lengths):
-        if index > begin and (used + length > rows or index - begin == sequences):
-            yield begin, index
-            begin, used = index, 0
-        used += length
-    if begin < len(lengths):
-        yield begin, len(lengths)
+def share(waiting: Sequence[Sequence[int]], *, rows: int, sequences: int) -> tuple[int, ...]:
+    """Share a batch among requests, one input of each in turn.
+
+    Args:
+        waiting: The lengths of the inputs of each request, in order; none is above `rows`.
+        rows: Tokens of a batch.
+        sequences: Inputs of a batch.
+
+    Returns:
+        How many inputs of each request go into the batch; at least one if any waits.
+    """
+    taken = [0] * len(waiting)
+    open_ = [i for i, lengths in enumerate(waiting) if lengths]
+    while open_ and sequences:
+        for i in list(open_):
+            lengths = waiting[i]
+            if not sequences or lengths[taken[i]] > rows:
+                open_.remove(i)
+                continue
+            rows -= lengths[taken[i]]
+            sequences -= 1
+            taken[i] += 1
+            if taken[i] == len(lengths):
+                open_.remove(i)
+    return tuple(taken)
+
+
+@attrs.define(eq=False)
+class _Request:
+    """Inputs that wait for their vectors."""
+
+    inputs: Sequence[Sequence[int]]
+    normalize: bool
+    result: "Future[Vectors]"
+    vectors: list[Vector] = attrs.Factory(list)
+
+    @property
+    def lengths(self) -> list[int]:
+        """Of the inputs that are left."""
+        return [len(tokens) for tokens in self.inputs[len(self.vectors) :]]
+
+    def take(self, count: int) -> Sequence[Sequence[int]]:
+        return self.inputs[len(self.vectors) : len(self.vectors) + count]
 
 
 class Embedder:
-    """A context for embeddings. Only the thread that made it may use it."""
+    """A context for embeddings, whose batches hold the inputs of all requests that wait.
+
+    `submit` may be called from any thread; the rest is for the thread that made it.
+    """
 
     def __init__(self, model: Model) -> None:
         settings = model.settings
+        self._rows = settings.num_batch
         self._sequences = settings.slots
         self._longest = min(settings.num_ctx, settings.num_batch)
         params = cpp.llama_context_default_params()
@@ -54,16 +100,22 @@ class Embedder:
         params.no_perf = True
         self._context = open_context(model, params)
         self._batch = Batch(settings.num_batch)
+        self._new: SimpleQueue[_Request] = SimpleQueue()
+        self._waiting: list[_Request] = []
         self.pooling: Pooling = _POOLING.get(cpp.llama_pooling_type(self._context), "none")
-        self.dimensions: int = cpp.llama_model_n_embd_out(model.handle)
+        ranks = self.pooling == "rank"
+        self.dimensions: int = (
+            cpp.llama_model_n_cls_out(model.handle)
+            if ranks
+            else cpp.llama_model_n_embd_out(model.handle)
+        )
+        self.pairing = _pairing(model) if ranks else Pairing()
 
-    def embed(
-        self, inputs: Sequence[Sequence[int]], *, normalize: bool
-    ) -> tuple[tuple[float, ...], ...]:
-        """Compute one vector for each input.
+    def submit(self, inputs: Sequence[Sequence[int]], *, normalize: bool) -> "Future[Vectors]":
+        """Let inputs wait for their vectors. Cancelling the future leaves out what is left.
 
         Raises:
-            EngineError: An input is empty or too long, or a vector is not a number.
+            EngineError: An input is empty or too long.
         """
         for tokens in inputs:
             if not tokens:
@@ -73,18 +125,62 @@ class Embedder:
                     f"an input has {len(tokens)} tokens, but at most {self._longest} fit;"
                     " shorten it or raise num_ctx and num_batch"
                 )
-        vectors: list[tuple[float, ...]] = []
-        lengths = [len(tokens) for tokens in inputs]
-        for begin, end in pack(lengths, rows=self._longest, sequences=self._sequences):
-            vectors += self._embed_batch(inputs[begin:end], normalize=normalize)
-        return tuple(vectors)
+        request = _Request(inputs, normalize and self.pooling != "rank", Future())
+        self._new.put(request)
+        return request.result
+
+    def step(self) -> bool:
+        """Compute one batch; tell whether there may be more to do."""
+        self._admit()
+        counts = share(
+            [request.lengths for request in self._waiting],
+            rows=self._rows,
+            sequences=self._sequences,
+        )
+        taken = [(r, r.take(n)) for r, n in zip(self._waiting, counts, strict=True) if n]
+        try:
+            self._compute(taken)
+        except EngineError as e:
+            for request, _ in taken:
+                _settle(request, e)
+        for request in self._waiting:
+            if len(request.vectors) == len(request.inputs):
+                _settle(request)
+        self._waiting = [r for r in self._waiting if not r.result.done()]
+        return bool(self._waiting)
+
+    def fail(self, error: EngineError) -> None:
+        """Answer all that wait with an error."""
+        self._admit()
+        for request in self._waiting:
+            _settle(request, error)
+        self._waiting.clear()
+
+    def _admit(self) -> None:
+        while not self._new.empty():
+            self._waiting.append(self._new.get())
+        self._waiting = [r for r in self._waiting if not r.result.done()]
+
+    def _compute(self, taken: Sequence[tuple[_Request, Sequence[Sequence[int]]]]) -> None:
+        inputs = [tokens for _, part in taken for tokens in part]
+        if not inputs:
+            return
+        self._decode(inputs)
+        rows = iter(enumerate(accumulate(len(tokens) for tokens in inputs)))
+        for request, part in taken:
+            places = list(islice(rows, len(part)))
+            try:
+                request.vectors += [
+                    _vector(self._read(index, end - 1), normalize=request.normalize)
+                    for index, end in places
+                ]
+            except EngineError as e:  # the others of the batch are well
+                _settle(request, e)
 
     def free(self) -> None:
         cpp.llama_free(self._context)
 
-    def _embed_batch(
-        self, inputs: Sequence[Sequence[int]], *, normalize: bool
-    ) -> list[tuple[float, ...]]:
+    def _decode(self, inputs: Sequence[Sequence[int]]) -> None:
         memory = cpp.llama_get_memory(self._context)
         if memory:
             cpp.llama_memory_clear(memory, False)
@@ -93,11 +189,6 @@ class Embedder:
         self._batch.output[: self._batch.struct.n_tokens] = 1
         if cpp.llama_decode(self._context, self._batch.struct) != 0:
             raise EngineError("the inputs cannot be embedded")
-        last_rows = np.cumsum([len(tokens) for tokens in inputs]) - 1
-        return [
-            _vector(self._read(index, int(row)), normalize=normalize)
-            for index, row in enumerate(last_rows)
-        ]
 
     def _read(self, sequence: int, last_row: int) -> Any:
         if self.pooling == "none":
@@ -117,3 +208,26 @@ def _vector(values: Any, *, normalize: bool) -> tuple[float, ...]:
     if normalize and norm > 0:
         wide /= norm
     return tuple(wide.astype(np.float32).tolist())
+
+
+def _settle(request: _Request, error: EngineError | None = None) -> None:
+    """Answer a request, unless it was given up meanwhile."""
+    with suppress(InvalidStateError):
+        if error is None:
+            request.result.set_result(tuple(request.vectors))
+        else:
+            request.result.set_exception(error)
+
+
+def _pairing(model: Model) -> Pairing:
+    template = cpp.llama_model_chat_template(model.handle, b"rerank")
+    if template:
+        pairing = Pairing(template=template.decode("utf-8", "replace"))
+        if pairing.usable:
+            return pairing
+    vocab = model.vocab
+    one_separator = cpp.llama_vocab_type(vocab.handle) == cpp.LLAMA_VOCAB_TYPE_WPM
+    if one_separator or not (vocab.add_bos and vocab.add_eos):
+        return Pairing()
+    separator = cpp.llama_vocab_sep(vocab.handle)
+    return Pairing(between=(separator if separator >= 0 else vocab.eos,))

@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
+from actorllm.actors.runner.engine.embed import Embedder, Vectors
 from actorllm.actors.runner.engine.model import Progress
 from actorllm.actors.runner.engine.opening import Opened, open_model
+from actorllm.actors.runner.engine.pairing import Pairing
 from actorllm.actors.runner.engine.stepper import Stepper
 from actorllm.actors.runner.engine.types import (
     Delta,
@@ -129,29 +131,28 @@ class Engine:
 
     def embed(
         self, inputs: Sequence[Sequence[int]], *, normalize: bool = True
-    ) -> tuple[tuple[float, ...], ...]:
-        """Compute one vector for each input, and wait for it.
+    ) -> "Future[Vectors]":
+        """Compute one vector for each input; cancelling the future gives up those that are left.
 
         Raises:
             EngineError: The model was not loaded for embeddings, or an input does not fit.
         """
-        embedder = None if self._opened is None else self._opened.embedder
-        if embedder is None:
-            raise EngineError("this model does not support embeddings")
-        result: Future[tuple[tuple[float, ...], ...]] = Future()
+        embedder = self._embedding
+        result = embedder.submit(inputs, normalize=normalize)
+        self._send(self._embed)
+        return result
 
-        def run() -> None:
-            try:
-                if self._closing.is_set():
-                    raise EngineError("the engine was closed")  # noqa: TRY301 -- for the waiter
-                result.set_result(embedder.embed(inputs, normalize=normalize))
-            except BaseException as e:
-                result.set_exception(e)
-                if not isinstance(e, EngineError):
-                    raise
+    def pairing(self) -> Pairing:
+        """How a reranker reads a query and a document."""
+        return self._embedding.pairing
 
-        self._send(run)
-        return result.result()
+    def _embed(self) -> None:
+        """Compute a batch of embeddings, and come back for the next one."""
+        embedder = self._embedding
+        if self._closing.is_set():
+            embedder.fail(EngineError("the engine was closed"))
+        elif embedder.step():
+            self._inbox.put(self._embed)
 
     def stats(self) -> EngineStats:
         """Report what the slots do and how fast."""
@@ -169,6 +170,13 @@ class Engine:
         if self._opened is None:
             raise EngineError("no model is loaded")
         return self._opened.model.vocab
+
+    @property
+    def _embedding(self) -> Embedder:
+        embedder = None if self._opened is None else self._opened.embedder
+        if embedder is None:
+            raise EngineError("this model does not support embeddings")
+        return embedder
 
     @property
     def _generating(self) -> Stepper:
@@ -246,6 +254,8 @@ class Engine:
         assert opened is not None
         self._closing.set()
         self._obey(wait=False)
+        if opened.embedder is not None:
+            opened.embedder.fail(EngineError("the engine is not running"))
         if stepper is not None:
             stepper.end_all("" if error is None else "the engine broke down")
             deltas = stepper.collect()
