@@ -26,6 +26,8 @@ class Proxy:
         """Cut each connection after so many bytes to the client."""
         self.silent_after: int | None = None
         """Say nothing any more after so many bytes on a connection to the client."""
+        self.corrupt_at: int | None = None
+        """Change the byte that comes after so many on each connection to the client."""
         self.cut_upward_after: int | None = None
         """Cut each connection after so many bytes from the client."""
         self.received = 0
@@ -76,6 +78,9 @@ class Proxy:
                     return
                 if self.silent_after is not None and passed + len(data) > self.silent_after:
                     await trio.sleep_forever()
+                at = -1 if self.corrupt_at is None else self.corrupt_at - passed
+                if 0 <= at < len(data):
+                    data = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
                 await client.send_all(data)
                 passed += len(data)
                 self.sent += len(data)
