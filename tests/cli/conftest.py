@@ -2,6 +2,7 @@ import io
 import json
 import threading
 from collections.abc import Callable
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -80,8 +81,8 @@ for method in ("GET", "POST", "DELETE", "HEAD"):
     setattr(Handler, f"do_{method}", Handler._answer)
 
 
-@pytest.fixture
-def server():
+@contextmanager
+def serving():
     fake = FakeServer()
     thread = threading.Thread(target=fake.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -89,6 +90,18 @@ def server():
     fake.shutdown()
     thread.join()
     fake.server_close()
+
+
+@pytest.fixture
+def server():
+    with serving() as fake:
+        yield fake
+
+
+@pytest.fixture
+def other_server():
+    with serving() as fake:
+        yield fake
 
 
 @attrs.frozen
