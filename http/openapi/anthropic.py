@@ -1,7 +1,7 @@
 """The operations of Anthropic's dialect."""
 
 from actorllm.http.anthropic.request import MessagesBody
-from actorllm.http.openapi.operation import SSE, Dialect, Operation, stream_answer
+from actorllm.http.openapi.operation import Dialect, Operation, events_answer
 
 __all__ = ["ANTHROPIC"]
 
@@ -21,7 +21,7 @@ ANTHROPIC = Dialect(
                 "thinking": {"type": "disabled"},
             },
             required=("model", "max_tokens", "messages"),
-            answers={200: stream_answer(SSE, "anthropic.Message", "anthropic.Event")},
+            answers={200: events_answer("anthropic.Message", "anthropic.Event")},
         ),
     ),
     error="anthropic.Error",

@@ -26,8 +26,7 @@ DIALECTS: tuple[Dialect, ...] = (OLLAMA, OPENAI, ANTHROPIC, INSIGHT)
 _ABOUT = """A local server for large language models, compatible with Ollama, OpenAI and Anthropic.
 
 Bodies are JSON, whatever their `Content-Type` says. Unknown keys are ignored, null is the same as
-not given. No key is asked for. A stream's schema here is an array: one item for each line of NDJSON
-or each event."""
+not given. No key is asked for. A stream's schema here is that of each of its lines, or events."""
 
 _REFUSALS = {
     400: "The request makes no sense, or the model cannot do it",
@@ -39,6 +38,7 @@ _REFUSALS = {
     501: "The model cannot do it",
     503: "Too many wait, or a part is being restarted; `Retry-After` says for how many seconds",
 }
+_PLAIN = "api.Error"
 _ALWAYS = (403, 500, 503)
 _WITH_A_BODY = (400, 404, 408, 413)
 
@@ -160,10 +160,13 @@ def _response(answer: Answer) -> Json:
 
 def _refusal(dialect: Dialect, status: int) -> Json:
     headers = [_REQUEST_ID, *([_RETRY_AFTER] if status == 503 else [])]
+    error = reference(dialect.error)
+    if status == 403 and dialect.error != _PLAIN:  # models elsewhere are refused as `/api` does
+        error = {"anyOf": [error, reference(_PLAIN)]}
     return {
         "description": _REFUSALS[status],
         "headers": _referred(headers),
-        "content": {JSON: {"schema": reference(dialect.error)}},
+        "content": {JSON: {"schema": error}},
     }
 
 

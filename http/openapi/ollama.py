@@ -7,7 +7,6 @@ from actorllm.http.ollama.info import WebBody
 from actorllm.http.ollama.models import CopyBody, DeleteBody, ShowBody
 from actorllm.http.ollama.transfers import PullBody, PushBody
 from actorllm.http.openapi.operation import (
-    NDJSON,
     TEXT,
     Answer,
     Dialect,
@@ -15,7 +14,7 @@ from actorllm.http.openapi.operation import (
     Parameter,
     empty,
     json_answer,
-    stream_answer,
+    lines_answer,
 )
 from actorllm.http.openapi.schema import Json
 
@@ -29,7 +28,7 @@ _HELLO: Json = {
     "options": {"temperature": 0},
 }
 _DIGEST = {"digest": Parameter("`sha256:` and 64 hex digits", {"type": "string"})}
-_STEPS = stream_answer(NDJSON, "api.Step", "api.Step", "api.Error", generated=False)
+_STEPS = lines_answer("api.Step")
 _VERSION = json_answer("api.Version", "The wire's version, then ours")
 _TAGS = json_answer("api.Models", "All models on this machine, newest first")
 _RUNNING = Answer("`Ollama is running`: clients look for these words", {TEXT: {"type": "string"}})
@@ -44,7 +43,7 @@ _GENERATION = (
         example={"model": "seedling", "prompt": "why is the sky blue?", "stream": False},
         required=("model",),
         answers={
-            200: stream_answer(NDJSON, "api.Generation", "api.Generation", "api.Error"),
+            200: lines_answer("api.Generation", generated=True),
         },
     ),
     Operation(
@@ -55,7 +54,7 @@ _GENERATION = (
         body=ChatBody,
         example=_HELLO,
         required=("model",),
-        answers={200: stream_answer(NDJSON, "api.Chat", "api.Chat", "api.Error")},
+        answers={200: lines_answer("api.Chat", generated=True)},
     ),
     Operation(
         method="POST",

@@ -6,14 +6,13 @@ from actorllm.http.openai.embeddings import EmbedBody
 from actorllm.http.openai.responses_body import ResponsesBody
 from actorllm.http.openapi.operation import (
     JSON,
-    SSE,
     TEXT,
     Answer,
     Dialect,
     Operation,
     Parameter,
+    events_answer,
     json_answer,
-    stream_answer,
 )
 from actorllm.http.openapi.schema import reference
 
@@ -32,8 +31,8 @@ _TEXT = (
         },
         required=("model", "messages"),
         answers={
-            200: stream_answer(
-                SSE, "openai.ChatCompletion", "openai.ChatCompletionChunk", "openai.Error"
+            200: events_answer(
+                "openai.ChatCompletion", "openai.ChatCompletionChunk", "openai.Error", done=True
             ),
         },
     ),
@@ -45,7 +44,7 @@ _TEXT = (
         example={"model": "seedling", "prompt": "The sky is", "max_tokens": 20},
         required=("model",),
         answers={
-            200: stream_answer(SSE, "openai.Completion", "openai.Completion", "openai.Error"),
+            200: events_answer("openai.Completion", "openai.Completion", "openai.Error", done=True),
         },
     ),
     Operation(
@@ -55,7 +54,7 @@ _TEXT = (
         body=ResponsesBody,
         example={"model": "seedling", "input": "Hello!"},
         required=("model",),
-        answers={200: stream_answer(SSE, "openai.Response", "openai.ResponseEvent")},
+        answers={200: events_answer("openai.Response", "openai.ResponseEvent")},
     ),
 )
 

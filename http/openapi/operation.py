@@ -21,14 +21,17 @@ __all__ = [
     "Parameter",
     "data_of",
     "empty",
+    "events_answer",
     "json_answer",
-    "stream_answer",
+    "lines_answer",
 ]
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 SSE = "text/event-stream"
 TEXT = "text/plain"
+
+_STREAMED = "A stream, or with `stream: false` one document"
 
 
 @attrs.frozen
@@ -37,7 +40,7 @@ class Answer:
 
     description: str
     content: Mapping[str, Json] = attrs.field(factory=dict)
-    """Schemas by media type. Of a stream: an array, whose items are its lines or events."""
+    """Schemas by media type; of a stream that of each line, or event."""
     generated: bool = False
     """A model has made it, so it can carry a notice of what was degraded."""
 
@@ -116,12 +119,25 @@ def json_answer(name: str, description: str, *, generated: bool = False) -> Answ
     return Answer(description, {JSON: reference(name)}, generated)
 
 
-def stream_answer(media: str, whole: str, *items: str, generated: bool = True) -> Answer:
-    """Answer with a stream, or with one document where `stream` is false."""
+def lines_answer(item: str, *, generated: bool = False) -> Answer:
+    """Answer with lines of JSON, or with one document."""
+    line = {"anyOf": [reference(item), reference("api.Error")]}
+    return Answer(_STREAMED, {JSON: reference(item), NDJSON: line}, generated)
+
+
+def events_answer(whole: str, *items: str, done: bool = False) -> Answer:
+    """Answer with events, or with one document.
+
+    Args:
+        whole: What the document is.
+        items: What the data of events are.
+        done: The last event says `[DONE]`.
+    """
     kinds = [reference(name) for name in items]
     item = kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
-    return Answer(
-        "A stream, or with `stream: false` one document.",
-        {JSON: reference(whole), media: {"type": "array", "items": item}},
-        generated,
-    )
+    data: Json = {"type": "string", "contentMediaType": JSON, "contentSchema": item}
+    if done:
+        data = {"anyOf": [{"const": "[DONE]"}, data]}
+    fields = {"event": {"type": "string"}, "data": data}
+    event: Json = {"type": "object", "required": ["data"], "properties": fields}
+    return Answer(_STREAMED, {JSON: reference(whole), SSE: event}, generated=True)

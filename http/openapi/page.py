@@ -77,6 +77,10 @@ def _kind(schema: Json) -> str:
         return " or ".join(json.dumps(v) for v in schema["enum"] if v is not None)
     if "const" in schema:
         return json.dumps(schema["const"])
+    if "contentSchema" in schema:
+        return f"JSON of {_kind(schema['contentSchema'])}"
+    if "data" in schema.get("properties", {}):
+        return f"data: {_kind(schema['properties']['data'])}"
     if "anyOf" in schema:
         kinds = [_kind(s) for s in schema["anyOf"] if s != {"type": "null"}]
         return " or ".join(dict.fromkeys(kinds))

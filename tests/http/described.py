@@ -34,10 +34,12 @@ def problems(answer: httpx.Response) -> list[str]:
     media = answer.headers["Content-Type"].partition(";")[0]
     if media not in described.get("content", {}):
         return [*unknown, f"{place}: {media} is unknown"]
-    validator = _validator(json.dumps(described["content"][media]["schema"]))
-    value = _decoded(media, answer)
-    found = [f"{place}: {e.json_path}: {e.message}" for e in validator.iter_errors(value)]
-    return unknown + found
+    validator = _validator(json.dumps(_of_value(described["content"][media]["schema"])))
+    return unknown + [
+        f"{place}: {error.json_path}: {error.message}"
+        for value in _decoded(media, answer)
+        for error in validator.iter_errors(value)
+    ]
 
 
 def operation_of(method, path):
@@ -55,13 +57,22 @@ def _resolved(part):
     return document()["components"][kind][name]
 
 
+def _of_value(schema):
+    """Return the schema of what is in an event, or the one that there is."""
+    data = schema.get("properties", {}).get("data", schema)
+    return next((s for s in data.get("anyOf", ()) if "contentSchema" in s), data).get(
+        "contentSchema", schema
+    )
+
+
 def _decoded(media, answer):
+    """Return the values of an answer: one, or those of its lines or events."""
     if media == NDJSON:
         return [json.loads(line) for line in answer.text.splitlines() if line]
     if media == SSE:
         lines = [x.removeprefix("data: ") for x in answer.text.split("\n") if x[:5] == "data:"]
         return [json.loads(line) for line in lines if line != "[DONE]"]
-    return json.loads(answer.text) if media == "application/json" else answer.text
+    return [json.loads(answer.text) if media == "application/json" else answer.text]
 
 
 @cache
