@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from actorllm.actors.builder.facts import GgufFacts, GgufFile
+from actorllm.actors.builder.quantizations import QUANTIZATIONS, canonical
 from actorllm.protocol.chat import JsonObject
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.building import Create
@@ -37,13 +38,13 @@ __all__ = [
     "checked_requires",
     "origin_of",
     "quantization_of",
+    "unquantized",
 ]
 
 CLOUD_HOST = "https://ollama.com"
 _MAX_FILES = 10_000
 _INFO_TEXTS = ("model_family", "base_name", "quantization_level", "parameter_size")
 _INFO_NUMBERS = ("context_length", "embedding_length")
-_QUANTIZATIONS = ("F32", "F16", "Q4_K_S", "Q4_K_M", "Q8_0")
 _UNQUANTIZED = {0: "F32", 1: "F16", 32: "BF16"}
 """By `general.file_type`."""
 
@@ -128,20 +129,19 @@ def _checked_host(text: str) -> str:
 
 
 def check_format(files: Mapping[str, str], gguf_digests: AbstractSet[str]) -> None:
-    """Check that uploaded files are GGUF, by their names or else by their first bytes.
+    """Check that uploaded files are safetensors or GGUF, by their names or else by their first bytes.
 
     Args:
         files: Relative path to digest.
         gguf_digests: Those, as spelled in `files`, whose blob begins as a GGUF file does.
 
     Raises:
-        Refused: 400: no file of a known type, or one that would have to be converted.
+        Refused: 400: no file of a known type.
     """
-    if any(path.endswith(".safetensors") for path in files):
-        raise Refused.because(
-            400, "safetensors cannot be converted here; convert the model to GGUF first"
-        )
-    if not any(path.endswith(".gguf") or digest in gguf_digests for path, digest in files.items()):
+    if not any(
+        path.endswith((".gguf", ".safetensors")) or digest in gguf_digests
+        for path, digest in files.items()
+    ):
         raise Refused.because(400, "unknown type")
 
 
@@ -177,21 +177,30 @@ def quantization_of(requested: str, facts: GgufFacts) -> str | None:
     """Return the type that weights must be converted to, None if they have it or none was asked.
 
     Raises:
-        Refused: 400: an unknown type, or weights that are quantized already.
+        Refused: 400: an unknown type, one that cannot be made here, or weights that are quantized
+            already.
     """
-    wanted = requested.upper()
-    if not wanted:
+    if not requested:
         return None
-    wanted = "Q4_K_M" if wanted == "Q4_K" else wanted
-    if wanted not in _QUANTIZATIONS and wanted != "BF16":
-        names = ", ".join(_QUANTIZATIONS)
-        problem = f"unsupported quantization type {wanted[:40]} - supported types are {names}"
-        raise Refused.because(400, problem)
+    wanted = canonical(requested)
+    kind = QUANTIZATIONS.get(wanted)
+    if kind is None or kind.needs_matrix:
+        names = ", ".join(name for name, known in QUANTIZATIONS.items() if not known.needs_matrix)
+        problem = f"unsupported quantization type {wanted[:40]}"
+        if kind is not None:
+            problem = f"{wanted} needs an importance matrix, which cannot be given here"
+        raise Refused.because(400, f"{problem} - supported types are {names}")
     have = _UNQUANTIZED.get(-1 if facts.file_type is None else facts.file_type)
     if have is None:
         problem = "quantization is only supported for F16, BF16 and F32 models"
         raise Refused.because(400, problem)
     return None if have == wanted else wanted
+
+
+def unquantized(requested: str) -> str:
+    """Return the type that a conversion writes at once; empty: its own, to be quantized after."""
+    wanted = requested.upper()
+    return wanted if wanted in _UNQUANTIZED.values() else ""
 
 
 def check_info(info: JsonObject) -> None:

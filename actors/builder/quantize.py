@@ -11,17 +11,9 @@ import sys
 import threading
 from typing import Final
 
-__all__ = ["FILE_TYPES", "main"]
+from actorllm.actors.builder.quantizations import QUANTIZATIONS
 
-FILE_TYPES: Final = {
-    "F32": 0,
-    "F16": 1,
-    "Q8_0": 7,
-    "Q4_K_S": 14,
-    "Q4_K_M": 15,
-    "BF16": 32,
-}
-"""Numbers of llama.cpp's `enum llama_ftype`."""
+__all__ = ["main"]
 
 _ERROR: Final = 4
 _NICE: Final = 10
@@ -46,7 +38,7 @@ def main(source: str, target: str, kind: str) -> int:
     llama_cpp.llama_log_set(callback, ctypes.c_void_p(0))
     llama_cpp.llama_backend_init()
     params = llama_cpp.llama_model_quantize_default_params()
-    params.ftype = FILE_TYPES[kind]
+    params.ftype = QUANTIZATIONS[kind].number
     params.max_buf_size = _ROWS
     failed = llama_cpp.llama_model_quantize(os.fsencode(source), os.fsencode(target), params)
     if failed:

@@ -1,3 +1,4 @@
+import llama_cpp
 import pytest
 
 from actorllm.actors.builder.checks import (
@@ -15,6 +16,7 @@ from actorllm.actors.builder.checks import (
     quantization_of,
 )
 from actorllm.actors.builder.facts import GgufFacts, GgufFile
+from actorllm.actors.builder.quantizations import QUANTIZATIONS
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.building import Create
 from actorllm.protocol.names import parse_name
@@ -133,6 +135,8 @@ def test_one_adapter_is_enough():
         ("", 7, None),
         ("q4_K_M", 1, "Q4_K_M"),
         ("Q4_K", 0, "Q4_K_M"),
+        ("mxfp4", 1, "MXFP4_MOE"),
+        ("iq4_nl", 1, "IQ4_NL"),
         ("q8_0", 32, "Q8_0"),
         ("bf16", 1, "BF16"),
         ("f16", 1, None),
@@ -144,12 +148,29 @@ def test_weights_are_converted_to_the_type_that_was_asked_for(requested, file_ty
 
 def test_an_unknown_type_is_refused_before_quantized_weights():
     quantized = GgufFacts("llama", file_type=7)
-    assert refusal(quantization_of, "q9_X", quantized) == (
-        "unsupported quantization type Q9_X - supported types are F32, F16, Q4_K_S, Q4_K_M, Q8_0"
+    problem = refusal(quantization_of, "q9_X", quantized)
+    assert problem.startswith(
+        "unsupported quantization type Q9_X - supported types are F32, F16, BF16, Q8_0, Q6_K, "
     )
+    assert "IQ1_S" not in problem
     problem = "quantization is only supported for F16, BF16 and F32 models"
     assert refusal(quantization_of, "q4_K_M", quantized) == problem
     assert refusal(quantization_of, "q4_K_M", GgufFacts("llama")) == problem
+
+
+def test_a_type_that_needs_an_importance_matrix_is_refused_with_that_reason():
+    problem = refusal(quantization_of, "iq2_xxs", GgufFacts("llama", file_type=1))
+    assert problem.startswith("IQ2_XXS needs an importance matrix, which cannot be given here - ")
+
+
+def test_the_types_are_those_of_llama_cpp():
+    offered = {
+        name.removeprefix("LLAMA_FTYPE_").removeprefix("MOSTLY_").removeprefix("ALL_"): number
+        for name, number in vars(llama_cpp).items()
+        if name.startswith("LLAMA_FTYPE_") and number < llama_cpp.LLAMA_FTYPE_GUESSED
+    }
+    del offered["NVFP4"]  # read, but not made: llama_model_quantize knows no such output type
+    assert {name: kind.number for name, kind in QUANTIZATIONS.items()} == offered
 
 
 @pytest.mark.parametrize(
