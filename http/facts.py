@@ -43,7 +43,7 @@ def likelihood(item: Logprob | TopLogprob) -> float:
 
 
 def notices(done: Done) -> Json:
-    """Say what was degraded since the answer began, and what was cached, in a key of our own.
+    """Say in a key of our own what was degraded since the answer began, cached, or thought.
 
     What was known by then, such as a prompt that was cut, is in the header `Actorllm-Notice`.
     """
@@ -52,6 +52,7 @@ def notices(done: Done) -> Json:
         "shifted_tokens": done.shifted_tokens,
         "failovers": done.failovers,
         "cached_tokens": cached_tokens(done),
+        "thinking_count": done.thinking_count,
     }
     said = {key: value for key, value in facts.items() if value}
     return {"actorllm": said} if said and done.rendered is None else {}

@@ -1,24 +1,22 @@
-"""How a request of `/v1` may use its tools: which of them, whether it must, and how many at a time.
+"""How a request may use its tools: which of them, whether it must, and how many at a time.
 
-What a model must do is not left to its good will: its answer is then held to the JSON of a call
-(`forced_format`), and read as one. That works for every family, whatever its own form of calls is.
+The runner holds the answer to it by a grammar; see `actors/runner/forms`.
 """
 
-import secrets
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
 from actorllm.http.frames import GenerationFrames
 from actorllm.http.metrics import Metrics
-from actorllm.protocol.chat import JsonObject, Tool, ToolCall
+from actorllm.http.wire.binding import found
+from actorllm.protocol.chat import Tool, ToolChoice
 from actorllm.protocol.codec import evolve
 from actorllm.protocol.errors import Refused
-from actorllm.protocol.gojson import JsonError, loads
 from actorllm.protocol.messages.generation import Chunk, Done, GenerateRequest
 
-__all__ = ["CallingFrames", "Calls", "ToolUse"]
+__all__ = ["CallingFrames", "Calls", "ToolUse", "tool_use"]
 
 
 @attrs.frozen
@@ -28,10 +26,12 @@ class ToolUse:
     forced: bool = False
     """The answer must be a call."""
     name: str = ""
-    """Of this tool alone."""
+    """Of this tool alone, once."""
     forbidden: bool = False
     parallel: bool = True
     """Several calls may be made at once."""
+    held: bool = False
+    """Calls that nothing forces are held to their schemas, too: the client said `auto` itself."""
 
     def apply(self, request: GenerateRequest) -> GenerateRequest:
         """Let a request say the same in the words of the daemon.
@@ -39,59 +39,38 @@ class ToolUse:
         Raises:
             Refused: 400, the tool that it names is not among those that it brings.
         """
-        if self.forbidden:
-            return evolve(request, tools=())
-        if not self.forced:
-            return request
-        tools = tuple(t for t in request.tools if not self.name or _name(t) == self.name)
-        if not tools:
+        names = [_name(tool) for tool in request.tools]
+        if self.forced and (self.name not in names if self.name else not names):
             named = f" {self.name[:100]!r}" if self.name else ""
             raise Refused.because(
                 400, f"tool_choice wants a call of a tool{named} that is not in tools"
             )
-        return evolve(request, tools=tools, format=_format(tools))
+        said = self.forced or self.forbidden or self.held or not self.parallel
+        return evolve(request, tool_choice=self._choice()) if said and names else request
 
-
-def _function(tool: Tool) -> JsonObject:
-    function = tool.get("function")
-    return function if isinstance(function, dict) else {}
+    def _choice(self) -> ToolChoice:
+        mode: Literal["auto", "none", "required"] = "required" if self.forced else "auto"
+        return ToolChoice(
+            "none" if self.forbidden else mode,
+            (self.name,) if self.name else (),
+            self.parallel and not self.name,
+        )
 
 
 def _name(tool: Tool) -> str:
-    return str(_function(tool).get("name") or "")
-
-
-def _format(tools: Sequence[Tool]) -> JsonObject:
-    """The JSON Schema of a call of one of the tools."""
-    shapes = [
-        {
-            "type": "object",
-            "properties": {
-                "name": {"const": _name(tool)},
-                "arguments": _function(tool).get("parameters") or {"type": "object"},
-            },
-            "required": ["name", "arguments"],
-            "additionalProperties": False,
-        }
-        for tool in tools
-    ]
-    return shapes[0] if len(shapes) == 1 else {"anyOf": shapes}
+    function = tool.get("function")
+    return str(function.get("name") or "") if isinstance(function, dict) else ""
 
 
 class Calls:
-    """Keeps the calls of one answer to what the request allowed."""
+    """Keeps an answer to one call, also where no grammar could."""
 
-    def __init__(self, use: ToolUse) -> None:
-        self._use = use
-        self._held: list[str] = []
-        self._native = False
-        """The model's own parser has read calls, though they were held to our form."""
+    def __init__(self) -> None:
         self._given = self._left_out = 0
 
     def keep(self, chunks: Sequence[Chunk]) -> list[Chunk]:
         """Return chunks as the client shall see them."""
-        kept = [self._read(chunk) for chunk in chunks] if self._use.forced else list(chunks)
-        return kept if self._use.parallel else [self._one(chunk) for chunk in kept]
+        return [self._one(chunk) for chunk in chunks]
 
     def finish(self, done: Done) -> Done:
         """Say at the end what was left out."""
@@ -100,19 +79,6 @@ class Calls:
         said = f"{self._left_out} more tool calls were left out, since one at a time is allowed"
         return evolve(done, notices=(*done.notices, said))
 
-    def _read(self, chunk: Chunk) -> Chunk:
-        """Hold the text of a call back until it is whole."""
-        self._held.append(chunk.content)
-        self._native = self._native or bool(chunk.tool_calls)
-        chunk = evolve(chunk, content="", logprobs=())
-        if chunk.done is None or self._native:
-            return chunk
-        written = "".join(self._held)
-        call = _call(written)
-        if call is None:  # it was cut: the client gets what there is
-            return evolve(chunk, content=written)
-        return evolve(chunk, tool_calls=(call,))
-
     def _one(self, chunk: Chunk) -> Chunk:
         if not chunk.tool_calls:
             return chunk
@@ -120,16 +86,6 @@ class Calls:
         self._given += len(allowed)
         self._left_out += len(chunk.tool_calls) - len(allowed)
         return evolve(chunk, tool_calls=allowed)
-
-
-def _call(written: str) -> ToolCall | None:
-    try:
-        value = loads(written.encode())
-    except (JsonError, OverflowError):
-        return None
-    if not isinstance(value, dict) or not isinstance(value.get("arguments"), dict):
-        return None
-    return ToolCall(str(value.get("name")), value["arguments"], f"call_{secrets.token_hex(4)}")
 
 
 class CallingFrames(GenerationFrames):
@@ -142,7 +98,7 @@ class CallingFrames(GenerationFrames):
 
     def __init__(self, metrics: Metrics, use: ToolUse) -> None:
         super().__init__(metrics)
-        self._limits = Calls(use) if use.forced or not use.parallel else None
+        self._limits = None if use.parallel else Calls()
 
     def write(self, items: Sequence[Chunk]) -> bytes:
         return super().write(self.kept(items))
@@ -153,3 +109,27 @@ class CallingFrames(GenerationFrames):
 
     def finish(self, done: Done) -> dict[str, Any]:
         return super().finish(done if self._limits is None else self._limits.finish(done))
+
+
+def tool_use(choice: Any, *, parallel: bool | None) -> ToolUse:
+    """Read `tool_choice`: a word, or an object that names a function.
+
+    Raises:
+        Refused: 400, it is neither.
+    """
+    many = parallel is not False
+    if choice is None or choice in ("auto", ""):
+        return ToolUse(parallel=many, held=choice == "auto")
+    if choice == "none":
+        return ToolUse(forbidden=True)
+    if choice == "required":
+        return ToolUse(forced=True, parallel=many)
+    if isinstance(choice, dict) and choice.get("type") == "function":
+        function = choice.get("function", choice)  # Responses has the name beside the type
+        name = function.get("name") if isinstance(function, dict) else None
+        if isinstance(name, str) and name:
+            return ToolUse(forced=True, name=name, parallel=many)
+    what = f"{choice[:100]!r}" if isinstance(choice, str) else f"this {found(choice)}"
+    raise Refused.because(
+        400, f'tool_choice cannot be {what}; it is "none", "auto", "required" or names a function'
+    )

@@ -147,6 +147,7 @@ class Runner(Actor):
             shift=prepared.shift,
             window=prepared.window,
             deterministic=m.options.deterministic,
+            thinking=prepared.thinking,
         )
         native = prepared.native
         pieces = Pieces(
@@ -317,6 +318,7 @@ def _done(
         prompt_eval_duration=max(1, int(finish.prompt_seconds * _NS)),
         eval_count=finish.generated_tokens,
         eval_duration=max(1, int(finish.generation_seconds * _NS)),
+        thinking_count=finish.thinking_tokens,
         notices=tuple(notices),
         truncated_messages=prepared.truncated_messages,
         truncated_tokens=prepared.truncated_tokens,

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 
 import attrs
 
-from actorllm.actors.runner.engine.types import EngineError, Loaded, Structure
+from actorllm.actors.runner.engine.types import EngineError, Loaded, Structure, Thinking
 from actorllm.actors.runner.engine.windows import window_of
 from actorllm.actors.runner.fitting import Fitted, fit_chat, fit_tokens
+from actorllm.actors.runner.forms import form_for
 from actorllm.actors.runner.host import EngineHost
 from actorllm.actors.runner.messages import Generate
 from actorllm.actors.runner.parse import OutputParser, TemplateFacts, make_parser
@@ -21,8 +22,15 @@ from actorllm.actors.runner.prompt import (
     render_chat,
     render_generate,
 )
-from actorllm.actors.runner.structure import refused, structure_of
+from actorllm.actors.runner.structure import (
+    refused,
+    structure_of,
+    structure_of_calls,
+    thinking_tags_of,
+    thoughts_of,
+)
 from actorllm.protocol.chat import ChatMessage, JsonObject, Tool
+from actorllm.protocol.codec import evolve
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import GenerateRequest
 from actorllm.protocol.messages.models import ResolvedModel
@@ -36,6 +44,7 @@ __all__ = [
     "templates_of",
 ]
 
+_UNTOLD = "think_budget is not kept to: how this model marks its thoughts is not known"
 _NO_SHIFT_FAMILIES = frozenset({"deepseek2"})
 """Families whose cache cannot be shifted."""
 
@@ -59,6 +68,7 @@ class Prepared:
     was_cut: bool = False
     """The tokens are fewer than those of the text."""
     structure: Structure | None = None
+    thinking: Thinking | None = None
     images: int = 0
     truncated_messages: int = 0
     truncated_tokens: int = 0
@@ -71,11 +81,14 @@ def prepare(host: EngineHost, loaded: Loaded, m: Generate) -> Prepared:
     Raises:
         Refused: The template fails, the prompt does not fit, or the model cannot do it.
     """
+    m = _without_tools_to_call(m)
     request = m.request
     shift = request.shift is not False and m.model.architecture not in _NO_SHIFT_FAMILIES
     window = window_of(m.options.num_ctx, loaded.n_ctx)
     templates = templates_of(m.model, bos=_piece(host, loaded.bos), eos=_piece(host, loaded.eos))
     fitted, rendered = _render(host, templates, m, window)
+    structure, unheld = _structure(host, m, templates, rendered)
+    thinking, unlimited = _thinking(host, m, rendered)
     if request.render_only:
         cut = fitted
     else:
@@ -91,12 +104,21 @@ def prepare(host: EngineHost, loaded: Loaded, m: Generate) -> Prepared:
         choice=rendered.choice if rendered is not None else None,
         starts_in_thinking=rendered is not None and rendered.starts_in_thinking,
         was_cut=len(cut.tokens) < len(fitted.tokens),
-        structure=_structure(host, m, rendered),
+        structure=structure,
+        thinking=thinking,
         images=len(rendered.images) if rendered is not None else 0,
         truncated_messages=cut.dropped_messages,
         truncated_tokens=cut.dropped_tokens,
-        notices=cut.notices,
+        notices=(*cut.notices, *unheld, *unlimited),
     )
+
+
+def _without_tools_to_call(m: Generate) -> Generate:
+    """Leave tools out that may not be called: the model does not see them."""
+    request = m.request
+    if request.tool_choice is None or request.tool_choice.mode != "none":
+        return m
+    return evolve(m, request=evolve(request, tools=()))
 
 
 def _render(
@@ -208,15 +230,44 @@ def _piece(host: EngineHost, token: int) -> str:
     return host.detokenize([token]).decode("utf-8", "replace") if token >= 0 else ""
 
 
-def _structure(host: EngineHost, m: Generate, rendered: Rendered | None) -> Structure | None:
-    request = m.request
-    structure = structure_of(request.format, rendered, parser=m.model.parser, think=request.think)
+def _structure(
+    host: EngineHost, m: Generate, templates: PromptTemplates, rendered: Rendered | None
+) -> tuple[Structure | None, tuple[str, ...]]:
+    """Give the structure of the answer, compiled, and what it cannot hold, a line each."""
+    request, parser = m.request, m.model.parser
+    choice = request.tool_choice
+    notices: tuple[str, ...] = ()
+    if choice is not None and rendered is not None:
+        facts = _facts_of(request, templates, rendered)
+        structure, notices = structure_of_calls(
+            choice,
+            request.tools,
+            form_for(parser or _harmony(rendered), facts),
+            request.format,
+            thoughts_of(rendered, parser, request.think),
+        )
+    if choice is None or (structure is None and request.format):
+        structure = structure_of(request.format, rendered, parser=parser, think=request.think)
     if structure is not None and not request.render_only:
         try:
             host.compile(structure)
         except EngineError as e:
             raise refused(e) from None
-    return structure
+    return structure, notices
+
+
+def _thinking(
+    host: EngineHost, m: Generate, rendered: Rendered | None
+) -> tuple[Thinking | None, tuple[str, ...]]:
+    """Give the tags and the budget of the thoughts, and a notice if they cannot be told."""
+    request = m.request
+    opening, closings = thinking_tags_of(rendered, m.model.parser, request.think)
+    if not closings:
+        limited = request.think_budget is not None and "thinking" in m.model.capabilities
+        asked = limited and request.think is not False
+        return None, ((_UNTOLD,) if asked else ())
+    ending = _tokens(host, closings[0], bos=False)
+    return Thinking(opening, closings, ending, request.think_budget), ()
 
 
 def parser_of(
@@ -232,20 +283,29 @@ def parser_of(
     """
     if rendered is None:  # raw: the client parses for itself
         return make_parser("passthrough")
-    harmony = "harmony" if rendered.choice.harmony else None
+    return make_parser(
+        model.parser or _harmony(rendered) or None,
+        template=_facts_of(request, templates, rendered),
+        tools=request.tools,
+        think=request.think,
+        starts_in_thinking=rendered.starts_in_thinking,
+        last_message=request.messages[-1] if request.messages else None,
+    )
+
+
+def _harmony(rendered: Rendered) -> str:
+    """Name the parser of gpt-oss, if the prompt is one of its."""
+    return "harmony" if rendered.choice.harmony else ""
+
+
+def _facts_of(
+    request: GenerateRequest, templates: PromptTemplates, rendered: Rendered
+) -> TemplateFacts:
     jinja = rendered.choice.kind in ("jinja", "none")
-    facts = TemplateFacts(
+    return TemplateFacts(
         kind="jinja" if jinja else "go",
         text=templates.jinja if jinja else request.template or templates.go,
         think_open=rendered.tags.open,
         think_close=rendered.tags.close,
         tool_tag=rendered.tool_tag,
-    )
-    return make_parser(
-        model.parser or harmony,
-        template=facts,
-        tools=request.tools,
-        think=request.think,
-        starts_in_thinking=rendered.starts_in_thinking,
-        last_message=request.messages[-1] if request.messages else None,
     )

@@ -1,24 +1,35 @@
 """`format` to the structure that the sampler keeps to, or a refusal that says what cannot be kept."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
+from attrs import evolve
+
 from actorllm.actors.runner.engine.grammar import check
+from actorllm.actors.runner.engine.schema import closed
 from actorllm.actors.runner.engine.types import EngineError, Structure
+from actorllm.actors.runner.forms import Form, Grammar, Shape, callables
 from actorllm.actors.runner.parse import PARSERS
 from actorllm.actors.runner.prompt import Rendered
 from actorllm.actors.runner.prompt.tags import KNOWN_TAGS, NO_TAGS, ThinkingTags
-from actorllm.protocol.chat import Think
+from actorllm.protocol.chat import Think, Tool, ToolChoice
 from actorllm.protocol.errors import Refused
 
-__all__ = ["refused", "structure_of"]
+__all__ = ["refused", "structure_of", "structure_of_calls", "thinking_tags_of", "thoughts_of"]
 
 _JSON_OBJECT = '{"type": "object"}'
+_UNKNOWN_FORM = "tool_choice is not enforced: how this model writes calls is not known"
 _HARMONY_ANSWERS = (
     "<|channel|>final<|message|>",
     "<|channel|>final <|constrain|>json<|message|>",
 )
 """The headers of gpt-oss's answer, behind its messages to itself."""
+_CHANNELS = {
+    "harmony": ("<|channel|>analysis<|message|>", ("<|end|>",)),
+    "glimmer": (" to=self<|message|>", ("<|eom|>",)),
+}
+"""How messages of a model to itself begin and end, by the parser."""
 
 
 def structure_of(
@@ -41,7 +52,7 @@ def structure_of(
     if not wanted and wanted != {}:
         return None
     text = _JSON_OBJECT if wanted in ("json", {}) else json.dumps(wanted)
-    structure = Structure("schema", text, *_thoughts(rendered, parser, think))
+    structure = Structure("schema", text, *thoughts_of(rendered, parser, think))
     try:
         check(structure)
     except EngineError as e:
@@ -49,15 +60,53 @@ def structure_of(
     return structure
 
 
+def structure_of_calls(
+    choice: ToolChoice,
+    tools: Sequence[Tool],
+    form: Form | None,
+    wanted: Any,
+    thoughts: tuple[str, tuple[str, ...]],
+) -> tuple[Structure | None, tuple[str, ...]]:
+    """Return the structure of an answer whose calls are chosen, and what it cannot hold.
+
+    Args:
+        choice: What the client asks for.
+        tools: Those that it declares.
+        form: How the model writes calls; None: nobody knows.
+        wanted: The format of words beside calls.
+        thoughts: As `thoughts_of` gives them.
+    """
+    if form is None:
+        return None, (_UNKNOWN_FORM,)
+    callable_, notices = callables(tools, choice.names)
+    g = Grammar(_schema_of(wanted) if wanted or wanted == {} else None)
+    shape = Shape(
+        words=choice.mode != "required", calls=choice.mode != "none", many=choice.parallel
+    )
+    body = form.write(g, callable_, shape)
+    structure = g.structure(body)
+    if not form.thinks:
+        opening, closings = thoughts
+        structure = evolve(structure, opening=opening, closings=closings)
+    return structure, tuple(notices)
+
+
+def _schema_of(wanted: Any) -> Any:
+    return {"type": "object"} if wanted in ("json", {}) else closed(wanted)
+
+
 def refused(error: EngineError) -> Refused:
     """Refuse a format for what the engine said of it."""
     return Refused.because(400, f"invalid JSON schema in format: {error}")
 
 
-def _thoughts(
+def thoughts_of(
     rendered: Rendered | None, parser: str | None, think: Think
 ) -> tuple[str, tuple[str, ...]]:
-    """Give the tag that may open thoughts, and those that close them."""
+    """Give the tag that may open thoughts, and those that close them.
+
+    Without an opening tag the prompt has opened them; without closing ones there are none.
+    """
     if rendered is None:
         return "", ()
     if rendered.choice.harmony or parser == "harmony":
@@ -70,6 +119,16 @@ def _thoughts(
     if think is False or rendered.text.rstrip().endswith(tags.close.strip()):
         return "", ()
     return tags.open, (tags.close,)
+
+
+def thinking_tags_of(
+    rendered: Rendered | None, parser: str | None, think: Think
+) -> tuple[str, tuple[str, ...]]:
+    """Give the tags around thoughts: as `thoughts_of`, but of formats with channels, too."""
+    name = "harmony" if rendered is not None and rendered.choice.harmony else parser or ""
+    if rendered is None or think is False or name not in _CHANNELS:
+        return thoughts_of(rendered, parser, think)
+    return _CHANNELS[name]
 
 
 def _declared_tags(parser: str | None) -> ThinkingTags:

@@ -8,7 +8,9 @@ from quart.wrappers import Response
 from actorllm.http.edge import Edge, read_body
 from actorllm.http.frames import respond
 from actorllm.http.ollama.frames import ChatFrames, GenerateFrames
+from actorllm.http.tool_use import tool_use
 from actorllm.http.wire.binding import body, given
+from actorllm.http.wire.extras import budget
 from actorllm.http.wire.kinds import IMAGES, KEEP_ALIVE, THINK, TOOLS, MessageBody, chat_message
 from actorllm.protocol.chat import JsonObject, Think
 from actorllm.protocol.messages.generation import GenerateRequest
@@ -33,6 +35,8 @@ class GenerateBody:
     images: tuple[bytes, ...] = given(default=(), kind=IMAGES)
     options: JsonObject | None = None
     think: Think = given(default=None, kind=THINK)
+    think_budget: int | None = None
+    """Ours: tokens after which thoughts are ended."""
     truncate: bool = True
     shift: bool | None = None
     render_only: bool = given(default=False, key="_debug_render_only")
@@ -50,8 +54,13 @@ class ChatBody:
     format: Any = None
     keep_alive: int | None = given(default=None, kind=KEEP_ALIVE)
     tools: tuple[JsonObject, ...] = given(default=(), kind=TOOLS)
+    tool_choice: Any = None
+    """Ours, as on `/v1/chat/completions`."""
+    parallel_tool_calls: bool | None = None
     options: JsonObject | None = None
     think: Think = given(default=None, kind=THINK)
+    think_budget: int | None = None
+    """Ours: tokens after which thoughts are ended."""
     truncate: bool = True
     shift: bool | None = None
     render_only: bool = given(default=False, key="_debug_render_only")
@@ -75,6 +84,7 @@ def generate_request(body: GenerateBody) -> GenerateRequest:
         options=body.options or {},
         keep_alive=body.keep_alive,
         think=body.think,
+        think_budget=budget(body.think_budget),
         truncate=body.truncate,
         shift=body.shift,
         logprobs=body.logprobs,
@@ -84,8 +94,12 @@ def generate_request(body: GenerateBody) -> GenerateRequest:
 
 
 def chat_request(body: ChatBody) -> GenerateRequest:
-    """Translate a body of `/api/chat`."""
-    return GenerateRequest(
+    """Translate a body of `/api/chat`.
+
+    Raises:
+        Refused: 400, a field of ours makes no sense.
+    """
+    request = GenerateRequest(
         model=body.model,
         kind="chat",
         messages=tuple(map(chat_message, body.messages)),
@@ -94,12 +108,14 @@ def chat_request(body: ChatBody) -> GenerateRequest:
         options=body.options or {},
         keep_alive=body.keep_alive,
         think=body.think,
+        think_budget=budget(body.think_budget),
         truncate=body.truncate,
         shift=body.shift,
         logprobs=body.logprobs,
         top_logprobs=body.top_logprobs,
         render_only=body.render_only,
     )
+    return tool_use(body.tool_choice, parallel=body.parallel_tool_calls).apply(request)
 
 
 def blueprint(edge: Edge) -> Blueprint:

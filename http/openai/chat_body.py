@@ -13,9 +13,8 @@ from actorllm.http.openai.parts import (
     stop_texts,
     system_role,
     think_of_effort,
-    tool_use,
 )
-from actorllm.http.tool_use import ToolUse
+from actorllm.http.tool_use import ToolUse, tool_use
 from actorllm.http.wire import base64
 from actorllm.http.wire.binding import body, given
 from actorllm.http.wire.extras import ExtrasBody, with_extras
@@ -144,6 +143,7 @@ def chat_request(body: ChatCompletionBody) -> GenerateRequest:
         ),
         default_options=DEFAULTS,
         think=think_of_effort(effort or ""),
+        think_budget=body.reasoning.max_tokens if body.reasoning is not None else None,
         logprobs=bool(body.logprobs),
         top_logprobs=body.top_logprobs,
         render_only=body.render_only,

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from actorllm.http.facts import cached_tokens, logprobs
-from actorllm.http.tool_use import ToolUse
 from actorllm.http.wire import base64
-from actorllm.http.wire.binding import body, found
+from actorllm.http.wire.binding import body
 from actorllm.protocol.chat import JsonObject, Think, ToolCall
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.gojson import JsonError, dumps, loads, text
@@ -28,7 +27,6 @@ __all__ = [
     "stop_texts",
     "system_role",
     "think_of_effort",
-    "tool_use",
     "total_usage",
     "usage",
     "written_calls",
@@ -58,6 +56,8 @@ class ReasoningBody:
     """How hard to think."""
 
     effort: str = ""
+    max_tokens: int | None = None
+    """Tokens after which thoughts are ended."""
     summary: str | None = None
 
 
@@ -140,30 +140,6 @@ def stop_texts(value: Any) -> list[str] | None:
     return None
 
 
-def tool_use(choice: Any, *, parallel: bool | None) -> ToolUse:
-    """Read `tool_choice`: a word, or an object that names a function.
-
-    Raises:
-        Refused: 400, it is neither.
-    """
-    many = parallel is not False
-    if choice is None or choice in ("auto", ""):
-        return ToolUse(parallel=many)
-    if choice == "none":
-        return ToolUse(forbidden=True)
-    if choice == "required":
-        return ToolUse(forced=True, parallel=many)
-    if isinstance(choice, dict) and choice.get("type") == "function":
-        function = choice.get("function", choice)  # Responses has the name beside the type
-        name = function.get("name") if isinstance(function, dict) else None
-        if isinstance(name, str) and name:
-            return ToolUse(forced=True, name=name, parallel=many)
-    what = f"{choice[:100]!r}" if isinstance(choice, str) else f"this {found(choice)}"
-    raise Refused.because(
-        400, f'tool_choice cannot be {what}; it is "none", "auto", "required" or names a function'
-    )
-
-
 def go_type(value: Any) -> str:
     """Name the type that Go decodes a value to."""
     if isinstance(value, bool):
@@ -207,6 +183,9 @@ def total_usage(prompts: Sequence[Done], answers: Sequence[Done]) -> JsonObject:
     cached = sum(map(cached_tokens, prompts))
     if cached:
         counted["prompt_tokens_details"] = {"cached_tokens": cached}
+    thought = sum(done.thinking_count for done in answers)
+    if thought:
+        counted["completion_tokens_details"] = {"reasoning_tokens": thought}
     return counted
 
 

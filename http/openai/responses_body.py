@@ -12,7 +12,9 @@ from actorllm.http.openai.parts import (
     system_role,
     think_of_effort,
 )
+from actorllm.http.tool_use import ToolUse, tool_use
 from actorllm.http.wire.binding import body, found, given
+from actorllm.http.wire.extras import budget
 from actorllm.protocol.chat import ChatMessage, JsonObject, Tool, ToolCall
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.gojson import JsonError
@@ -72,8 +74,16 @@ class ResponsesBody:
     reasoning: ResponsesReasoningBody | None = None
     text: TextBody | None = None
     tools: tuple[ResponsesToolBody, ...] = given(default=())
+    tool_choice: Any = None
+    parallel_tool_calls: bool | None = None
+    think_budget: int | None = None
     truncation: str | None = None
     stream: bool = False
+
+    @property
+    def tool_use(self) -> ToolUse:
+        """What it says of the tools."""
+        return tool_use(self.tool_choice, parallel=self.parallel_tool_calls)
 
     @property
     def effort(self) -> str:
@@ -89,7 +99,7 @@ def responses_request(body: ResponsesBody) -> GenerateRequest:
     """
     messages = [ChatMessage("system", body.instructions)] if body.instructions else []
     wanted = body.text.format if body.text is not None else None
-    return GenerateRequest(
+    request = GenerateRequest(
         model=body.model,
         kind="chat",
         messages=(*messages, *_conversation(body.input)),
@@ -100,7 +110,9 @@ def responses_request(body: ResponsesBody) -> GenerateRequest:
         ),
         default_options={"temperature": 1.0},
         think=think_of_effort(body.effort),
+        think_budget=budget(body.think_budget),
     )
+    return body.tool_use.apply(request)
 
 
 def _tool(tool: ResponsesToolBody) -> Tool:

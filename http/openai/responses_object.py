@@ -152,5 +152,5 @@ def _usage(done: Done) -> Json:
         "output_tokens": done.eval_count,
         "total_tokens": done.prompt_eval_count + done.eval_count,
         "input_tokens_details": {"cached_tokens": 0},
-        "output_tokens_details": {"reasoning_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": done.thinking_count},
     }

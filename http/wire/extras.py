@@ -4,9 +4,10 @@ from actorllm.http.wire.binding import body, given
 from actorllm.http.wire.kinds import KEEP_ALIVE, THINK
 from actorllm.protocol.chat import JsonObject, Think
 from actorllm.protocol.codec import evolve
+from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import GenerateRequest
 
-__all__ = ["ExtrasBody", "with_extras"]
+__all__ = ["ExtrasBody", "budget", "with_extras"]
 
 
 @body("api.Extras")
@@ -20,6 +21,8 @@ class ExtrasBody:
     keep_alive: int | None = given(default=None, kind=KEEP_ALIVE)
     think: Think = given(default=None, kind=THINK)
     """Weaker than the dialect's own word on thinking."""
+    think_budget: int | None = None
+    """Tokens after which thoughts are ended."""
     truncate: bool = True
 
 
@@ -32,5 +35,18 @@ def with_extras(body: ExtrasBody, request: GenerateRequest) -> GenerateRequest:
         options=(body.options or {}) | given_own | request.options,
         keep_alive=body.keep_alive,
         think=body.think if request.think is None else request.think,
+        think_budget=budget(body.think_budget, request.think_budget),
         truncate=body.truncate,
     )
+
+
+def budget(*given_budgets: int | None) -> int | None:
+    """Choose the first budget that is given.
+
+    Raises:
+        Refused: 400, it is negative.
+    """
+    chosen = next((each for each in given_budgets if each is not None), None)
+    if chosen is not None and chosen < 0:
+        raise Refused.because(400, "a budget of thoughts is a number of tokens: 0 or more")
+    return chosen

@@ -86,14 +86,14 @@ ANSWERS = {
             done=attrs.evolve(DONE, context=()),
         )
     ],
-    "calls-json": [
-        Chunk('{"name": "get_weather", '),
-        Chunk('"arguments": {"city": "Oslo"}}', done=DONE),
-    ],
     "calls-twice": [
         Chunk(tool_calls=(ToolCall("get_weather", {"n": n}, f"call_{n}"),)) for n in (1, 2)
     ]
     + [Chunk(done=DONE)],
+    "thought": [
+        Chunk(thinking="hm"),
+        Chunk("yes", done=attrs.evolve(DONE, thinking_count=5)),
+    ],
     "cached": [Chunk("x", done=attrs.evolve(DONE, prompt_eval_count=310, prompt_cached_count=300))],
     "loads": [Chunk(done=Done("load"))],
     "renders": [Chunk(done=Done("", rendered="<s>", image_count=1))],

@@ -7,9 +7,6 @@ import pytest
 from actorllm.http.openai.choices import MOST_CHOICES
 from tests.http.test_openai import USER, chat, events
 
-TOOL = {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}
-OTHER = {"type": "function", "function": {"name": "other"}}
-
 
 async def complete(client, model="text", **more):
     return await client.post("/v1/completions", json={"model": model, "prompt": "x"} | more)
@@ -63,7 +60,7 @@ async def test_leaving_a_stream_of_choices_ends_all_of_them(world):
     await connection.send_all(f"{head}\r\n\r\n{body}".encode())
     assert (await connection.receive_some()).startswith(b"HTTP/1.1 200")
     await connection.aclose()
-    await world.until(lambda: world.left == 3)
+    await world.until(lambda: world.followed == world.left > 0)
 
 
 async def test_notices_of_every_choice_are_said(client):
@@ -150,45 +147,6 @@ async def test_further_fields_reach_the_request(client, world):
 async def test_the_dialects_own_word_on_thinking_wins(client, world):
     await chat(client, "text", think=True, reasoning_effort="none")
     assert world.requests[0].think is False
-
-
-async def test_a_forced_call_is_held_to_its_schema_and_read_from_the_text(client, world):
-    answer = (await chat(client, "calls-json", tools=[TOOL, OTHER], tool_choice="required")).json()
-    (choice,) = answer["choices"]
-    (call,) = choice["message"]["tool_calls"]
-    assert call["function"] == {"name": "get_weather", "arguments": '{"city":"Oslo"}'}
-    assert (choice["message"]["content"], choice["finish_reason"]) == ("", "tool_calls")
-    shapes = world.requests[0].format["anyOf"]
-    assert [s["properties"]["name"]["const"] for s in shapes] == ["get_weather", "other"]
-
-
-async def test_a_forced_call_of_a_stream_comes_whole(client, world):
-    choice = {"type": "function", "function": {"name": "get_weather"}}
-    more = {"tools": [TOOL, OTHER], "tool_choice": choice, "stream": True}
-    *chunks, done = events(await chat(client, "calls-json", **more))
-    deltas = [c["choices"][0]["delta"] for c in chunks]
-    assert json.loads(deltas[0]["tool_calls"][0]["function"]["arguments"]) == {"city": "Oslo"}
-    assert chunks[-1]["choices"][0]["finish_reason"] == "tool_calls"
-    assert done == "[DONE]"
-    assert [t["function"]["name"] for t in world.requests[0].tools] == ["get_weather"]
-
-
-async def test_a_forced_call_that_was_cut_is_text(client):
-    answer = (await chat(client, "text", tools=[TOOL], tool_choice="required")).json()
-    assert answer["choices"][0]["message"]["content"] == "Hello <b> & you"
-
-
-async def test_tools_can_be_forbidden(client, world):
-    await chat(client, "text", tools=[TOOL], tool_choice="none")
-    assert world.requests[0].tools == ()
-
-
-@pytest.mark.parametrize(
-    "choice", ["always", 5, {"type": "function"}, {"type": "function", "function": {"name": "no"}}]
-)
-async def test_a_choice_of_no_tool_is_refused(client, choice):
-    answer = await chat(client, "text", tools=[TOOL], tool_choice=choice)
-    assert (answer.status_code, "tool_choice" in answer.text) == (400, True)
 
 
 async def test_one_call_at_a_time_leaves_the_others_out_and_says_so(client):

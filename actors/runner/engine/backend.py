@@ -19,6 +19,9 @@ class Sampler(Protocol):
             position: Of the token to be chosen, counted from the begin of the prompt.
         """
 
+    def force(self, token: int) -> None:
+        """Note a token that was not chosen, but had to come."""
+
     def logprob(self, row: int, token: int) -> TokenLogprob:
         """Report a chosen token's probability and its rivals'."""
 

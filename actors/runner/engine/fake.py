@@ -220,6 +220,9 @@ class _FakeSampler:
     def pick(self, row: int, position: int) -> int:
         return self._script(self._work, position - len(self._work.prompt))
 
+    def force(self, token: int) -> None:
+        pass
+
     def logprob(self, row: int, token: int) -> TokenLogprob:
         piece = bytes((token,)) if token < FAKE_BOS else b""
         chosen = Logprob(token, piece, 0.0)

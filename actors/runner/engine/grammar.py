@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llguidance import LLMatcher, LLParserLimits
@@ -10,7 +11,7 @@ from llguidance.gbnf_to_lark import gbnf_to_lark
 from actorllm.actors.runner.engine.schema import closed
 from actorllm.actors.runner.engine.types import EngineError, Structure
 
-__all__ = ["LIMITS", "MAX_GRAMMAR", "check", "grammar_of", "one_line"]
+__all__ = ["LIMITS", "MAX_GRAMMAR", "Spell", "check", "grammar_of", "json_rule", "one_line"]
 
 MAX_GRAMMAR = 1024 * 1024
 """Characters of a structure that are accepted."""
@@ -37,14 +38,25 @@ _RULES: dict[str, Any] = {
 """Said in full, for a schema may bring an `x-guidance` of its own."""
 
 
-def grammar_of(structure: Structure) -> str:
+Spell = Callable[[str], Sequence[str | int]]
+"""Splits a mark into plain text and the numbers of special tokens."""
+
+
+def grammar_of(structure: Structure, spell: Spell = lambda mark: [mark]) -> str:
     """Give the grammar of a structure, in llguidance's notation.
+
+    Args:
+        structure: What to keep to.
+        spell: How the vocabulary writes marks; by default as plain text.
 
     Raises:
         EngineError: The structure is too large or malformed.
     """
     if len(structure.text) > MAX_GRAMMAR:
         raise EngineError(f"{len(structure.text)} characters are too many")
+    if structure.kind == "lark":
+        rules = (_rules_of_mark(n, spell(mark)) for n, mark in enumerate(structure.marks))
+        return LLMatcher.grammar_from_lark(f"{_FREELY}{structure.text}{''.join(rules)}")
     return _from_gbnf(structure.text) if structure.kind == "gbnf" else _from_schema(structure.text)
 
 
@@ -53,8 +65,41 @@ def _from_schema(text: str) -> str:
         schema = closed(json.loads(text))
     except (ValueError, RecursionError) as e:
         raise EngineError(one_line(str(e))) from None
+    return LLMatcher.grammar_from_lark(f"{_FREELY}start: {json_rule(schema)}\n")
+
+
+def json_rule(schema: Any) -> str:
+    """Give what stands in a rule for JSON values of a schema."""
     ruled = {**schema, "x-guidance": _RULES} if isinstance(schema, dict) else schema
-    return LLMatcher.grammar_from_lark(f"{_FREELY}start: %json {json.dumps(ruled)}\n")
+    return f"%json {json.dumps(ruled)}"
+
+
+def _rules_of_mark(number: int, pieces: Sequence[str | int]) -> str:
+    """Write the rules of a mark: itself, the text up to it, and text without it.
+
+    Special tokens are never part of a text, so all of a text may come before one. A mark in plain
+    text ends the text before it where it comes first.
+    """
+    spelled = [f"<[{p}]>" if isinstance(p, int) else json.dumps(p) for p in pieces]
+    mark = f"mark_{number}: {' '.join(spelled)}\n"
+    if all(isinstance(piece, str) for piece in pieces):
+        text = "".join(map(str, pieces))
+        escaped = _in_regex(text)
+        return (
+            f"{mark}to_mark_{number}[suffix={json.dumps(text)}]: /(?s:.*)/\n"
+            f"NO_MARK_{number}: /(?s:.+)/ & ~/(?s:.*{escaped}.*)/\nno_mark_{number}: NO_MARK_{number}\n"
+        )
+    first = next(n for n, piece in enumerate(pieces) if isinstance(piece, int))
+    before = _in_regex("".join(str(piece) for piece in pieces[:first]))
+    lead = f"/(?s:.*){before}/" if before else "/(?s:.+)/?"
+    return (
+        f"{mark}to_mark_{number}: {lead} {' '.join(spelled[first:])}\nno_mark_{number}: /(?s:.+)/\n"
+    )
+
+
+def _in_regex(text: str) -> str:
+    """Write a text so that it stands for itself in a regular expression between slashes."""
+    return "".join(c if c.isalnum() else "\\n" if c == "\n" else f"\\x{{{ord(c):x}}}" for c in text)
 
 
 def _from_gbnf(text: str) -> str:

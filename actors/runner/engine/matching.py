@@ -39,7 +39,7 @@ class Matchers:
         self._vocab = vocab
         self._tokenizer: LLTokenizer | None = None
         self._building = threading.Lock()
-        self._compiled: OrderedDict[tuple[str, str], LLMatcher] = OrderedDict()
+        self._compiled: OrderedDict[tuple[str, str, tuple[str, ...]], LLMatcher] = OrderedDict()
         self._listing = threading.Lock()  # never held while something is compiled
 
     def compile(self, structure: Structure) -> LLMatcher:
@@ -51,13 +51,15 @@ class Matchers:
         Raises:
             EngineError: The structure cannot be kept to.
         """
-        key = (structure.kind, structure.text)
+        key = (structure.kind, structure.text, structure.marks)
         with self._listing:
             made = self._compiled.get(key)
             if made is not None:
                 self._compiled.move_to_end(key)
                 return made
-        made = LLMatcher(self._words(), grammar_of(structure), log_level=0, limits=LIMITS)
+        made = LLMatcher(
+            self._words(), grammar_of(structure, self._spell), log_level=0, limits=LIMITS
+        )
         made.deep_copy().compute_bitmask()  # the lexer's states are shared: found once, for all
         if made.is_error():
             raise EngineError(one_line(made.get_error()))
@@ -74,6 +76,17 @@ class Matchers:
             EngineError: The structure cannot be kept to.
         """
         return Matcher(structure, self.compile(structure).deep_copy(), self._vocab)
+
+    def _spell(self, mark: str) -> list[str | int]:
+        """Split a mark into plain text and special tokens."""
+        vocab = self._vocab
+        pieces: list[str | int] = []
+        for token in vocab.tokenize(mark, add_special=False, parse_special=True):
+            piece = vocab.piece(token).decode("utf-8", "replace")
+            if vocab.special(token) and piece in mark:
+                plain, _, mark = mark.partition(piece)
+                pieces += [plain, token] if plain else [token]
+        return [*pieces, mark] if mark else pieces
 
     def _words(self) -> LLTokenizer:
         with self._building:

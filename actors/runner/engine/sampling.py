@@ -102,10 +102,14 @@ class ChainSampler:
             token = self._choose(logits, position)
             if not matcher.allows(token):
                 token = self._choose(_masked(matcher, logits), position)
-        if matcher is not None:
-            matcher.take(token)
-        self._take(token)
+        self.force(token)
         return token
+
+    def force(self, token: int) -> None:
+        """Note the next token, which was chosen or had to come."""
+        if self._matcher is not None:
+            self._matcher.take(token)
+        self._take(token)
 
     def logprob(self, row: int, token: int) -> TokenLogprob:
         """Report a chosen token's probability and its rivals'."""

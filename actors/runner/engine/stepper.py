@@ -297,7 +297,7 @@ class Stepper:
         if stream is self._prefilling:
             self._prefilling = None
         try:
-            token = stream.sampler.pick(row, len(stream.tokens))
+            token = stream.pick(row)
         except EngineError as e:
             self._end(stream, "error", str(e))
             return

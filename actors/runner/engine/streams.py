@@ -5,6 +5,7 @@ from typing import Literal
 from actorllm.actors.runner.engine.backend import Sampler
 from actorllm.actors.runner.engine.slots import Slot
 from actorllm.actors.runner.engine.text import TextAssembler
+from actorllm.actors.runner.engine.thoughts import Thoughts
 from actorllm.actors.runner.engine.types import Delta, Finish, FinishReason, TokenLogprob, Work
 
 __all__ = ["OUTPUT_BOUND", "Stream"]
@@ -38,6 +39,7 @@ class Stream:
         self._first_at: float | None = None
         self._guaranteed = False
         self._text = TextAssembler(work.stops)
+        self.thoughts = Thoughts(work.thinking)
         self._new_tokens: list[int] = []
         self._new_text: list[str] = []
         self._new_logprobs: list[TokenLogprob] = []
@@ -83,7 +85,21 @@ class Stream:
         """Take resumed tokens, whose text was delivered already, through the assembler."""
         for piece in pieces:
             self._text.feed(piece)
+            self.thoughts.take(piece)
         self._check(now)
+
+    def pick(self, row: int) -> int:
+        """Choose the next token from an output row, unless it is forced.
+
+        Raises:
+            EngineError: The structure leaves no token.
+        """
+        assert self.sampler is not None
+        forced = self.thoughts.forced
+        if forced is None:
+            return self.sampler.pick(row, len(self.tokens))
+        self.sampler.force(forced)
+        return forced
 
     def take(
         self, token: int, piece: bytes | None, logprob: TokenLogprob | None, now: float
@@ -97,6 +113,7 @@ class Stream:
             self.end("stop", now)
             return
         self._new_tokens.append(token)
+        self.thoughts.take(piece)
         if logprob is not None:
             self._new_logprobs.append(logprob)
         text = self._text.feed(piece)
@@ -126,6 +143,7 @@ class Stream:
             cached_tokens=self.cached,
             prompt_seconds=first - began,
             generated_tokens=self.generated,
+            thinking_tokens=self.thoughts.count,
             generation_seconds=now - first,
             queued_seconds=began - self._queued_at,
             discarded_tokens=self.discarded,

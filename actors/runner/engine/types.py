@@ -16,6 +16,7 @@ __all__ = [
     "Sampling",
     "SlotStats",
     "Structure",
+    "Thinking",
     "TokenLogprob",
     "Work",
 ]
@@ -66,15 +67,18 @@ class EngineSettings:
 class Structure:
     """What an answer has to keep to, and where thoughts before it end."""
 
-    kind: Literal["schema", "gbnf"]
+    kind: Literal["schema", "gbnf", "lark"]
     text: str
-    """A JSON Schema as JSON text, or GBNF with the rule `root`."""
+    """A JSON Schema as JSON text, GBNF with the rule `root`, or Lark with the rule `start`."""
     opening: str = ""
     """The tag with which the answer may begin to think; empty: it does not, or did in the prompt.
     """
     closings: tuple[str, ...] = ()
     """Tags behind which the structure holds, the usual one first. Empty: it holds at once.
     Without `opening` the text before them is free from the start."""
+    marks: tuple[str, ...] = ()
+    """Texts that may be special tokens, for Lark: rule `mark_0` is the first of them, `to_mark_0`
+    any text up to it and itself, `no_mark_0` text without it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -119,6 +123,20 @@ class Sampling:
     """What the answer has to keep to."""
 
 
+@attrs.frozen
+class Thinking:
+    """Between which tags an answer may think, and for how long."""
+
+    opening: str = ""
+    """Empty: the prompt has opened the thoughts."""
+    closings: tuple[str, ...] = ()
+    """The usual one first; none: there are no thoughts."""
+    ending: tuple[int, ...] = ()
+    """The tokens of the usual closing tag."""
+    budget: int | None = None
+    """Tokens after which the thoughts are ended."""
+
+
 @attrs.frozen(kw_only=True)
 class Work:
     """One prompt to be continued."""
@@ -139,6 +157,8 @@ class Work:
     """Tokens of context, if fewer than the slot's; 0 takes the slot's."""
     deterministic: bool = False
     """Same prompt, sampling and seed give the same bytes, whatever runs beside it."""
+    thinking: Thinking | None = None
+    """How its thoughts are told; None: nobody asks."""
 
 
 @attrs.frozen
@@ -172,6 +192,8 @@ class Finish:
     """From the slot's begin of the prompt until the first token."""
     generated_tokens: int = 0
     """Sampled tokens, resumed ones and the end-of-generation token included."""
+    thinking_tokens: int = 0
+    """Those of them that were thoughts, their tags included."""
     generation_seconds: float = 0.0
     """From the first token to the end."""
     queued_seconds: float = 0.0

@@ -24,7 +24,13 @@ from actorllm.actors.runner.parse.fenced import Dialect, FencedParser, Opens, Sp
 from actorllm.actors.runner.parse.parsed import OutputParser
 from actorllm.protocol.chat import ToolCall
 
-__all__ = ["decode_bare_call", "decode_tagged_call", "generic_parser", "thinking_dialect"]
+__all__ = [
+    "closing_of",
+    "decode_bare_call",
+    "decode_tagged_call",
+    "generic_parser",
+    "thinking_dialect",
+]
 
 
 def generic_parser(
@@ -73,11 +79,11 @@ def _with_calls(dialect: Dialect, tag: str, template: str) -> Dialect:
     if any(fence.open in template for fence in DEEPSEEK.fences):
         return evolve(dialect, fences=DEEPSEEK.fences, ends=DEEPSEEK.ends)
     seed = tag[-1] if tag[-1] in "{[" else ""
-    fence = Fence(tag, _closing(tag, template), decode_tagged_call, seed=seed, json=True)
+    fence = Fence(tag, closing_of(tag, template), decode_tagged_call, seed=seed, json=True)
     return evolve(dialect, fences=(fence,))
 
 
-def _closing(tag: str, template: str) -> str:
+def closing_of(tag: str, template: str) -> str:
     """Give what closes the calls that `tag` opens, or nothing if the template does not say."""
     if "```" in tag:
         return "```"

@@ -26,7 +26,7 @@ from actorllm.actors.runner.parse.parsed import OutputParser
 from actorllm.actors.runner.parse.pythonic import LFM2, OLMO3
 from actorllm.actors.runner.parse.qwen_coder import QWEN_CODER, SEED
 
-__all__ = ["infer_parser", "thinking_tags"]
+__all__ = ["family_name", "infer_parser", "thinking_tags"]
 
 _Make = Callable[[Toolbox, bool], OutputParser]
 """Makes a parser from the tools and whether the prompt opened the thinking."""
@@ -48,37 +48,41 @@ def _llama(tools: Toolbox, in_thinking: bool) -> OutputParser:
     return llama_parser(tools, in_thinking=in_thinking)
 
 
-_FAMILIES: tuple[tuple[tuple[str, ...], Dialect | _Make], ...] = (
-    (("<atem:",), _glimmer),
-    (("atem:function_calls",), _glimmer),
-    (("<|channel|>", "<|message|>"), _harmony),
-    ((">>>", "recipient"), _functionary),
-    (("｜DSML｜",), DEEPSEEK_DSML),
-    (("<｜tool▁call▁begin｜>",), DEEPSEEK),
-    (("<|tool_call_argument_begin|>",), KIMI_K2),
-    (("<|open|>", "<|sep|>"), KIMI_K3),
-    (("]<]minimax[>[",), MINIMAX_M3),
-    (("minimax:tool_call",), MINIMAX_M2),
-    (("<|channel>", "<|tool_call>"), GEMMA4),
-    (("<start_function_call>",), FUNCTION_GEMMA),
-    (("[TOOL_CALLS]",), MISTRAL),
-    (("<|START_ACTION|>",), COHERE),
-    (("<arg_key>",), GLM),
-    (("seed:tool_call",), SEED),
-    (("<|tools_prefix|>",), APERTUS),
-    (("<|tool_call_start|>",), LFM2),
-    (("<function_calls>",), OLMO3),
-    (("<function=", "<tool_call>"), QWEN_CODER),
-    (('<function name="',), MINICPM),
-    (("<function=",), FUNCTIONARY),
-    (("<TOOLCALL>",), json_dialect(("<TOOLCALL>", "</TOOLCALL>"))),
-    (("<tool_calls>",), json_dialect(("<tool_calls>", "</tool_calls>"))),
-    (("<|/tool_call|>",), json_dialect(("<|tool_call|>", "<|/tool_call|>"))),
-    (("<|tool_call|>",), json_dialect(("<|tool_call|>", ""))),
-    ((" functools[",), json_dialect(("functools", ""))),
-    (("tool_name", "```json"), json_dialect(("Action: ```json", "```"), ("Action:```json", "```"))),
-    (("<|python_tag|>", "<|eot_id|>"), _llama),
-    (('"parameters"', "<|eot_id|>"), _llama),
+_FAMILIES: tuple[tuple[str, tuple[str, ...], Dialect | _Make], ...] = (
+    ("glimmer", ("<atem:",), _glimmer),
+    ("glimmer", ("atem:function_calls",), _glimmer),
+    ("harmony", ("<|channel|>", "<|message|>"), _harmony),
+    ("functionary-3.2", (">>>", "recipient"), _functionary),
+    ("dsml", ("｜DSML｜",), DEEPSEEK_DSML),
+    ("deepseek", ("<｜tool▁call▁begin｜>",), DEEPSEEK),
+    ("kimi-k2", ("<|tool_call_argument_begin|>",), KIMI_K2),
+    ("kimi-k3", ("<|open|>", "<|sep|>"), KIMI_K3),
+    ("minimax-m3", ("]<]minimax[>[",), MINIMAX_M3),
+    ("minimax-m2", ("minimax:tool_call",), MINIMAX_M2),
+    ("gemma4", ("<|channel>", "<|tool_call>"), GEMMA4),
+    ("functiongemma", ("<start_function_call>",), FUNCTION_GEMMA),
+    ("mistral", ("[TOOL_CALLS]",), MISTRAL),
+    ("cohere", ("<|START_ACTION|>",), COHERE),
+    ("glm", ("<arg_key>",), GLM),
+    ("seed", ("seed:tool_call",), SEED),
+    ("apertus", ("<|tools_prefix|>",), APERTUS),
+    ("lfm2", ("<|tool_call_start|>",), LFM2),
+    ("olmo3", ("<function_calls>",), OLMO3),
+    ("qwen-coder", ("<function=", "<tool_call>"), QWEN_CODER),
+    ("minicpm", ('<function name="',), MINICPM),
+    ("functionary-3.1", ("<function=",), FUNCTIONARY),
+    ("nemotron", ("<TOOLCALL>",), json_dialect(("<TOOLCALL>", "</TOOLCALL>"))),
+    ("tool-calls", ("<tool_calls>",), json_dialect(("<tool_calls>", "</tool_calls>"))),
+    ("granite-closed", ("<|/tool_call|>",), json_dialect(("<|tool_call|>", "<|/tool_call|>"))),
+    ("granite", ("<|tool_call|>",), json_dialect(("<|tool_call|>", ""))),
+    ("functools", (" functools[",), json_dialect(("functools", ""))),
+    (
+        "command-r",
+        ("tool_name", "```json"),
+        json_dialect(("Action: ```json", "```"), ("Action:```json", "```")),
+    ),
+    ("llama", ("<|python_tag|>", "<|eot_id|>"), _llama),
+    ("llama", ('"parameters"', "<|eot_id|>"), _llama),
 )
 _APRIEL = ("Here are my reasoning steps:", "[BEGIN FINAL RESPONSE]")
 
@@ -109,10 +113,21 @@ def thinking_tags(text: str) -> tuple[str, str]:
     return dialect.think_open + "".join(dialect.think_labels[:1]), dialect.think_close
 
 
+def family_name(text: str) -> str:
+    """Give the name of a Jinja template's family, the key of its form in `forms`."""
+    return _row(text)[0]
+
+
+def _row(text: str) -> tuple[str, Dialect | _Make]:
+    found = (
+        (name, family) for name, marks, family in _FAMILIES if all(mark in text for mark in marks)
+    )
+    return next(found, ("hermes", HERMES))
+
+
 def _family(text: str) -> Dialect | _Make:
     """Give the first family all of whose marks the template has."""
-    found = (family for marks, family in _FAMILIES if all(mark in text for mark in marks))
-    family = next(found, HERMES)
+    _, family = _row(text)
     if isinstance(family, Dialect) and all(mark in text for mark in _APRIEL):
         return evolve(family, think_open=_APRIEL[0], think_close=_APRIEL[1])
     return family

@@ -52,6 +52,8 @@ class ParserInfo:
     thinking: bool = False
     preserved: tuple[str, ...] = ()
     """Special tokens that must stay visible in the text that the parser gets."""
+    family: str = ""
+    """The key of its calls' form in `forms`; empty: there are no calls."""
 
 
 def _silent(dialect: Dialect) -> Dialect:
@@ -167,55 +169,78 @@ _COHERE = tuple(
 )
 
 
-def _thinker(make: Make, *preserved: str) -> ParserInfo:
-    return ParserInfo(make, thinking=True, preserved=preserved)
+def _thinker(family: str, make: Make, *preserved: str) -> ParserInfo:
+    return ParserInfo(make, thinking=True, preserved=preserved, family=family)
 
 
 PARSERS: Mapping[str, ParserInfo] = MappingProxyType(
     {
         "cogito": _thinker(
+            "deepseek-r1",
             _thinking(DEEPSEEK, _cogito_thinks),
             *_DEEPSEEK,
             "<｜tool▁outputs▁begin｜>",
             "<｜tool▁outputs▁end｜>",
         ),
-        "cohere": _thinker(_thinking(COHERE, _unless_off_or_prefilled), *_COHERE),
-        "deepseek3": _thinker(_thinking(DEEPSEEK, _if_on_and_not_prefilled), *_DEEPSEEK),
+        "cohere": _thinker("cohere", _thinking(COHERE, _unless_off_or_prefilled), *_COHERE),
+        "deepseek3": _thinker(
+            "deepseek", _thinking(DEEPSEEK, _if_on_and_not_prefilled), *_DEEPSEEK
+        ),
         "functiongemma": ParserInfo(
-            _plain(FUNCTION_GEMMA), preserved=("<start_function_call>", "<end_function_call>")
+            _plain(FUNCTION_GEMMA),
+            preserved=("<start_function_call>", "<end_function_call>"),
+            family="functiongemma",
         ),
-        "gemma4": _thinker(_gemma4, *_GEMMA),
-        "gemma4-no-thinking": ParserInfo(_gemma4_silent, preserved=_GEMMA),
-        "glm-4.7": _thinker(_thinking(GLM, _unless_off), *_QWEN, *_ARGUMENT),
-        "glm-ocr": ParserInfo(_asked(GLM), preserved=(*_QWEN, *_ARGUMENT)),
-        "glimmer": _thinker(_glimmer, "<|start|>", "<|message|>", "<|eom|>", "<|eot|>"),
+        "gemma4": _thinker("gemma4", _gemma4, *_GEMMA),
+        "gemma4-no-thinking": ParserInfo(_gemma4_silent, preserved=_GEMMA, family="gemma4"),
+        "glm-4.7": _thinker("glm", _thinking(GLM, _unless_off), *_QWEN, *_ARGUMENT),
+        "glm-ocr": ParserInfo(_asked(GLM), preserved=(*_QWEN, *_ARGUMENT), family="glm"),
+        "glimmer": _thinker("glimmer", _glimmer, "<|start|>", "<|message|>", "<|eom|>", "<|eot|>"),
         "harmony": _thinker(
-            _harmony, "<|start|>", "<|end|>", "<|message|>", "<|channel|>", "<|constrain|>"
+            "harmony",
+            _harmony,
+            "<|start|>",
+            "<|end|>",
+            "<|message|>",
+            "<|channel|>",
+            "<|constrain|>",
         ),
-        "laguna": _thinker(_laguna(_on_and_nothing_prefilled), *_LAGUNA),
-        "lfm2": ParserInfo(_plain(_silent(LFM2)), preserved=_LFM2),
-        "lfm2-thinking": _thinker(_asked(LFM2), *_LFM2),
+        "laguna": _thinker("glm", _laguna(_on_and_nothing_prefilled), *_LAGUNA),
+        "lfm2": ParserInfo(_plain(_silent(LFM2)), preserved=_LFM2, family="lfm2"),
+        "lfm2-thinking": _thinker("lfm2", _asked(LFM2), *_LFM2),
         "ministral": ParserInfo(
-            _plain(MISTRAL), preserved=("[TOOL_CALLS]", "[THINK]", "[/THINK]", "[ARGS]")
+            _plain(MISTRAL),
+            preserved=("[TOOL_CALLS]", "[THINK]", "[/THINK]", "[ARGS]"),
+            family="mistral",
         ),
-        "nemotron-3-nano": _thinker(_thinking(QWEN_CODER, _unless_off_or_prefilled), *_QWEN),
-        "nemotron-3.5-nano": _thinker(_thinking(QWEN_CODER, _unless_off_or_prefilled), *_QWEN),
-        "olmo3": ParserInfo(_plain(OLMO3), preserved=("<function_calls>", "</function_calls>")),
+        "nemotron-3-nano": _thinker(
+            "qwen-coder", _thinking(QWEN_CODER, _unless_off_or_prefilled), *_QWEN
+        ),
+        "nemotron-3.5-nano": _thinker(
+            "qwen-coder", _thinking(QWEN_CODER, _unless_off_or_prefilled), *_QWEN
+        ),
+        "olmo3": ParserInfo(
+            _plain(OLMO3), preserved=("<function_calls>", "</function_calls>"), family="olmo3"
+        ),
         "olmo3-think": ParserInfo(
             _thinking(_THINK_ONLY, _always),
             tools=False,
             thinking=True,
             preserved=("</think>",),
         ),
-        "ornith": _thinker(_thinking(QWEN_CODER, _unless_off_or_prefilled), *_QWEN),
+        "ornith": _thinker("qwen-coder", _thinking(QWEN_CODER, _unless_off_or_prefilled), *_QWEN),
         "passthrough": ParserInfo(_plain(_RAW), tools=False),
-        "poolside-v1": _thinker(_laguna(_if_on), *_LAGUNA),
-        "qwen3": ParserInfo(_plain(_silent(HERMES)), preserved=_QWEN),
-        "qwen3-coder": ParserInfo(_plain(_silent(QWEN_CODER)), preserved=_CALL),
-        "qwen3-thinking": _thinker(_thinking(HERMES, _unless_off), *_QWEN),
-        "qwen3-vl-instruct": ParserInfo(_plain(_silent(HERMES)), preserved=("</think>", *_CALL)),
-        "qwen3-vl-thinking": _thinker(_thinking(HERMES, _always), "</think>", *_CALL),
-        "qwen3.5": _thinker(_thinking(QWEN_CODER, _unless_off_or_prefilled), *_QWEN),
+        "poolside-v1": _thinker("glm", _laguna(_if_on), *_LAGUNA),
+        "qwen3": ParserInfo(_plain(_silent(HERMES)), preserved=_QWEN, family="hermes"),
+        "qwen3-coder": ParserInfo(
+            _plain(_silent(QWEN_CODER)), preserved=_CALL, family="qwen-coder"
+        ),
+        "qwen3-thinking": _thinker("hermes", _thinking(HERMES, _unless_off), *_QWEN),
+        "qwen3-vl-instruct": ParserInfo(
+            _plain(_silent(HERMES)), preserved=("</think>", *_CALL), family="hermes"
+        ),
+        "qwen3-vl-thinking": _thinker("hermes", _thinking(HERMES, _always), "</think>", *_CALL),
+        "qwen3.5": _thinker("qwen-coder", _thinking(QWEN_CODER, _unless_off_or_prefilled), *_QWEN),
     }
 )
 """By name: all that the reference knows."""
