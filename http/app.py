@@ -34,6 +34,7 @@ from actorllm.http.ollama import (
     info,
     models,
     prompts,
+    rerank,
     transfers,
     upkeep,
 )
@@ -42,6 +43,7 @@ from actorllm.http.openai import chat as openai_chat
 from actorllm.http.openai import completions as openai_completions
 from actorllm.http.openai import embeddings as openai_embeddings
 from actorllm.http.openai import models as openai_models
+from actorllm.http.openai import rerank as openai_rerank
 from actorllm.http.openai import responses as openai_responses
 from actorllm.http.openapi import routes as openapi
 from actorllm.http.stream import log_crash
@@ -53,6 +55,7 @@ _BLUEPRINTS = (
     info.blueprint,
     generation.blueprint,
     embeddings.blueprint,
+    rerank.blueprint,
     models.blueprint,
     blobs.blueprint,
     create.blueprint,
@@ -64,6 +67,7 @@ _BLUEPRINTS = (
     openai_completions.blueprint,
     openai_embeddings.blueprint,
     openai_models.blueprint,
+    openai_rerank.blueprint,
     openai_responses.blueprint,
     openai_audio.blueprint,
     messages.blueprint,

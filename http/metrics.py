@@ -85,6 +85,7 @@ class Metrics:
         """Count an embedding."""
         self._ends["embedded"] += 1
         self._tokens["prompt"] += vectors.prompt_eval_count
+        self._events["token_truncated"] += sum(vectors.truncated)
 
     def page(self) -> bytes:
         """Write everything in the text format of Prometheus."""

@@ -58,7 +58,13 @@ class Prompts(Actor):
         await self._in_thread(alone.check, m)
         model = await self._resolve(m.model)
         request = GenerateRequest(
-            m.model, "chat", messages=m.messages, tools=m.tools, think=m.think, truncate=m.truncate
+            m.model,
+            "chat",
+            messages=m.messages,
+            tools=m.tools,
+            think=m.think,
+            truncate=m.truncate,
+            drop_unsupported_thinking=m.drop_unsupported_thinking,
         )
         reason: str | None = own_reason(m)
         if not reason:  # with another template the model can do other things

@@ -257,6 +257,7 @@ class Job(Actor):
             dimensions=request.dimensions,
             num_ctx=options.num_ctx,
             query=request.query,
+            tokens=request.tokens,
         )
         while True:
             self._state = "queued"
@@ -265,7 +266,7 @@ class Job(Actor):
                 acquire = self._acquire(model, options)
                 async with self._scheduler.stream(acquire) as leases:
                     lease = await self._lease(leases)
-                    if not request.inputs:
+                    if not (request.inputs or request.tokens):
                         return Embeddings((), self._elapsed(), self._load_duration)
                     runner = lease.runner
                     async with self._runner(lease).stream(work) as items:

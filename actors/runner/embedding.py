@@ -47,7 +47,9 @@ def fit_inputs(host: EngineHost, loaded: Loaded, m: Embed) -> Fitted:
         )
     window = min(m.num_ctx or loaded.n_ctx, loaded.n_ctx, loaded.n_ctx_train or loaded.n_ctx)
     try:
-        if m.query is not None:
+        if m.tokens:
+            fitted = [_cut(loaded, tokens, window, cut=m.truncate) for tokens in m.tokens]
+        elif m.query is not None:
             pairs = _Pairs(host, m.query, window, cut=m.truncate)
             fitted = [pairs.fit(text) for text in m.inputs]
         else:
@@ -55,6 +57,15 @@ def fit_inputs(host: EngineHost, loaded: Loaded, m: Embed) -> Fitted:
     except EngineError as e:
         raise Refused.because(400, str(e)) from None
     return Fitted([tokens for tokens, _ in fitted], [lost for _, lost in fitted])
+
+
+def _cut(loaded: Loaded, tokens: Sequence[int], window: int, *, cut: bool) -> tuple[list[int], int]:
+    for token in tokens:
+        if not 0 <= token < loaded.n_vocab:
+            raise EngineError(f"token {token} is not in the vocabulary of {loaded.n_vocab} tokens")
+    if len(tokens) > window and not cut:
+        raise Refused.because(400, _TOO_LONG)
+    return list(tokens[:window]), max(0, len(tokens) - window)
 
 
 def _fit(host: EngineHost, text: str, window: int, *, cut: bool) -> tuple[list[int], int]:

@@ -108,6 +108,8 @@ class Embed(Stream[Embedded]):
     """The request's, if it gave one: the limit of an input."""
     query: str | None = None
     """Rank the inputs against it."""
+    tokens: tuple[tuple[int, ...], ...] = ()
+    """In place of `inputs`."""
 
 
 @message

@@ -1,4 +1,4 @@
-"""`/v1/messages`."""
+"""`/v1/messages` and `/v1/messages/count_tokens`."""
 
 import secrets
 from collections.abc import Sequence
@@ -8,41 +8,30 @@ from quart import Blueprint
 from quart.wrappers import Response
 from quart_trio.wrappers import TrioResponse
 
-from actorllm.http.anthropic.request import MessagesBody, estimate_tokens, messages_request
+from actorllm.http.anthropic.refusals import body_of, refusal, request_id
+from actorllm.http.anthropic.request import (
+    MessagesBody,
+    conversation_request,
+    estimate_tokens,
+    messages_request,
+)
 from actorllm.http.edge import Edge
-from actorllm.http.frames import GenerationFrames, respond
+from actorllm.http.errors import json_response
+from actorllm.http.facts import cached_tokens
+from actorllm.http.frames import respond
+from actorllm.http.generation import client_of_request
 from actorllm.http.metrics import Metrics
-from actorllm.http.v1 import PLAIN_JSON, install, read, refuse_with
+from actorllm.http.tool_use import CallingFrames
+from actorllm.http.v1 import PLAIN_JSON, install, read
 from actorllm.protocol.chat import ToolCall
 from actorllm.protocol.errors import Problem
 from actorllm.protocol.gojson import dumps, quote, text, to_bytes
-from actorllm.protocol.messages.generation import Chunk, Done
+from actorllm.protocol.messages.generation import Chunk, Done, GenerateRequest
+from actorllm.protocol.messages.prompts import RenderPrompt
 
 __all__ = ["blueprint"]
 
 Json = dict[str, Any]
-
-_KINDS = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    403: "permission_error",
-    404: "not_found_error",
-    413: "request_too_large",
-    429: "rate_limit_error",
-    503: "overloaded_error",
-    529: "overloaded_error",
-}
-
-
-def _body_of(problem: Problem) -> Json:
-    return {
-        "type": "error",
-        "error": {"type": _KINDS.get(problem.status, "api_error"), "message": problem.text},
-        "request_id": f"req_{secrets.token_hex(12)}",
-    }
-
-
-_refusal = refuse_with(_body_of)
 
 
 def _event(value: Json) -> bytes:
@@ -51,27 +40,32 @@ def _event(value: Json) -> bytes:
 
 
 def _usage(done: Done) -> Json:
-    return {"input_tokens": done.prompt_eval_count, "output_tokens": done.eval_count}
+    cached = cached_tokens(done)
+    counted = {
+        "input_tokens": done.prompt_eval_count - cached,
+        "output_tokens": done.eval_count,
+    }
+    return counted | ({"cache_read_input_tokens": cached} if cached else {})
 
 
-def _stop_reason(done: Done, *, called: bool) -> str:
-    if called:
-        return "tool_use"
-    return "max_tokens" if done.reason == "length" else "end_turn"
+class MessageFrames(CallingFrames):
+    """A message as Anthropic's clients read it: blocks that start, grow and stop.
 
+    Args:
+        body: What was asked.
+        metrics: Told when the generation has ended.
+    """
 
-class MessageFrames(GenerationFrames):
-    """A message as Anthropic's clients read it: blocks that start, grow and stop."""
-
-    def __init__(self, model: str, estimate: int, metrics: Metrics) -> None:
-        super().__init__(metrics)
+    def __init__(self, body: MessagesBody, metrics: Metrics) -> None:
+        super().__init__(metrics, body.tool_use)
         self._head: Json = {
             "id": f"msg_{secrets.token_hex(12)}",
             "type": "message",
             "role": "assistant",
-            "model": model,
+            "model": body.model,
         }
-        self._estimate = estimate
+        self._stops = body.stop_sequences
+        self._estimate = estimate_tokens(body)
         self._open = ""
         """Type of the block that grows."""
         self._index = 0
@@ -79,10 +73,11 @@ class MessageFrames(GenerationFrames):
         self._began = self._called = False
 
     def refused(self, problem: Problem) -> TrioResponse:
-        return _refusal(problem)
+        return refusal(problem)
 
     def document(self, chunk: Chunk) -> TrioResponse:
         """Answer with a whole generation."""
+        (chunk,) = self.kept([chunk])
         assert chunk.done is not None
         blocks: list[Json] = []
         if chunk.thinking:
@@ -93,8 +88,8 @@ class MessageFrames(GenerationFrames):
             {"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments}
             for call in chunk.tool_calls
         ]
-        reason = _stop_reason(chunk.done, called=bool(chunk.tool_calls))
-        answer = {"content": blocks, "stop_reason": reason, "usage": _usage(chunk.done)}
+        stopped = self._stopped(chunk.done, called=bool(chunk.tool_calls))
+        answer = {"content": blocks, **stopped, "usage": _usage(chunk.done)}
         said = self.finish(chunk.done)
         return self.answer(self._head | answer | said, chunk, PLAIN_JSON)
 
@@ -102,7 +97,7 @@ class MessageFrames(GenerationFrames):
         return self._start() + super().write(items)
 
     def failed(self, problem: Problem) -> bytes:
-        return b"event: error\ndata: " + dumps(_body_of(problem)) + b"\n\n"
+        return b"event: error\ndata: " + dumps(body_of(problem)) + b"\n\n"
 
     def _start(self) -> bytes:
         if self._began:
@@ -158,21 +153,57 @@ class MessageFrames(GenerationFrames):
         return stopped
 
     def _final(self, done: Done) -> bytes:
-        delta = {"stop_reason": _stop_reason(done, called=self._called)}
+        delta = self._stopped(done, called=self._called)
         last = {"type": "message_delta", "delta": delta, "usage": _usage(done)} | self.finish(done)
         return _event(last) + _event({"type": "message_stop"})
 
+    def _stopped(self, done: Done, *, called: bool) -> Json:
+        """Say why the message ended."""
+        if called:
+            return {"stop_reason": "tool_use"}
+        if done.reason == "length":
+            return {"stop_reason": "max_tokens"}
+        if done.stop_sequence in self._stops:
+            return {"stop_reason": "stop_sequence", "stop_sequence": done.stop_sequence}
+        return {"stop_reason": "end_turn"}
+
 
 def blueprint(edge: Edge) -> Blueprint:
-    """Make the route."""
+    """Make the routes."""
     api = Blueprint("anthropic_messages", __name__)
-    install(api, edge, _refusal)
+    install(api, edge, refusal)
+    limit = edge.settings.max_request_bytes
+
+    @api.after_request
+    async def name(response: Response) -> Response:
+        response.headers["Request-Id"] = request_id()
+        return response
 
     @api.post("/v1/messages")
     async def messages() -> Response:
-        limit = edge.settings.max_request_bytes
         body, request = await read(MessagesBody, messages_request, limit)
-        frames = MessageFrames(body.model, estimate_tokens(body), edge.metrics)
+        frames = MessageFrames(body, edge.metrics)
         return await respond(edge, request, frames, stream=body.stream)
 
+    @api.post("/v1/messages/count_tokens")
+    async def count_tokens() -> Response:
+        _, request = await read(MessagesBody, conversation_request, limit)
+        made = await edge.only("/prompts", _question(request))
+        counted = {"input_tokens": len(made.tokens) + made.truncated_tokens}
+        return json_response(counted, content_type=PLAIN_JSON)
+
     return api
+
+
+def _question(request: GenerateRequest) -> RenderPrompt:
+    """Ask for the prompt that a message would have."""
+    return RenderPrompt(
+        client_of_request(),
+        request.messages,
+        model=request.model,
+        tools=request.tools,
+        think=request.think,
+        options=request.options,
+        keep_alive=request.keep_alive,
+        drop_unsupported_thinking=True,
+    )

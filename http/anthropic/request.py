@@ -4,16 +4,32 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import attrs
+
+from actorllm.http.tool_use import ToolUse
 from actorllm.http.wire import base64
 from actorllm.http.wire.binding import Mismatch, body, found
+from actorllm.http.wire.extras import ExtrasBody, with_extras
 from actorllm.http.wire.kinds import check_parameters
 from actorllm.protocol.chat import ChatMessage, JsonObject, Think, Tool, ToolCall
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import GenerateRequest
 
-__all__ = ["MessagesBody", "estimate_tokens", "messages_request"]
+__all__ = [
+    "MessagesBody",
+    "conversation_request",
+    "estimate_tokens",
+    "messages_request",
+]
 
 _EFFORTS = {"low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "max"}
+_CHOICES = {
+    "": ToolUse(),
+    "auto": ToolUse(held=True),
+    "any": ToolUse(forced=True),
+    "tool": ToolUse(forced=True),
+    "none": ToolUse(forbidden=True),
+}
 _CHARACTERS_PER_TOKEN = 4
 
 
@@ -43,6 +59,15 @@ class ThinkingBody:
     budget_tokens: int = 0
 
 
+@body("anthropic.ToolChoice")
+class ToolChoiceBody:
+    """How tools may be used."""
+
+    type: str = ""
+    name: str = ""
+    disable_parallel_tool_use: bool = False
+
+
 @body("anthropic.OutputConfig")
 class OutputBody:
     """How hard to think."""
@@ -51,7 +76,7 @@ class OutputBody:
 
 
 @body("anthropic.MessagesRequest")
-class MessagesBody:
+class MessagesBody(ExtrasBody):
     """Body of `/v1/messages`."""
 
     model: str = ""
@@ -64,12 +89,31 @@ class MessagesBody:
     top_k: int | None = None
     stop_sequences: tuple[str, ...] = ()
     tools: tuple[ToolBody, ...] = ()
+    tool_choice: ToolChoiceBody | None = None
     thinking: ThinkingBody | None = None
     output_config: OutputBody | None = None
 
+    @property
+    def tool_use(self) -> ToolUse:
+        """What it says of the tools.
+
+        Raises:
+            Refused: 400, it makes no sense.
+        """
+        choice = self.tool_choice or ToolChoiceBody()
+        if choice.type not in _CHOICES or (choice.type == "tool" and not choice.name):
+            raise Refused.because(
+                400, 'tool_choice.type must be "auto", "any", "none", or "tool" with a name'
+            )
+        return attrs.evolve(
+            _CHOICES[choice.type],
+            name=choice.name if choice.type == "tool" else "",
+            parallel=not choice.disable_parallel_tool_use,
+        )
+
 
 def messages_request(body: MessagesBody) -> GenerateRequest:
-    """Translate a body.
+    """Translate a body of `/v1/messages`.
 
     Raises:
         Refused: 400, something is missing or makes no sense.
@@ -78,27 +122,44 @@ def messages_request(body: MessagesBody) -> GenerateRequest:
         raise Refused.because(400, "model is required")
     if body.max_tokens <= 0:
         raise Refused.because(400, "max_tokens is required and must be positive")
+    return conversation_request(body)
+
+
+def conversation_request(body: MessagesBody) -> GenerateRequest:
+    """Translate a body that need not say how long the answer may be.
+
+    Raises:
+        Refused: 400, something is missing or makes no sense.
+    """
+    if not body.model:
+        raise Refused.because(400, "model is required")
     if not body.messages:
         raise Refused.because(400, "messages is required")
     system = _system(body.system)
     messages = [ChatMessage("system", system)] if system else []
     for message in body.messages:
         messages += _messages(message)
-    options: JsonObject = {"num_predict": body.max_tokens}
+    request = GenerateRequest(
+        model=body.model,
+        kind="chat",
+        messages=tuple(messages),
+        tools=tuple(_tool(tool) for tool in body.tools if not tool.type.startswith("web_search")),
+        options=_options(body),
+        think=_think(body),
+        think_budget=_budget(body.thinking),
+        drop_unsupported_thinking=True,
+    )
+    return with_extras(body, body.tool_use.apply(request))
+
+
+def _options(body: MessagesBody) -> JsonObject:
+    options: JsonObject = {"num_predict": body.max_tokens} if body.max_tokens else {}
     for key in ("temperature", "top_p", "top_k"):
         if getattr(body, key) is not None:
             options[key] = getattr(body, key)
     if body.stop_sequences:
         options["stop"] = list(body.stop_sequences)
-    return GenerateRequest(
-        model=body.model,
-        kind="chat",
-        messages=tuple(messages),
-        tools=tuple(_tool(tool) for tool in body.tools if not tool.type.startswith("web_search")),
-        options=options,
-        think=_think(body),
-        drop_unsupported_thinking=True,
-    )
+    return options
 
 
 def _think(body: MessagesBody) -> Think:
@@ -106,6 +167,13 @@ def _think(body: MessagesBody) -> Think:
         return body.thinking.type == "enabled"
     effort = body.output_config.effort if body.output_config is not None else ""
     return _EFFORTS.get(effort)
+
+
+def _budget(thinking: ThinkingBody | None) -> int | None:
+    """Give the tokens that thoughts may have; 0 and less: nothing was said."""
+    if thinking is None or thinking.type != "enabled" or thinking.budget_tokens <= 0:
+        return None
+    return thinking.budget_tokens
 
 
 def _tool(tool: ToolBody) -> Tool:

@@ -6,6 +6,7 @@ from quart import Blueprint
 from quart.wrappers import Response
 
 from actorllm.http.edge import Edge, read_body
+from actorllm.http.embedding import with_notice
 from actorllm.http.errors import json_response
 from actorllm.http.generation import client_of_request, embed
 from actorllm.http.wire.binding import body, given
@@ -72,10 +73,11 @@ def blueprint(edge: Edge) -> Blueprint:
             "load_duration": found.load_duration,
             "prompt_eval_count": found.prompt_eval_count,
         }
-        return json_response(
+        answer = json_response(
             {"model": body.model, "embeddings": list(map(Float32s, found.vectors))}
             | {key: value for key, value in metrics.items() if value and found.vectors}
         )
+        return with_notice(answer, found)
 
     @api.post("/api/embeddings")
     async def embeddings_route() -> Response:
@@ -89,6 +91,7 @@ def blueprint(edge: Edge) -> Blueprint:
             keep_alive=body.keep_alive,
         )
         found = await embed(edge, wanted, client_of_request())
-        return json_response({"embedding": found.vectors[0] if found.vectors else ()})
+        answer = json_response({"embedding": found.vectors[0] if found.vectors else ()})
+        return with_notice(answer, found)
 
     return api

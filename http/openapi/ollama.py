@@ -17,6 +17,7 @@ from actorllm.http.openapi.operation import (
     lines_answer,
 )
 from actorllm.http.openapi.schema import Json
+from actorllm.http.rerank import RerankBody
 
 __all__ = ["OLLAMA"]
 
@@ -63,7 +64,7 @@ _GENERATION = (
         body=EmbedBody,
         example={"model": "all-minilm", "input": ["a text", "another one"]},
         required=("model",),
-        answers={200: json_answer("api.Embeddings", "A vector for each text")},
+        answers={200: json_answer("api.Embeddings", "A vector for each text", generated=True)},
         errors=(501,),
     ),
     Operation(
@@ -73,7 +74,21 @@ _GENERATION = (
         body=EmbeddingBody,
         example={"model": "all-minilm", "prompt": "a text"},
         required=("model",),
-        answers={200: json_answer("api.Embedding", "The vector")},
+        answers={200: json_answer("api.Embedding", "The vector", generated=True)},
+        errors=(501,),
+    ),
+    Operation(
+        method="POST",
+        path="/api/rerank",
+        summary="Rank documents by how well they fit a query",
+        body=RerankBody,
+        example={
+            "model": "bge-reranker-v2-m3",
+            "query": "What is the capital of Japan?",
+            "documents": ["Tokyo is the capital of Japan.", "The sky is blue."],
+        },
+        required=("model", "query", "documents"),
+        answers={200: json_answer("api.Ranking", "The best document first", generated=True)},
         errors=(501,),
     ),
 )

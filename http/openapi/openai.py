@@ -15,6 +15,7 @@ from actorllm.http.openapi.operation import (
     json_answer,
 )
 from actorllm.http.openapi.schema import reference
+from actorllm.http.rerank import RerankBody
 
 __all__ = ["OPENAI"]
 
@@ -66,7 +67,24 @@ _OTHERS = (
         body=EmbedBody,
         example={"model": "all-minilm", "input": "a text"},
         required=("model", "input"),
-        answers={200: json_answer("openai.EmbeddingList", "A vector for each text")},
+        answers={
+            200: json_answer("openai.EmbeddingList", "A vector for each text", generated=True)
+        },
+        errors=(501,),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/rerank",
+        summary="Rank documents by how well they fit a query",
+        description="The form is that of Jina and Cohere.",
+        body=RerankBody,
+        example={
+            "model": "bge-reranker-v2-m3",
+            "query": "What is the capital of Japan?",
+            "documents": ["Tokyo is the capital of Japan.", "The sky is blue."],
+        },
+        required=("model", "query", "documents"),
+        answers={200: json_answer("openai.Ranking", "The best document first", generated=True)},
         errors=(501,),
     ),
     Operation(

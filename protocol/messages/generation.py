@@ -76,7 +76,9 @@ class EmbedRequest:
     """Texts to be embedded."""
 
     model: str
-    inputs: tuple[str, ...]
+    inputs: tuple[str, ...] = ()
+    tokens: tuple[tuple[int, ...], ...] = ()
+    """Inputs that are tokens already, in place of `inputs`; they are taken as they are."""
     truncate: bool = True
     dimensions: int = 0
     """0: all of them."""

@@ -63,6 +63,8 @@ class RenderPrompt(Stream[RenderedPrompt]):
     keep_alive: int | None = None
     """Nanoseconds; negative: forever; None: not given."""
     truncate: bool = True
+    drop_unsupported_thinking: bool = False
+    """Ignore `think` where the model cannot, instead of refusing."""
 
 
 @message
