@@ -22,8 +22,9 @@ format: $(VENV)/.ready ## rewrite the code in the project's style
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.ready ## speed and footprint, with the machine they were measured on
-	$(BIN)/python tests/bench/footprint.py
-	$(BIN)/python tests/bench/throughput.py
+	$(BIN)/python -m tests.bench.footprint
+	$(BIN)/python -m tests.bench.throughput
+	$(BIN)/python -m tests.bench.table
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

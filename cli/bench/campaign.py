@@ -110,14 +110,16 @@ def _compare(servers: Sequence[Server], *, different: bool) -> Sameness | None:
 
 async def take_turns(plan: Plan, streams: int, servers: Sequence[Server], say: Say) -> Case:
     """Measure one case: in each round one server after the other."""
-    run = WORKLOADS[plan.workload].run
+    workload = WORKLOADS[plan.workload]
+    for which, server in enumerate(servers):
+        await workload.warm_up(server, plan.round(streams, f"{plan.seed}/{streams}/warm/{which}"))
     samples: list[list[Sample]] = [[] for _ in servers]
     for number in range(plan.rounds):
         for which, server in enumerate(servers):
             say(f"{plan.workload}, streams: {streams}, round {number + 1}: {server.url}")
             # The same text on both would be cached on the second one, if they are one server.
             seed = f"{plan.seed}/{streams}/{number}/{which}"
-            samples[which].append(await run(server, plan.round(streams, seed)))
+            samples[which].append(await workload.run(server, plan.round(streams, seed)))
     return Case(streams, tuple(map(tuple, samples)))
 
 

@@ -14,11 +14,15 @@ from actorllm.cli.errors import Failure
 
 __all__ = ["beside_running"]
 
-STEADY_CHUNKS = 8
+STEADY_CHUNKS = 6
 """A stream runs steadily when so many chunks have come."""
 
+MOST_FALSE_STARTS = 10
+"""How often a stream may end before it ran steadily. A model that says next to nothing is no load.
+"""
+
 MOST_TURNS = 1000
-"""How often a stream may begin anew. A model that says next to nothing is no load."""
+"""How often a stream may begin anew in all."""
 
 Write = Callable[[int, int], Call]
 """Makes the request of a stream, by its number, in its n-th turn."""
@@ -60,12 +64,16 @@ class _Load:
     async def run(self) -> None:
         with self.scope:
             for turn in range(MOST_TURNS):
+                if turn == MOST_FALSE_STARTS and not self.steady.is_set():
+                    break
                 recording = Recording()
                 self._recordings.append(recording)
                 await self._server.record(
                     self._write(turn), recording, partial(self._heard, recording)
                 )
-            raise Failure("the answers are too short for this workload; take another model")
+            raise Failure(
+                "the answers are too short for this workload; take another model or more --tokens"
+            )
 
     def _heard(self, recording: Recording) -> None:
         if len(recording.chunks) == STEADY_CHUNKS:

@@ -34,6 +34,8 @@ _QUESTION_TOKENS = 16
 _FEW_TOKENS = 8
 """Of an answer whose first token alone matters; the very first may be no text."""
 
+_WARM_TOKENS = 16
+
 _TEMPLATE_TOKENS = 256
 """Room for what templates add, and for prompts that come out longer than wished."""
 
@@ -95,6 +97,19 @@ async def count_embedded(server: Server, _: Round, words: str) -> int | None:
     return server.dialect.embed_counts(answer).prompt
 
 
+async def warm_streams(server: Server, plan: Round) -> None:
+    """Let a server see so many streams once, which it may fit its threads or batches to."""
+    words = partial(plan.words, server, tokens=_QUESTION_TOKENS)
+    calls = [
+        plan.call(server, words(number), tokens=_WARM_TOKENS) for number in range(plan.streams)
+    ]
+    await side_by_side([partial(ask, server, call) for call in calls])
+
+
+async def warm_nothing(_: Server, __: Round) -> None:
+    """Do nothing: the texts that are counted before have loaded the model."""
+
+
 @attrs.frozen(kw_only=True)
 class Workload:
     """A workload with its defaults."""
@@ -102,6 +117,8 @@ class Workload:
     run: Callable[[Server, Round], Awaitable[Sample]]
     count: Callable[[Server, Round, str], Awaitable[int | None]] = count_chat
     """How many tokens the server counts for a text."""
+    warm_up: Callable[[Server, Round], Awaitable[None]] = warm_nothing
+    """Done once for each number of streams."""
     streams: tuple[int, ...]
     prompt_tokens: int
     tokens: int = _FEW_TOKENS
@@ -185,8 +202,12 @@ async def _vectors(server: Server, texts: Sequence[str]) -> list[list[float]]:
 
 
 WORKLOADS = {
-    "chat": Workload(run=chat, streams=(1, 4, 8, 16), prompt_tokens=64, tokens=128),
-    "shared-prefix": Workload(run=shared_prefix, streams=(16,), prompt_tokens=1000, tokens=8),
+    "chat": Workload(
+        run=chat, warm_up=warm_streams, streams=(1, 4, 8, 16), prompt_tokens=64, tokens=128
+    ),
+    "shared-prefix": Workload(
+        run=shared_prefix, warm_up=warm_streams, streams=(16,), prompt_tokens=1000, tokens=8
+    ),
     "long-beside-short": Workload(
         run=long_beside_short, streams=(1,), prompt_tokens=6000, tokens=512
     ),

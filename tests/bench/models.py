@@ -5,14 +5,18 @@ import tempfile
 from pathlib import Path
 
 import gguf
+import httpx
 import numpy as np
+import ollama
 
 from actorllm.actors.library.catalog import BUILTIN_ROOT
+from tests.integration.daemon import Daemon
 
-__all__ = ["half_billion", "seedling"]
+__all__ = ["create", "half_billion", "seedling"]
 
 _FOLDER = Path(tempfile.gettempdir()) / "actorllm-bench"
 _LAYERS, _WIDTH, _HEADS, _KV_HEADS, _INNER, _VOCABULARY = 24, 896, 14, 2, 4864, 32_000
+_CONTEXT = 16_384
 _SCALE = np.float16(0.0004)
 _END = b"tokenizer.ggml.eos_token_id"
 
@@ -30,7 +34,7 @@ def seedling() -> Path:
 
 def half_billion() -> Path:
     """Random weights in the shape of a model of half a billion parameters, in Q8_0."""
-    path = _FOLDER / "random-0.5b-q8_0.gguf"
+    path = _FOLDER / "random-0.5b-q8_0-16k.gguf"
     if not path.exists():
         _FOLDER.mkdir(exist_ok=True)
         partial = path.with_suffix(".partial")
@@ -46,6 +50,12 @@ def half_billion() -> Path:
     return path
 
 
+def create(daemon: Daemon, name: str, path: Path) -> None:
+    """Make a file known to a daemon by a name."""
+    client = ollama.Client(daemon.url, timeout=httpx.Timeout(300))
+    client.create(name, files={"m.gguf": client.create_blob(path)})
+
+
 def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(exist_ok=True)
     partial = path.with_suffix(".partial")
@@ -55,7 +65,7 @@ def _write(path: Path, data: bytes) -> None:
 
 def _describe(writer: gguf.GGUFWriter) -> None:
     writer.add_name("random")
-    writer.add_context_length(4096)
+    writer.add_context_length(_CONTEXT)
     writer.add_embedding_length(_WIDTH)
     writer.add_block_count(_LAYERS)
     writer.add_feed_forward_length(_INNER)

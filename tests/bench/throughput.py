@@ -14,22 +14,14 @@ import statistics
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
-import httpx
-import llama_cpp as cpp
 
-from actorllm.actors.runner.engine.batching import Pass, Run
-from actorllm.actors.runner.engine.opening import open_model
-from actorllm.actors.runner.engine.threads import usable_cores
-from actorllm.actors.runner.engine.types import EngineSettings
+from tests.bench.loop import Work, best
 from tests.bench.machine import describe
-from tests.bench.models import half_billion, seedling
+from tests.bench.models import create, half_billion, seedling
 from tests.integration.daemon import Daemon
 
 WINDOW = 1024
@@ -45,52 +37,10 @@ class Case:
     tokens: int
 
 
-def bare(path: Path, streams: int, tokens: int, threads: int) -> float:
+def bare(case: Case, streams: int) -> float:
     """Generate with nothing but llama.cpp and a prepared batch."""
-    settings = EngineSettings(model_path=str(path), num_ctx=WINDOW, slots=streams, threads=threads)
-    opened = open_model(settings)
-    context = opened.context
-    assert context is not None
-    prompt = tuple(range(100, 100 + PROMPT_TOKENS))
-    chains = []
-    for slot in range(streams):
-        context.decode(Pass("prefill", (Run(slot, 0, prompt, output=True),), orderly=True))
-        chains.append(sampler(slot))
-    batch = context._batch
-    batch.fill([Run(slot, len(prompt), (5,), output=True) for slot in range(streams)])
-    began = time.perf_counter()
-    for _ in range(tokens):
-        assert cpp.llama_decode(context._context, batch.struct) == 0
-        for row, chain in enumerate(chains):
-            batch.token[row] = cpp.llama_sampler_sample(chain, context._context, row)
-            batch.pos[row] += 1
-    seconds = time.perf_counter() - began
-    opened.free()
-    return streams * tokens / seconds
-
-
-def best_bare(case: Case, streams: int) -> float:
-    """The better of a loop with a thread for each core and one with a single thread."""
-
-    def run(threads: int) -> float:
-        # A process for each: threads that a loop left behind would slow down the next one.
-        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-            return pool.submit(bare, case.path, streams, case.tokens, threads).result()
-
-    return max(run(threads) for threads in {1, usable_cores()})
-
-
-def sampler(seed: int) -> Any:
-    """The chain of the default options."""
-    chain = cpp.llama_sampler_chain_init(cpp.llama_sampler_chain_default_params())
-    for link in (
-        cpp.llama_sampler_init_top_k(40),
-        cpp.llama_sampler_init_top_p(0.9, 1),
-        cpp.llama_sampler_init_temp(0.8),
-        cpp.llama_sampler_init_dist(seed),
-    ):
-        cpp.llama_sampler_chain_add(chain, link)
-    return chain
+    work = Work(path=case.path, streams=streams, prompt=PROMPT_TOKENS, tokens=case.tokens)
+    return best(work).rate
 
 
 def through_http(daemon: Daemon, model: str, streams: int, tokens: int) -> float:
@@ -136,22 +86,15 @@ def eval_count(answer: bytes) -> int:
     return int(frame["eval_count"])
 
 
-def create(daemon: Daemon, case: Case) -> None:
-    import ollama
-
-    client = ollama.Client(daemon.url, timeout=httpx.Timeout(300))
-    client.create(case.name, files={"m.gguf": client.create_blob(case.path)})
-
-
 def measure(case: Case, streams: int, rounds: int, folder: Path) -> str:
     """One line of the report."""
     loops, ours = [], []
     daemon = Daemon(folder / f"{case.name}-{streams}", ACTORLLM_NUM_PARALLEL=str(streams)).wait()
     try:
-        create(daemon, case)
+        create(daemon, case.name, case.path)
         through_http(daemon, case.name, streams, 16)  # loads, and adapts the threads
         for _ in range(rounds):
-            loops.append(best_bare(case, streams))
+            loops.append(bare(case, streams))
             ours.append(through_http(daemon, case.name, streams, case.tokens))
     finally:
         daemon.stop()

@@ -46,7 +46,8 @@ class Daemon:
     def __init__(self, folder: Path, **environ: str) -> None:
         self.state = folder / "state"
         self.models = folder / "models"
-        self.state.mkdir(parents=True)
+        self.state.mkdir(parents=True, exist_ok=True)
+        (self.state / "daemon.json").unlink(missing_ok=True)  # of one that ran here before
         self._log = folder / "log"
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("ACTORLLM_", "OLLAMA_"))}
         self.environ = clean | {

@@ -71,7 +71,9 @@ def test_a_burst_with_one_system_prompt_is_measured(measured):
 
 
 def test_a_stall_is_measured(measured):
-    told, cases = measured("--workload", "long-beside-short", "--prompt-tokens", "500")
+    told, cases = measured(
+        "--workload", "long-beside-short", "--prompt-tokens", "500", "--tokens", "200"
+    )
     assert told["prompt_tokens"] == 500
     assert cases[1]["longest gap while a long prompt loads"]["median"] > 0
     assert cases[1]["prompt tokens"]["median"] == pytest.approx(500, rel=0.1)

@@ -40,7 +40,7 @@ def test_prompts_differ_between_streams_rounds_and_runs_of_another_seed(actorllm
         done = actorllm("bench", "m", "--streams", "1,2", "--rounds", "2", "--seed", seed)
         assert done.status == 0, done.err
     prompts = [body["messages"][0]["content"] for body in server.bodies("/api/chat")]
-    assert len(prompts) == 2 * (2 + 2 + 4)
+    assert len(prompts) == 2 * (2 + (1 + 2) + (2 + 4))
     assert len(set(prompts)) == len(prompts)
     windows = {body["options"]["num_ctx"] for body in server.bodies("/api/chat")}
     assert len(windows) == 1  # another one could make the server load anew
@@ -73,6 +73,13 @@ def test_an_error_of_the_server_is_one_line(actorllm, server, route, answer, tex
     assert done.err.startswith("Error: ")
     assert text in done.err
     assert done.err.count("\n") == 1
+
+
+def test_a_model_that_says_next_to_nothing_is_no_load(actorllm, server):
+    offer(server)
+    done = actorllm("bench", "--workload", "long-beside-short")
+    assert (done.status, done.err.count("\n")) == (1, 1)
+    assert "the answers are too short for this workload" in done.err
 
 
 def test_no_server_is_one_line(actorllm):
@@ -140,7 +147,7 @@ def test_two_servers_take_turns(actorllm, server, other_server):
     )
     assert done.status == 0, done.err
     a, b = server.address, other_server.address
-    assert asked == [a, a, b, b, a, b, a, b, a, b]
+    assert asked == [a, a, b, b, a, b, a, b, a, b, a, b]
     told = json.loads(done.out)
     assert told["same_model"] == "same"
     figures = {figure["name"]: figure for figure in told["cases"][0]["figures"]}
