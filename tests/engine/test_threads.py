@@ -79,3 +79,11 @@ def test_more_rows_are_no_reason_to_give_up_threads():
 def test_a_single_thread_stays_one():
     tuner = ThreadTuner(1)
     assert [tuner.measured(1, second) for second in (1, 9, 99)] == [1, 1, 1]
+
+
+def test_one_busy_core_of_many_costs_one_thread():
+    tuner, machine = ThreadTuner(8), Machine(8)
+    run(tuner, machine, 50)
+    machine.busy = 1
+    run(tuner, machine, 400)
+    assert tuner.threads == 7

@@ -36,7 +36,8 @@ def _quota_cores() -> int:
 class ThreadTuner:
     """Chooses the number of threads from the times of passes with equally many rows.
 
-    The numbers it chooses from are halves of each other. Soon after the start, and whenever
+    The numbers it chooses from are halves of each other, and one less than all, which leaves a core
+    to those who pass the tokens on. Soon after the start, and whenever
     passes became slow, it tries all of them; otherwise now and then the next one up or down,
     ever more rarely while that shows nothing better. Means are compared, not medians: on a busy
     machine it is the few very slow passes that cost the time.
@@ -53,9 +54,8 @@ class ThreadTuner:
 
     def __init__(self, most: int) -> None:
         self.threads = most
-        self._levels = [most]
-        while self._levels[-1] > 1:
-            self._levels.append(self._levels[-1] // 2)
+        halves = [most >> shift for shift in range(most.bit_length())]
+        self._levels = sorted({*halves, max(most - 1, 1)}, reverse=True)
         self._home = most
         self._plan: list[int] = []
         self._rows = 0
