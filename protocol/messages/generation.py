@@ -152,7 +152,7 @@ class Done:
     eval_count: int = 0
     eval_duration: int = 0
     thinking_count: int = 0
-    """Those of the generated tokens that were thoughts, their tags included."""
+    """Those of the generated tokens that were thoughts, without their tags."""
     rendered: str | None = None
     image_count: int = 0
     notices: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from typing import Literal
 import attrs
 
 __all__ = [
+    "Archiving",
     "Delta",
     "EngineError",
     "EngineSettings",
@@ -29,6 +30,17 @@ class EngineError(Exception):
 
 
 @attrs.frozen(kw_only=True)
+class Archiving:
+    """Where and how much of what was computed is kept on disk."""
+
+    folder: str
+    key: str
+    """Says what the states belong to: the weights and the adapters, by their digests."""
+    quota: int
+    """Bytes of all files in the folder, those of other models included."""
+
+
+@attrs.frozen(kw_only=True)
 class EngineSettings:
     """How a model is loaded. What cannot be changed without loading it anew."""
 
@@ -49,6 +61,8 @@ class EngineSettings:
     num_gpu: int = -1
     """Layers on the GPU; -1 for all, if there is one."""
     main_gpu: int = 0
+    splits: tuple[str, ...] = ()
+    """Paths of the further files of weights that are split, in order."""
     adapters: tuple[str, ...] = ()
     """Paths of LoRA adapters (GGUF), each applied with scale 1."""
     embedding: bool = False
@@ -59,6 +73,15 @@ class EngineSettings:
     """Allow llama.cpp's repacked weights; faster, but not safe with every CPU."""
     allow_amx: bool = False
     """Let llama.cpp use AMX tiles; its kernels crash on quantised weights."""
+    unified: bool = False
+    """One pool of cells for all slots, of which a slot takes up to its window; nothing is
+    deterministic then."""
+    cells: int = 0
+    """Cells of the pool, at least a window; 0: a window for each slot."""
+    saved_bytes: int = 0
+    """Host memory for prefixes that lost their cells."""
+    archive: Archiving | None = None
+    """Where prefixes survive the process; None: nowhere."""
     rung: int = 0
     """The rung of the degrade ladder that these settings stand on (see `ladder`)."""
 
@@ -193,7 +216,7 @@ class Finish:
     generated_tokens: int = 0
     """Sampled tokens, resumed ones and the end-of-generation token included."""
     thinking_tokens: int = 0
-    """Those of them that were thoughts, their tags included."""
+    """Those of them that were thoughts, without their tags."""
     generation_seconds: float = 0.0
     """From the first token to the end."""
     queued_seconds: float = 0.0
@@ -288,3 +311,9 @@ class EngineStats:
     decode_rate: float
     """Recent tokens per second over all streams while generating."""
     last_pass_seconds: float
+    saved_bytes: int = 0
+    """Host memory that prefixes take which were put aside."""
+    saved: int = 0
+    """Prefixes that were put aside since the start."""
+    restored: int = 0
+    """Prefixes that came back."""

@@ -8,6 +8,7 @@ Parameters come in the order of their declaration, as in `engine.grammar`'s JSON
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -23,6 +24,10 @@ from actorllm.protocol.chat import JsonObject, Tool
 __all__ = ["Literals", "Parameters", "Tagged", "callables", "json_arguments", "members_of"]
 
 _ANY_OBJECT: JsonObject = {"type": "object"}
+_LOOSENINGS = 6
+"""Times that a schema is made looser until it can be kept to."""
+_KEPT_KEYS = frozenset({"type", "properties", "items", "object", "required"})
+_NAMED = ("properties", "patternProperties", "$defs", "definitions")
 _KEY = r"/[A-Za-z_][A-Za-z0-9_]{0,63}/"
 _NAME = "\0"
 """Stands for a name that is not known when a tag is made."""
@@ -64,15 +69,18 @@ def callables(
             continue
         schema, problem = _kept(function.get("parameters"))
         if problem:
-            notices.append(f"arguments of {name[:80]!r} are not held to their schema: {problem}")
+            notices.append(
+                f"arguments of {name[:80]!r} are not held to all of their schema: {problem}"
+            )
         found.append(Parameters(name, schema))
     return found, notices
 
 
 def _kept(schema: Any) -> tuple[JsonObject, str]:
     """Give a schema of an object that can be kept to; and what stood against the declared one."""
-    if not isinstance(schema, dict) or not schema:
-        return _ANY_OBJECT, ""
+    schema = schema or {"type": "object"}
+    if not isinstance(schema, dict):
+        return _ANY_OBJECT, "parameters is no object"
     properties = schema.get("properties")
     plain = {key: value for key, value in schema.items() if value is not None}
     if properties is not None and not isinstance(properties, dict):
@@ -80,12 +88,50 @@ def _kept(schema: Any) -> tuple[JsonObject, str]:
     made = plain | {"type": "object"}
     if not properties and not plain.keys() - {"type", "properties", "required", "description"}:
         made = {"type": "object", "properties": {}, "additionalProperties": False}
-    try:
-        check(Structure("schema", json.dumps(made)))
-    except EngineError as error:
-        return _ANY_OBJECT, str(error)
-    shut: JsonObject = closed(made)
-    return shut, ""
+    first = ""
+    for _ in range(_LOOSENINGS):
+        try:
+            check(Structure("schema", json.dumps(made)))
+        except EngineError as error:
+            first = first or str(error)
+            made = _loosened(made, str(error))
+        else:
+            shut: JsonObject = closed(made)
+            return shut, first
+    return _ANY_OBJECT, first
+
+
+def _loosened(schema: JsonObject, problem: str) -> JsonObject:
+    """Take out of a schema what a message names; else leave the names of its properties alone."""
+    named = frozenset(re.findall(r"[A-Za-z$]+", problem))
+    looser = _without(schema, named - _KEPT_KEYS)
+    if looser != schema:
+        return looser  # type: ignore[no-any-return]
+    properties = schema.get("properties")
+    if not isinstance(properties, dict):
+        return _ANY_OBJECT
+    required = [key for key in schema.get("required") or () if key in properties]
+    return {
+        "type": "object",
+        "properties": {key: {} for key in properties},
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
+def _without(schema: Any, keys: frozenset[str]) -> Any:
+    """Leave keywords out of a schema and of those within it, but no property of these names."""
+    if isinstance(schema, list):
+        return [_without(inner, keys) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: {name: _without(inner, keys) for name, inner in value.items()}
+        if key in _NAMED and isinstance(value, dict)
+        else _without(value, keys)
+        for key, value in schema.items()
+        if key not in keys
+    }
 
 
 def json_arguments(g: Grammar, tool: Parameters) -> str:
