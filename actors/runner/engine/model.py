@@ -10,6 +10,7 @@ import llama_cpp as cpp
 
 from actorllm.actors.runner.engine import log
 from actorllm.actors.runner.engine.amx import cpu_has_amx, refuse_amx
+from actorllm.actors.runner.engine.kernels import Weights, refuse_tiles, weights_of
 from actorllm.actors.runner.engine.types import EngineError, EngineSettings
 from actorllm.actors.runner.engine.vocab import Vocab
 
@@ -17,12 +18,6 @@ __all__ = ["Model", "Progress", "load_model"]
 
 Progress = Callable[[float], bool]
 """Told the part that is loaded, 0 to 1; returns false to abort."""
-
-_SAME_BITS = {cpp.LLAMA_FTYPE_MOSTLY_F16, cpp.LLAMA_FTYPE_MOSTLY_Q4_0, cpp.LLAMA_FTYPE_MOSTLY_Q8_0}
-"""File types whose repacked kernels give the same bits for 2 to 63 rows; Q4_K's do not."""
-
-_GUESSED = 1024
-"""Added to the file type where the file does not say it (`LLAMA_FTYPE_GUESSED`)."""
 
 
 @attrs.frozen(eq=False)
@@ -34,6 +29,9 @@ class Model:
     settings: EngineSettings
     """As used: AMX and repacked weights may have been given up."""
     amx: Literal["absent", "refused", "allowed"]
+    weights: Weights
+    tiles: bool
+    """Whether llama.cpp may compute in tiles."""
 
     def text(self, key: str) -> str:
         """Read a metadata value; empty if there is none."""
@@ -73,8 +71,9 @@ class Model:
 
     @property
     def same_bits(self) -> bool:
-        """Whether this type of weights computes the same bits in every small batch."""
-        return not self.settings.extra_buffers or _file_type(self.handle) in _SAME_BITS
+        """Whether these weights compute the same bits in every small batch."""
+        used = self.settings
+        return self.weights.steady(repacked=used.extra_buffers, tiles=self.tiles, slots=used.slots)
 
     @property
     def experts(self) -> bool:
@@ -93,31 +92,25 @@ def load_model(settings: EngineSettings, progress: Progress | None = None) -> Mo
     """
     log.install_log()
     log.forget_log()
+    weights = weights_of((settings.model_path, *settings.splits))
+    tiles = not refuse_tiles(wanted=settings.deterministic and weights.tiles)
+    if settings.deterministic and weights.repacks_unsteadily:
+        settings = attrs.evolve(settings, extra_buffers=False)
     cpp.llama_backend_init()
     amx: Literal["absent", "refused", "allowed"] = "allowed" if cpu_has_amx() else "absent"
     if amx == "absent" or settings.allow_amx:
-        handle, settings = _load(settings, progress)
+        handle = _load(settings, progress)
     else:
         with refuse_amx() as refused:
             if refused:
                 amx = "refused"
             else:
                 settings = attrs.evolve(settings, extra_buffers=False)
-            handle, settings = _load(settings, progress)
-    return Model(handle, Vocab(handle), settings, amx)
+            handle = _load(settings, progress)
+    return Model(handle, Vocab(handle), settings, amx, weights, tiles)
 
 
-def _load(settings: EngineSettings, progress: Progress | None) -> tuple[Any, EngineSettings]:
-    handle = _load_once(settings, progress)
-    unsafe = settings.extra_buffers and _file_type(handle) not in _SAME_BITS
-    if settings.deterministic and unsafe:
-        cpp.llama_model_free(handle)
-        settings = attrs.evolve(settings, extra_buffers=False)
-        handle = _load_once(settings, progress)
-    return handle, settings
-
-
-def _load_once(settings: EngineSettings, progress: Progress | None) -> Any:
+def _load(settings: EngineSettings, progress: Progress | None) -> Any:
     aborted = False
 
     def report(part: float, _user_data: ctypes.c_void_p) -> bool:
@@ -134,7 +127,12 @@ def _load_once(settings: EngineSettings, progress: Progress | None) -> Any:
     if settings.use_mmap is not None:
         mode = cpp.LLAMA_LOAD_MODE_MMAP if settings.use_mmap else cpp.LLAMA_LOAD_MODE_NONE
         params.load_mode = mode
-    handle = cpp.llama_model_load_from_file(settings.model_path.encode(), params)
+    paths = [path.encode() for path in (settings.model_path, *settings.splits)]
+    if len(paths) > 1:
+        array = (ctypes.c_char_p * len(paths))(*paths)
+        handle = cpp.llama_model_load_from_splits(array, len(paths), params)
+    else:
+        handle = cpp.llama_model_load_from_file(paths[0], params)
     if aborted:
         if handle:
             cpp.llama_model_free(handle)
@@ -142,11 +140,6 @@ def _load_once(settings: EngineSettings, progress: Progress | None) -> Any:
     if not handle:
         raise EngineError(f"the model cannot be loaded: {_reason(settings.model_path)}")
     return handle
-
-
-def _file_type(handle: Any) -> int:
-    file_type: int = cpp.llama_model_ftype(handle)
-    return file_type & ~_GUESSED
 
 
 def _reason(path: str) -> str:
