@@ -6,12 +6,14 @@ blocks: take each step in a thread.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Final
 
 import attrs
 
 from actorllm.actors.blobs.pins import Pin
+from actorllm.actors.blobs.writer import Stored
 from actorllm.actors.builder.checks import (
     FromFiles,
     FromModel,
@@ -22,7 +24,10 @@ from actorllm.actors.builder.checks import (
     check_weights,
     origin_of,
     quantization_of,
+    unquantized,
+    weights_of,
 )
+from actorllm.actors.builder.converting import convert, holds_checkpoint
 from actorllm.actors.builder.facts import GgufFile, gguf_facts
 from actorllm.actors.builder.plan import (
     Base,
@@ -37,7 +42,7 @@ from actorllm.actors.builder.plan import (
 from actorllm.actors.builder.quantizing import quantize
 from actorllm.actors.library.catalog import Catalog
 from actorllm.actors.library.content import damaged, read_config, read_content
-from actorllm.actors.library.gguf import GgufError, is_gguf, read_gguf
+from actorllm.actors.library.gguf import Gguf, GgufError, is_gguf, read_gguf
 from actorllm.actors.library.manifests import Installed
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.manifest import MODEL, Layer, dump_manifest
@@ -79,7 +84,7 @@ class Creation:
         self._fresh: set[str] = set()
         """Blobs that are in the user's store because of this creation."""
         self._converted_to: set[str] = set()
-        """Those of them that were quantized."""
+        """Those of them that were made of other blobs."""
 
     def missing_base(self) -> str | None:
         """Name the model that this one is built on, if it is not here and has to be pulled."""
@@ -100,8 +105,10 @@ class Creation:
                 plan = yield from self._plan(pin)
                 yield from self._store(plan, pin)
                 yield CreateStatus("writing manifest")
-                target = self._catalog.spelling(self.name)
-                garbage = self._catalog.write(target, dump_manifest(plan.manifest()))
+                target, manifest = self._catalog.spelling(self.name), plan.manifest()
+                # Also what was only a step on the way: weights that were quantized after.
+                steps = self._fresh - {layer.digest for layer in manifest.blobs()}
+                garbage = steps | self._catalog.write(target, dump_manifest(manifest))
             yield CreateStatus("success")
         finally:
             if garbage:
@@ -121,9 +128,9 @@ class Creation:
         self, paths: Mapping[str, str], pin: Pin
     ) -> Generator[CreateStatus, None, Plan]:
         check_format(paths, self._gguf_digests(paths))
-        files = yield from self._read(paths, pin)
+        files = yield from self._read(paths, pin, self._create.quantize)
         check_weights(files)
-        extras = yield from self._extras(pin)
+        extras = yield from self._extras(pin, weights_of(files)[0].digest)
         plan = partial(plan_of_files, self._create, check=self._check, adapters=extras.adapters)
         # Planned once before the weights are converted: what is wrong is said at once.
         planned = plan(files=files, drafts=extras.drafts)
@@ -158,7 +165,8 @@ class Creation:
             read_config(self._catalog, found),
             read_content(self._catalog, found).params,
         )
-        extras = yield from self._extras(pin)
+        models = found.manifest.of(MODEL)
+        extras = yield from self._extras(pin, models[0].digest if models else "")
         plan = partial(plan_from, self._create, base, self._check, adapters=extras.adapters)
         planned = plan(drafts=extras.drafts)
         weights = self._weights_of(found) if self._create.quantize else ()
@@ -177,58 +185,88 @@ class Creation:
                 raise damaged(found.name, f"its {kind} is missing")
 
     def _weights_of(self, found: Installed) -> tuple[GgufFile, ...]:
-        layers = found.manifest.of(MODEL)
-        if len(layers) != 1:
-            raise Refused.because(
-                400, f"model '{found.name.short()}' has no single file of weights to quantize"
-            )
-        return (self._gguf_file(layers[0].digest),)
+        files = tuple(self._gguf_file(layer.digest) for layer in found.manifest.of(MODEL))
+        check_weights(files)
+        return weights_of(files)
 
     # Files
 
-    def _extras(self, pin: Pin) -> Generator[CreateStatus, None, _Extras]:
-        adapters = yield from self._read_optional(self._create.adapters, pin)
-        check_adapters(adapters)
-        drafts = yield from self._read_optional(self._create.drafts, pin)
-        return _Extras(adapters, drafts)
-
-    def _read_optional(
-        self, paths: Mapping[str, str] | None, pin: Pin
-    ) -> Generator[CreateStatus, None, tuple[GgufFile, ...]]:
-        if not paths:
-            return ()
-        return (yield from self._read(paths, pin))
+    def _extras(self, pin: Pin, weights: str) -> Generator[CreateStatus, None, _Extras]:
+        """Read adapters, for the blob of weights, and drafts."""
+        adapters, drafts = self._create.adapters or {}, self._create.drafts or {}
+        base = self._gguf(weights) if weights and holds_checkpoint(adapters) else None
+        read_adapters = (yield from self._read(adapters, pin, "", base)) if adapters else ()
+        check_adapters(read_adapters)
+        quantize = self._create.draft_quantize
+        read_drafts = (yield from self._read(drafts, pin, quantize)) if drafts else ()
+        return _Extras(read_adapters, read_drafts)
 
     def _read(
-        self, paths: Mapping[str, str], pin: Pin
+        self, paths: Mapping[str, str], pin: Pin, quantize: str, base: Gguf | None = None
     ) -> Generator[CreateStatus, None, tuple[GgufFile, ...]]:
-        """Pin uploaded files and read their headers."""
-        files = []
-        for spelled in dict.fromkeys(paths.values()):
-            yield CreateStatus("parsing GGUF")
-            digest = parse_digest(spelled)
-            if not self._own(digest, pin):
-                raise Refused.because(400, f"blob {digest} was not found; upload it first")
-            files.append(self._gguf_file(digest))
+        """Pin uploaded files, convert them if they are no GGUF files yet, and read their headers.
+
+        Args:
+            paths: Relative path to digest.
+            pin: Gets the blobs.
+            quantize: Type that is wanted in the end.
+            base: Of an adapter that is to be converted.
+        """
+        if holds_checkpoint(paths):
+            files = yield from self._convert_folder(paths, pin, unquantized(quantize), base)
+        else:
+            files = []
+            for spelled in dict.fromkeys(paths.values()):
+                yield CreateStatus("parsing GGUF")
+                files.append(self._gguf_file(self._pinned(spelled, pin)))
         yield CreateStatus("verifying conversion")
         return tuple(files)
 
+    def _pinned(self, spelled: str, pin: Pin) -> str:
+        digest = parse_digest(spelled)
+        if not self._own(digest, pin):
+            raise Refused.because(400, f"blob {digest} was not found; upload it first")
+        return digest
+
+    def _convert_folder(
+        self, paths: Mapping[str, str], pin: Pin, kind: str, base: Gguf | None
+    ) -> Generator[CreateStatus, None, list[GgufFile]]:
+        files = {}
+        for name, spelled in paths.items():
+            path = self._catalog.blob(self._pinned(spelled, pin))
+            if path is None:
+                raise Refused.because(409, f"blob {spelled} was removed; create it again")
+            files[name] = path
+        before = self._catalog.blobs.digests()
+        stored = yield from convert(self._catalog.blobs, files, kind, base)
+        return [self._made(one, before, pin) for one in stored]
+
     def _gguf_file(self, digest: str) -> GgufFile:
+        gguf = self._gguf(digest)
+        return GgufFile(digest, gguf.size, gguf_facts(gguf))
+
+    def _gguf(self, digest: str) -> Gguf:
         path = self._catalog.blob(digest)
         if path is None:
             raise Refused.because(409, f"blob {digest} was removed; create it again")
         try:
-            gguf = read_gguf(path)
+            return read_gguf(path)
         except GgufError as e:
             raise Refused.because(400, str(e)[:_MAX_REASON]) from e
         except OSError as e:
             raise Refused.because(500, f"blob {digest} cannot be read: {e.strerror}") from e
-        return GgufFile(digest, gguf.size, gguf_facts(gguf))
 
     def _converted(
         self, files: tuple[GgufFile, ...], requested: str, pin: Pin
     ) -> Generator[CreateStatus, None, tuple[GgufFile, ...]]:
         """Convert the weights among files to the type that was asked for."""
+        parts = weights_of(files)
+        if parts and parts[0].facts.parts > 1:
+            wanted = quantization_of(requested, parts[0].facts)
+            if wanted is None:
+                return files
+            whole = yield from self._convert(parts, wanted, pin)
+            return (whole, *(file for file in files if file not in parts))
         converted = []
         for file in files:
             is_weights = file.facts.role == "weights"
@@ -236,23 +274,29 @@ class Creation:
             if wanted is None:
                 converted.append(file)
             else:
-                converted.append((yield from self._convert(file, wanted, pin)))
+                converted.append((yield from self._convert((file,), wanted, pin)))
         return tuple(converted)
 
     def _convert(
-        self, file: GgufFile, wanted: str, pin: Pin
+        self, parts: tuple[GgufFile, ...], wanted: str, pin: Pin
     ) -> Generator[CreateStatus, None, GgufFile]:
+        """Convert weights, which may be split, to one file."""
         before = self._catalog.blobs.digests()
-        source = self._catalog.blob(file.digest)
-        if source is None:
+        paths = [path for part in parts if (path := self._catalog.blob(part.digest)) is not None]
+        if len(paths) != len(parts):
             raise Refused.because(409, "the weights were removed; create it again")
-        stored = yield from quantize(self._catalog.blobs, source, file, wanted)
+        weights = attrs.evolve(parts[0], size=sum(part.size for part in parts))
+        stored = yield from quantize(self._catalog.blobs, paths, weights, wanted)
+        return self._made(stored, before, pin)
+
+    def _made(self, stored: Stored, before: AbstractSet[str], pin: Pin) -> GgufFile:
+        """Hold a blob that was made of others, where `before` has those that were there."""
         if stored.digest not in before:
             self._fresh.add(stored.digest)
             self._converted_to.add(stored.digest)
         pin.add(stored.digest)
         if not self._catalog.blobs.has(stored.digest):
-            raise Refused.because(409, "the quantized weights were removed; create it again")
+            raise Refused.because(409, "the converted weights were removed; create it again")
         return self._gguf_file(stored.digest)
 
     # The store

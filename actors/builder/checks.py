@@ -39,6 +39,7 @@ __all__ = [
     "origin_of",
     "quantization_of",
     "unquantized",
+    "weights_of",
 ]
 
 CLOUD_HOST = "https://ollama.com"
@@ -146,21 +147,42 @@ def check_format(files: Mapping[str, str], gguf_digests: AbstractSet[str]) -> No
 
 
 def check_weights(files: Sequence[GgufFile]) -> None:
-    """Check that files make one model: one with weights, any number of projectors.
+    """Check that files make one model: one with weights, or all of its parts, and any projectors.
 
     Raises:
         Refused: 400.
     """
-    weights = [file for file in files if file.facts.role == "weights"]
+    weights = weights_of(files)
     if not files:
         raise Refused.because(400, "no files provided to convert")
-    if any(file.facts.parts > 1 for file in files):
-        raise Refused.because(400, "the weights are split into several files; merge them first")
-    if len(weights) != 1:
+    parts = max((file.facts.parts for file in weights), default=1)
+    if parts > 1:
+        _check_parts(weights, parts)
+    elif len(weights) != 1:
         problem = "none" if not weights else "more than one"
         raise Refused.because(400, f"{problem} of the files holds the weights of a model")
     if any(file.facts.role == "adapter" for file in files):
         raise Refused.because(400, "an adapter must be given as one, not as a file of the model")
+
+
+def weights_of(files: Sequence[GgufFile]) -> tuple[GgufFile, ...]:
+    """Return the weights among files; those that are split in order."""
+    weights = (file for file in files if file.facts.role == "weights")
+    return tuple(sorted(weights, key=lambda file: file.facts.part))
+
+
+def _check_parts(weights: Sequence[GgufFile], parts: int) -> None:
+    numbers = {file.facts.part for file in weights if file.facts.parts == parts}
+    missing = [
+        f"{number + 1:05d}" for number in range(min(parts, _MAX_FILES)) if number not in numbers
+    ]
+    if missing:
+        some = ", ".join(missing[:5])
+        raise Refused.because(
+            400, f"the weights are split into {parts} files; give all of them: {some} is missing"
+        )
+    if len(weights) != parts:
+        raise Refused.because(400, "more than one of the files holds the weights of a model")
 
 
 def check_adapters(files: Sequence[GgufFile]) -> None:

@@ -27,6 +27,9 @@ class GgufFacts:
     """Name of that level, like `Q4_K_M`."""
     parts: int = 1
     """Files that the weights are split into."""
+    part: int = 0
+    """Which of them this is."""
+    parameter_count: int = 0
 
 
 @attrs.frozen
@@ -48,6 +51,8 @@ def gguf_facts(gguf: Gguf) -> GgufFacts:
         file_type=gguf.file_type,
         quantization=file_type_name(gguf.file_type),
         parts=gguf.split_count,
+        part=gguf.split_number,
+        parameter_count=gguf.parameter_count,
     )
 
 

@@ -10,8 +10,14 @@ from typing import Any
 
 import attrs
 
-from actorllm.actors.builder.checks import FromRemote, check_info, checked_requires
+from actorllm.actors.builder.checks import (
+    FromRemote,
+    check_info,
+    checked_requires,
+    weights_of,
+)
 from actorllm.actors.builder.facts import GgufFacts, GgufFile
+from actorllm.actors.library.details import human_number
 from actorllm.protocol import manifest as media
 from actorllm.protocol.chat import JsonObject
 from actorllm.protocol.codec import evolve
@@ -113,7 +119,7 @@ def plan_from(
     ]
     config = base.config
     if weights is not None:
-        kept = [_requantized(planned, weights, short) for planned in kept]
+        kept = _requantized(kept, weights, short)
         config = _changed(config, file_type=weights.facts.quantization)
     layers = [*kept, *_files(adapters, media.ADAPTER), *_files(drafts, media.DRAFT)]
     params = {**base.params, **create.parameters} if create.parameters else {}
@@ -133,9 +139,12 @@ def plan_of_files(
     Raises:
         Refused: 400.
     """
-    weights = [file for file in files if file.facts.role == "weights"]
+    weights = weights_of(files)
     projectors = [file for file in files if file.facts.role == "projector"]
     config = _config_of([file.facts for file in (*weights, *projectors)])
+    if len(weights) > 1:
+        count = sum(file.facts.parameter_count for file in weights)
+        config = _changed(config, model_type=human_number(count))
     params = dict(create.parameters)
     family = _family_defaults(config.model_family)
     if family is not None and not create.template:
@@ -234,10 +243,12 @@ def _taken_from(layer: Layer, source: str) -> Layer:
     return Layer(layer.media_type, layer.digest, layer.size, source, layer.name)
 
 
-def _requantized(planned: PlannedLayer, weights: GgufFile, source: str) -> PlannedLayer:
-    if planned.layer.media_type != media.MODEL:
-        return planned
-    return PlannedLayer(Layer(media.MODEL, weights.digest, weights.size, source))
+def _requantized(
+    layers: Sequence[PlannedLayer], weights: GgufFile, source: str
+) -> list[PlannedLayer]:
+    """Put the new weights in place of the old ones, which may be split."""
+    new = PlannedLayer(Layer(media.MODEL, weights.digest, weights.size, source))
+    return [new, *(old for old in layers if old.layer.media_type != media.MODEL)]
 
 
 def _files(files: Iterable[GgufFile], media_type: str) -> list[PlannedLayer]:

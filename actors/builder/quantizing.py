@@ -1,8 +1,10 @@
 """Quantizing weights in a child process. It blocks for moments: call it from a thread."""
 
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from actorllm.actors.blobs.files import create_temp
@@ -25,7 +27,7 @@ _UNKNOWN: Final = QUANTIZATIONS["F16"]
 
 
 def quantize(
-    store: BlobStore, source: Path, file: GgufFile, wanted: str
+    store: BlobStore, paths: Sequence[Path], file: GgufFile, wanted: str
 ) -> Generator[CreateStatus, None, Stored]:
     """Convert the weights of a blob and store the result.
 
@@ -33,8 +35,8 @@ def quantize(
 
     Args:
         store: Gets the new blob.
-        source: The file of the old one.
-        file: The weights.
+        paths: The files of the old one, in order: more than one if the weights are split.
+        file: The weights; with the size of all files.
         wanted: Type to convert to, one of `QUANTIZATIONS`.
 
     Yields:
@@ -53,14 +55,32 @@ def quantize(
         raise Refused.because(507, "no space left in the model store; remove a model and try again")
     held, target = create_temp(store.folder)
     try:
-        arguments = [str(source), str(target), wanted]
-        with running("quantizing", _MODULE, arguments) as child:
+        with (
+            _findable(paths) as source,
+            running("quantizing", _MODULE, [str(source), str(target), wanted]) as child,
+        ):
             yield CreateStatus(status, NO_DIGEST, total, 0)
             for size in child.sizes([target]):
                 yield CreateStatus(status, NO_DIGEST, total, min(size, total))
-            child.check([store.folder, source.parent])
+            child.check([store.folder, source.parent, paths[0].parent])
         yield CreateStatus(status, NO_DIGEST, total, total)
         return store.adopt(target)
     finally:
         target.unlink(missing_ok=True)
         held.close()
+
+
+@contextmanager
+def _findable(paths: Sequence[Path]) -> Iterator[Path]:
+    """Return the first of several files under a name by which llama.cpp finds the others."""
+    if len(paths) == 1:
+        yield paths[0]
+        return
+    with TemporaryDirectory(prefix="actorllm-") as folder:
+        names = [
+            Path(folder) / f"weights-{number:05d}-of-{len(paths):05d}.gguf"
+            for number in range(1, len(paths) + 1)
+        ]
+        for name, path in zip(names, paths, strict=True):
+            name.symlink_to(path.resolve())
+        yield names[0]

@@ -5,6 +5,7 @@ one small JSON file, by the weights' digest, and hold while the file's size and 
 """
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -15,14 +16,15 @@ from cattrs import Converter
 from actorllm.actors.blobs.files import write_atomically
 from actorllm.actors.library.gguf import Gguf, read_gguf
 from actorllm.actors.library.memory import memory_shape
+from actorllm.protocol.codec import evolve
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.models import MemoryShape
 
-__all__ = ["CHAT_TEMPLATE", "FactsCache", "WeightsFacts", "weights_facts"]
+__all__ = ["CHAT_TEMPLATE", "FactsCache", "WeightsFacts", "joined", "weights_facts"]
 
 CHAT_TEMPLATE: Final = "tokenizer.chat_template"
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 """Of the cache file. Raise it when facts change their meaning."""
 _MAX_ENTRIES: Final = 2_000
 _MAX_CACHE: Final = 64 * 1024 * 1024
@@ -46,6 +48,10 @@ class WeightsFacts:
     chat_template: str
     """The Jinja template; empty: there is none."""
     memory: MemoryShape
+    splits: int = 1
+    """Files that the weights are spread over."""
+    split: int = 0
+    """Which of them this is."""
 
 
 def weights_facts(gguf: Gguf) -> WeightsFacts:
@@ -63,6 +69,18 @@ def weights_facts(gguf: Gguf) -> WeightsFacts:
         audio_encoder=gguf.metadata.get("clip.has_audio_encoder") is True,
         chat_template=gguf.text(CHAT_TEMPLATE) or "",
         memory=memory_shape(gguf),
+        splits=gguf.split_count,
+        split=gguf.split_number,
+    )
+
+
+def joined(files: Sequence[WeightsFacts]) -> WeightsFacts:
+    """Return the facts of weights that are split; the first file describes the model."""
+    weights = sum(facts.memory.weights for facts in files)
+    return attrs.evolve(
+        files[0],
+        parameter_count=sum(facts.parameter_count for facts in files),
+        memory=evolve(files[0].memory, weights=weights),
     )
 
 

@@ -115,6 +115,11 @@ class Gguf:
         return self.integer("split.count") or 1
 
     @property
+    def split_number(self) -> int:
+        """Which of these files this is, from 0."""
+        return self.integer("split.no") or 0
+
+    @property
     def file_type(self) -> int | None:
         return self.integer("general.file_type")
 

@@ -14,7 +14,7 @@ from actorllm.actors.library.capabilities import capabilities
 from actorllm.actors.library.catalog import Catalog
 from actorllm.actors.library.content import Content, damaged, read_config, read_content
 from actorllm.actors.library.content import read_template as read_template_layer
-from actorllm.actors.library.facts import FactsCache, WeightsFacts
+from actorllm.actors.library.facts import FactsCache, WeightsFacts, joined
 from actorllm.actors.library.gguf import Gguf, GgufError, read_gguf
 from actorllm.actors.library.manifests import Installed
 from actorllm.actors.library.templates import Analysis, Choice, TemplateFacts, Templates
@@ -60,10 +60,29 @@ class OpenModel:
         """The Go template, None if there is none."""
         return read_template_layer(self._sources.catalog, self.found)
 
-    @cached_property
+    @property
     def weights(self) -> BlobAt | None:
-        """The file of the weights; None: the manifest names none."""
-        return next(iter(self._blobs(MODEL)), None)
+        """The file of the weights, the first one if they are split; None: there is none."""
+        return self._weights[0] if self._weights else None
+
+    @property
+    def splits(self) -> tuple[BlobAt, ...]:
+        """The other files of weights that are split, in order."""
+        return self._weights[1:]
+
+    @cached_property
+    def _weights(self) -> tuple[BlobAt, ...]:
+        blobs = self._blobs(MODEL)
+        if len(blobs) < 2:
+            return blobs
+        # A manifest may name them in any order.
+        by_number = sorted((self._facts_of(blob).split, i) for i, blob in enumerate(blobs))
+        whole = self._facts_of(blobs[by_number[0][1]]).splits
+        if whole == 1:
+            return blobs[:1]
+        if [number for number, _ in by_number] != list(range(whole)):
+            raise damaged(self.found.name, f"it lacks some of the {whole} files of its weights")
+        return tuple(blobs[i] for _, i in by_number)
 
     @property
     def parent(self) -> str:
@@ -85,7 +104,14 @@ class OpenModel:
     @cached_property
     def facts(self) -> WeightsFacts | None:
         """Of the weights; None: there are none."""
-        return None if self.weights is None else self._facts_of(self.weights)
+        files = [self._facts_of(blob) for blob in self._weights]
+        if not files:
+            return None
+        if len(files) == 1 < files[0].splits:
+            raise damaged(
+                self.found.name, f"it has one of the {files[0].splits} files of its weights"
+            )
+        return files[0] if len(files) == 1 else joined(files)
 
     def header(self, blob: BlobAt) -> Gguf:
         """Read the header of one of its files."""

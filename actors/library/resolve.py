@@ -51,4 +51,5 @@ def resolved_model(model: OpenModel) -> ResolvedModel:
         parameter_count=facts.parameter_count,
         pooling=facts.pooling,
         memory=with_extra(facts.memory, extra),
+        splits=model.splits,
     )

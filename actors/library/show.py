@@ -3,6 +3,7 @@
 import json
 import math
 import struct
+from collections.abc import Sequence
 from typing import Any, Final
 
 from actorllm.actors.library.details import model_info
@@ -30,7 +31,8 @@ def model_details(model: OpenModel, ask: ShowModel) -> ModelDetails:
         Refused: The model is damaged: 500.
     """
     content, config, weights = model.content, model.config, model.weights
-    header = None if weights is None else model.header(weights)
+    files = () if weights is None else (weights, *model.splits)
+    headers = [model.header(file) for file in files]
     params = content.params | {k: v for k, v in ask.options.items() if v is not None}
     system = ask.system or content.system
     name = model.found.name.short()
@@ -58,13 +60,21 @@ def model_details(model: OpenModel, ask: ShowModel) -> ModelDetails:
         system=system,
         details=model_info(config, model.facts, parent=model.parent),
         messages=content.messages,
-        model_info={} if header is None else metadata_shown(header, verbose=ask.verbose),
+        model_info=_weights_shown(headers, verbose=ask.verbose),
         projector_info={} if projector is None else metadata_shown(projector, verbose=ask.verbose),
-        tensors=() if header is None else _tensors(header),
+        tensors=tuple(tensor for file in headers for tensor in _tensors(file)),
         capabilities=model.capabilities(),
         modified_at=model.found.modified,
         requires=config.requires,
     )
+
+
+def _weights_shown(headers: Sequence[Gguf], *, verbose: bool) -> JsonObject:
+    """Return the metadata of weights; the first of several files describes the model."""
+    if not headers:
+        return {}
+    count = sum(header.parameter_count for header in headers)
+    return metadata_shown(headers[0], verbose=verbose) | {"general.parameter_count": count}
 
 
 def _template(model: OpenModel) -> str:

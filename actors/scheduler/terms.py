@@ -93,6 +93,7 @@ def engine_settings(
         batch = min(_LONGEST_EMBEDDING_BATCH, terms.num_ctx)
     wanted = EngineSettings(
         model_path=model.weights.path,
+        splits=tuple(blob.path for blob in model.splits),
         num_ctx=terms.num_ctx,
         slots=_EMBEDDING_SLOTS if terms.embedding else settings.num_parallel,
         num_batch=max(_SMALLEST_BATCH, settings.num_parallel, min(batch, terms.num_ctx)),

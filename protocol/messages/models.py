@@ -188,6 +188,8 @@ class ResolvedModel(Value):
     pooling: int | None
     """Pooling type of an embedding model; None: it is none."""
     memory: MemoryShape
+    splits: tuple[BlobAt, ...] = ()
+    """Further files of weights that are split, in order."""
 
 
 @message

@@ -117,7 +117,7 @@ def test_files_must_make_one_model():
     assert refusal(check_weights, [PROJECTOR]).startswith("none of the files")
     assert refusal(check_weights, [WEIGHTS, WEIGHTS]).startswith("more than one of the files")
     split = GgufFile(DIGEST, 1, GgufFacts("llama", parts=2))
-    assert "merge them first" in refusal(check_weights, [split])
+    assert "00002 is missing" in refusal(check_weights, [split])
     adapter = GgufFile(DIGEST, 1, GgufFacts("llama", "adapter"))
     assert "an adapter" in refusal(check_weights, [WEIGHTS, adapter])
 

@@ -20,7 +20,7 @@ def test_facts_of_weights():
         llama__vision__block_count=2,
         split__count=3,
     )
-    assert gguf_facts(gguf) == GgufFacts("llama", "weights", "5K", 15, "Q4_K_M", 3)
+    assert gguf_facts(gguf) == GgufFacts("llama", "weights", "5K", 15, "Q4_K_M", 3, 0, 5000)
 
 
 @pytest.mark.parametrize(
