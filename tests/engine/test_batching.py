@@ -5,7 +5,9 @@ from actorllm.actors.runner.engine.batching import (
     ORDERLY_ROWS,
     ChunkSizer,
     decode_pass,
+    mixed_pass,
     prefill_pass,
+    share_rows,
 )
 from actorllm.actors.runner.engine.slots import Slot
 
@@ -105,13 +107,29 @@ def test_a_big_chunk_is_not_orderly():
 
 def test_a_chunk_takes_as_long_as_others_can_wait():
     sizer = ChunkSizer(512)
-    assert sizer.limit(alone=True) == ChunkSizer.FIRST
+    assert sizer.limit(alone=True) == ChunkSizer.TILE
     sizer.measured(64, 0.64)  # 100 tokens a second
-    assert sizer.limit(alone=False) == 20
-    assert sizer.limit(alone=True) == 100
+    assert sizer.limit(alone=False) < 100 * ChunkSizer.SHARED_SECONDS
+    assert sizer.limit(alone=True) == 64
     for _ in range(50):
         sizer.measured(64, 0.001)
     assert sizer.limit(alone=False) == 512
+
+
+def test_large_passes_are_whole_tiles_and_small_ones_have_a_speed_of_their_own():
+    sizer = ChunkSizer(512)
+    sizer.measured(128, 0.2)
+    assert sizer.limit(alone=False) == 64
+    for _ in range(50):
+        sizer.measured(128, 0.4)
+    sizer.measured(32, 0.1)
+    assert sizer.limit(alone=False, step_seconds=0.05) == int(320 * 0.13)
+
+
+def test_a_pass_may_take_two_steps_where_steps_are_long():
+    sizer = ChunkSizer(512)
+    sizer.measured(64, 0.64)
+    assert sizer.limit(alone=False, step_seconds=1.3) == 128
 
 
 def test_a_slow_machine_still_makes_progress():
@@ -125,3 +143,28 @@ def test_tiny_chunks_and_stopped_clocks_teach_nothing():
     sizer.measured(1, 1.0)
     sizer.measured(64, 0.0)
     assert sizer.rate == 0
+
+
+@given(st.lists(st.integers(1, 600), max_size=8), st.integers(1, 512))
+def test_shares_fill_a_pass_and_the_first_prompt_gets_half_at_least(left, limit):
+    shares = share_rows(left, limit)
+    assert sum(shares) == min(limit, sum(left))
+    assert all(0 <= share <= need for share, need in zip(shares, left, strict=True))
+    if left:
+        assert shares[0] >= min(left[0], limit // 2)
+
+
+def test_a_short_prompt_does_not_wait_behind_a_long_one():
+    assert share_rows([1000, 300, 20], 100) == [50, 30, 20]
+
+
+def test_a_mixed_pass_has_a_row_of_each_stream_and_parts_of_prompts():
+    slots = make_slots(5, 3, 10)
+    plan = mixed_pass({0: 7}, slots, [(slots[1], [1, 2], False), (slots[2], [3], True)])
+    assert [(r.slot, r.position, r.tokens, r.output) for r in plan.runs] == [
+        (0, 5, (7,), True),
+        (1, 3, (1, 2), False),
+        (2, 10, (3,), True),
+    ]
+    assert (plan.kind, plan.orderly) == ("prefill", False)
+    assert mixed_pass({0: 7}, slots, []).kind == "decode"

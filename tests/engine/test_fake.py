@@ -73,10 +73,15 @@ def make_work(number, prompt=b"hello", **changes):
 prompts = st.binary(min_size=1, max_size=120)
 
 
-@settings(max_examples=60)
-@given(st.lists(prompts, min_size=1, max_size=8), st.booleans(), st.data())
-def test_every_work_gets_its_own_answer_whatever_runs_beside_it(texts, deterministic, data):
-    host = Host()
+layouts = st.sampled_from(
+    [{}, {"unified": True}, {"unified": True, "cells": 256, "saved_bytes": 2000, "slots": 5}]
+)
+
+
+@settings(max_examples=150)
+@given(st.lists(prompts, min_size=1, max_size=8), st.booleans(), layouts, st.data())
+def test_every_work_gets_its_own_answer_whatever_runs_beside_it(texts, deterministic, layout, data):
+    host = Host(**layout)
     works = [
         make_work(i, text, sampling=Sampling(seed=i % 3), deterministic=deterministic)
         for i, text in enumerate(texts)
@@ -204,13 +209,13 @@ def test_a_full_window_forgets_half_but_keeps_the_begin():
     assert host.finish[1].reason == "length"
     assert host.finish[1].discarded_tokens > 0
     assert len(host.tokens[1]) == 60
-    assert host.engine._backend.cells[0][:8] == list(b"keepthis")
+    assert host.engine._backend.tokens(0)[:8] == list(b"keepthis")
 
 
 def test_the_whole_prompt_is_kept_if_asked_for():
     host = Host(endless, num_ctx=32)
     host.run(make_work(1, b"keepthis and this", num_keep=-1, max_tokens=60))
-    assert host.engine._backend.cells[0][:17] == list(b"keepthis and this")
+    assert host.engine._backend.tokens(0)[:17] == list(b"keepthis and this")
 
 
 def test_without_shift_a_full_window_ends_the_work():
@@ -228,14 +233,14 @@ def test_a_work_that_was_shifted_resumes_with_the_same_cells(cut):
     host = Host(endless, num_ctx=32)
     host.run(make_work(1, max_tokens=101, resume=whole.tokens[1][:cut]))
     assert whole.tokens[1][:cut] + host.tokens[1] == whole.tokens[1]
-    assert host.engine._backend.cells[0] == whole.engine._backend.cells[0]
+    assert host.engine._backend.tokens(0) == whole.engine._backend.tokens(0)
     assert host.finish[1].discarded_tokens == whole.finish[1].discarded_tokens
 
 
 def test_cells_after_a_shift_are_not_taken_for_a_prefix():
     host = Host(endless, num_ctx=32, slots=1)
     host.run(make_work(1, b"12345678", num_keep=2, max_tokens=60))
-    cells = list(host.engine._backend.cells[0])
+    cells = host.engine._backend.tokens(0)
     host.run(make_work(2, bytes(cells), max_tokens=1))
     assert host.finish[2].cached_tokens == 2
 
@@ -280,7 +285,7 @@ def test_a_recurrent_model_starts_anew_where_a_prefix_is_not_the_whole():
     host.run(make_work(2, b"hello" + bytes(host.tokens[1][:2]) + b" you", max_tokens=3))
     host.run(make_work(3, b"hello", max_tokens=3))
     assert [host.finish[i].cached_tokens for i in (1, 2, 3)] == [0, 7, 0]
-    assert len(backend.cells[0]) == 7
+    assert len(backend.tokens(0)) == 7
 
 
 def test_a_pass_that_fails_ends_its_streams_only():
@@ -413,3 +418,127 @@ def test_the_fake_needs_no_llama_cpp():
         "sys.exit('llama_cpp' in sys.modules or 'numpy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# One pool of cells for all slots
+
+
+def make_shared(script=endless, **changes):
+    return Host(script, unified=True, **{"num_ctx": 512, "slots": 8, **changes})
+
+
+def test_a_burst_with_one_beginning_computes_it_once_and_the_rest_together():
+    host = make_shared(num_batch=512)
+    system = bytes(range(200))
+    host.run(*(make_work(n, system + bytes([n] * 5), max_tokens=4) for n in range(8)))
+    assert [host.finish[n].cached_tokens for n in range(8)] == [0, *[200] * 7]
+    stats = host.engine.stats()
+    assert stats.prompt_tokens == 205 + 7 * 5
+    assert stats.cells_used == 200 + 8 * (5 + 3)
+    assert stats.passes < 12
+
+
+def test_streams_get_a_token_in_every_pass_while_a_long_prompt_is_evaluated():
+    host = make_shared(num_batch=64)
+    host.engine.submit(make_work(1, max_tokens=50))
+    while not host.tokens.get(1):
+        host.step()
+    host.engine.submit(make_work(2, bytes(400), max_tokens=1))
+    while 2 not in host.finish:
+        before = len(host.tokens[1])
+        host.step()
+        assert len(host.tokens[1]) == before + 1
+
+
+def test_a_long_chat_runs_beside_short_ones_in_a_common_budget():
+    host = make_shared(cells=600)
+    host.run(
+        make_work(0, bytes(400), max_tokens=60),
+        *(make_work(n, bytes([n] * 20), max_tokens=10) for n in range(1, 8)),
+    )
+    assert {finish.reason for finish in host.finish.values()} == {"length"}
+    assert host.finish[0].generated_tokens == 60
+
+
+def test_streams_beyond_the_budget_go_back_and_on_later():
+    host = make_shared(babble, num_ctx=128, cells=256, saved_bytes=100_000)
+    works = [make_work(n, bytes([n] * 90)) for n in range(8)]
+    host.run(*works)
+    for work in works:
+        assert host.tokens[work.id] == answer(work)
+        assert host.finish[work.id].cached_tokens == 0
+
+
+def test_a_window_that_shifts_leaves_shared_cells_to_the_others():
+    host = make_shared(num_ctx=64, slots=4, num_batch=16)
+    prompt = bytes(range(50))
+    host.run(*(make_work(n, prompt + bytes([n]), max_tokens=90) for n in range(4)))
+    assert all(host.finish[n].discarded_tokens for n in range(4))
+    assert all(len(host.tokens[n]) == 90 for n in range(4))
+
+
+def test_nothing_is_deterministic_in_a_shared_pool():
+    host = make_shared()
+    host.run(make_work(1, max_tokens=3, deterministic=True))
+    assert not host.finish[1].deterministic
+
+
+# Prefixes that were put aside
+
+
+def make_saving(**changes):
+    return Host(endless, **{"num_ctx": 512, "slots": 1, "saved_bytes": 4000, **changes})
+
+
+@pytest.mark.parametrize("unified", [False, True])
+def test_what_was_overwritten_comes_back_from_memory(unified):
+    host = make_saving(unified=unified)
+    first, second = bytes([1] * 300), bytes([2] * 300)
+    for number, prompt in enumerate((first, second, first, second)):
+        host.run(make_work(number, prompt, max_tokens=3))
+    assert [host.finish[n].cached_tokens for n in range(4)] == [0, 0, 299, 299]
+    stats = host.engine.stats()
+    assert stats.restored == 2
+    assert 0 < stats.saved_bytes <= 4000
+
+
+def test_what_is_put_aside_stays_within_its_budget():
+    host = make_saving(saved_bytes=2500)
+    for number in range(6):
+        host.run(make_work(number, bytes([number] * 300), max_tokens=3))
+        assert host.engine.stats().saved_bytes <= 2500
+    host.run(make_work(10, bytes([4] * 300), max_tokens=3))
+    host.run(make_work(11, bytes([0] * 300), max_tokens=3))
+    assert host.finish[10].cached_tokens == 299
+    assert host.finish[11].cached_tokens == 0
+
+
+def test_a_restored_prefix_is_as_orderly_as_it_was():
+    host = make_saving()
+    for number, prompt in enumerate((bytes([1] * 300), bytes([2] * 300), bytes([1] * 300))):
+        host.run(make_work(number, prompt, max_tokens=3, deterministic=True))
+    assert host.finish[2].cached_tokens == 299
+    assert host.finish[2].deterministic
+
+
+def test_a_state_that_does_not_fit_is_computed_again():
+    host = make_saving()
+    host.run(make_work(1, bytes([1] * 300), max_tokens=3))
+    host.run(make_work(2, bytes([2] * 300), max_tokens=3))
+    host.engine._backend.restore = lambda _slot, _data: False
+    host.run(make_work(3, bytes([1] * 300), max_tokens=3))
+    assert host.finish[3].cached_tokens == 0
+    assert len(host.tokens[3]) == 3
+
+
+def test_a_state_that_cannot_be_cut_is_kept_from_the_end_of_its_prompt():
+    host = make_saving()
+    backend = host.engine._backend
+    backend.can_cut = backend.can_shift = False
+    cut = backend.cut
+    backend.cut = lambda slot, length: length == 0 and cut(slot, length)
+    prompt = bytes([1] * 100)
+    host.run(make_work(1, prompt, max_tokens=3))
+    host.run(make_work(2, prompt, max_tokens=3))
+    host.run(make_work(3, prompt + b"and more", max_tokens=3))
+    assert [host.finish[n].cached_tokens for n in (1, 2, 3)] == [0, 99, 99]

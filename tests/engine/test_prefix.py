@@ -1,8 +1,11 @@
-from hypothesis import given
-from hypothesis import strategies as st
-
-from actorllm.actors.runner.engine.prefix import MIN_COPY_GAIN, common_prefix, place_prompt
-from actorllm.actors.runner.engine.slots import Slot
+from actorllm.actors.runner.engine.prefix import (
+    MIN_COPY_GAIN,
+    oldest,
+    place_prompt,
+    usable_cells,
+)
+from actorllm.actors.runner.engine.radix import common_prefix
+from actorllm.actors.runner.engine.slots import Slot, cells_of
 
 
 def make_slots(*contents, busy=(), orderly=True):
@@ -16,69 +19,72 @@ def make_slots(*contents, busy=(), orderly=True):
     return slots
 
 
-tokens = st.lists(st.integers(0, 2), max_size=20)
-
-
-@given(tokens, tokens)
-def test_the_common_prefix_is_what_a_plain_loop_counts(a, b):
-    count = 0
-    while count < min(len(a), len(b)) and a[count] == b[count]:
-        count += 1
-    assert common_prefix(a, b) == count
+def place(slots, prompt, *, orderly=False, can_cut=True):
+    usable = {
+        slot: usable_cells(
+            common_prefix(slot.tokens, prompt),
+            len(slot.tokens),
+            slot.reusable(orderly=orderly),
+            len(prompt),
+            can_cut=can_cut,
+        )
+        for slot in slots
+    }
+    return place_prompt(slots, usable)
 
 
 def test_the_longest_prefix_wins():
     slots = make_slots([1, 2, 9], [1, 2, 3, 4], [7])
-    place = place_prompt(slots, [1, 2, 3, 4, 5], orderly=False)
-    assert (place.slot.index, place.keep, place.source) == (1, 4, None)
+    found = place(slots, [1, 2, 3, 4, 5])
+    assert (found.slot.index, found.keep, found.source) == (1, 4, None)
 
 
 def test_the_last_token_is_always_evaluated():
     slots = make_slots([1, 2, 3])
-    assert place_prompt(slots, [1, 2, 3], orderly=False).keep == 2
-    assert place_prompt(slots, [1], orderly=False).keep == 0
+    assert place(slots, [1, 2, 3]).keep == 2
+    assert place(slots, [1]).keep == 0
 
 
 def test_a_busy_slot_is_not_taken_but_copied():
     system = list(range(100))
     slots = make_slots([*system, 1, 2], [], busy=[0])
-    place = place_prompt(slots, [*system, 5], orderly=False)
-    assert (place.slot.index, place.keep, place.source.index) == (1, 100, 0)
+    found = place(slots, [*system, 5])
+    assert (found.slot.index, found.keep, found.source.index) == (1, 100, 0)
 
 
 def test_a_small_gain_is_not_worth_a_copy():
     system = list(range(MIN_COPY_GAIN - 1))
     slots = make_slots([*system, 1, 2], [], busy=[0])
-    place = place_prompt(slots, [*system, 5, 6], orderly=False)
-    assert (place.slot.index, place.keep, place.source) == (1, 0, None)
+    found = place(slots, [*system, 5, 6])
+    assert (found.slot.index, found.keep, found.source) == (1, 0, None)
 
 
 def test_a_long_conversation_is_not_thrown_away_for_a_short_prefix():
     system, talk = list(range(100)), list(range(1000, 1500))
     slots = make_slots([*system, *talk], [])
-    place = place_prompt(slots, [*system, 5], orderly=False)
-    assert (place.slot.index, place.keep, place.source.index) == (1, 100, 0)
+    found = place(slots, [*system, 5])
+    assert (found.slot.index, found.keep, found.source.index) == (1, 100, 0)
 
 
 def test_without_a_prefix_the_slot_that_rested_longest_gives_way():
     slots = make_slots([9, 9], [8, 8], [7, 7])
     slots[0].last_used = 5
-    assert place_prompt(slots, [1, 2], orderly=False).slot.index == 1
+    assert place(slots, [1, 2]).slot.index == 1
 
 
 def test_the_lowest_empty_slot_comes_first():
     slots = make_slots([9, 9], [], [])
-    assert place_prompt(slots, [1, 2], orderly=False).slot.index == 1
+    assert place(slots, [1, 2]).slot.index == 1
 
 
 def test_no_slot_is_free_while_all_are_busy():
-    assert place_prompt(make_slots([1], busy=[0]), [1, 2], orderly=False) is None
+    assert place(make_slots([1], busy=[0]), [1, 2]) is None
 
 
 def test_a_deterministic_prompt_takes_only_orderly_cells():
     slots = make_slots([1, 2, 3, 4], orderly=False)
-    assert place_prompt(slots, [1, 2, 3, 4, 5], orderly=True).keep == 0
-    assert place_prompt(slots, [1, 2, 3, 4, 5], orderly=False).keep == 4
+    assert place(slots, [1, 2, 3, 4, 5], orderly=True).keep == 0
+    assert place(slots, [1, 2, 3, 4, 5]).keep == 4
 
 
 def test_cells_behind_disorderly_ones_are_not_orderly():
@@ -107,6 +113,29 @@ def test_cutting_forgets_what_was_known_of_the_rest():
 
 def test_a_recurrent_slot_is_continued_only_as_a_whole():
     slots = make_slots([1, 2, 3])
-    assert place_prompt(slots, [1, 2, 3, 4], orderly=False, can_cut=False).keep == 3
-    assert place_prompt(slots, [1, 2, 4, 5], orderly=False, can_cut=False).keep == 0
-    assert place_prompt(slots, [1, 2, 3], orderly=False, can_cut=False).keep == 0
+    assert place(slots, [1, 2, 3, 4], can_cut=False).keep == 3
+    assert place(slots, [1, 2, 4, 5], can_cut=False).keep == 0
+    assert place(slots, [1, 2, 3], can_cut=False).keep == 0
+
+
+def test_the_oldest_free_slot_is_chosen_and_empty_ones_come_first():
+    slots = make_slots([1], [2], [], busy=[0])
+    assert oldest(slots).index == 2
+    assert oldest(slots[:2]).index == 1
+
+
+def test_a_slot_that_copies_in_a_shared_cache_has_the_same_cells():
+    first, second, third = make_slots([1, 2, 3, 4], [], [])
+    second.copy(first, 3, shared=True)
+    third.copy(first, 2, shared=False)
+    assert (second.tokens, second.exact, second.orderly) == ([1, 2, 3], 3, 3)
+    assert second.cells == first.cells[:3]
+    assert not set(third.cells) & set(first.cells)
+    assert cells_of((first, second, third), 0) == 6
+    assert cells_of((first, second, third), 100) == 9
+
+
+def test_what_is_restored_is_exact():
+    (slot,) = make_slots([1, 2, 3])
+    slot.restore([5, 6, 7, 8], 2)
+    assert (slot.tokens, slot.exact, slot.orderly, len(slot.cells)) == ([5, 6, 7, 8], 4, 2, 4)

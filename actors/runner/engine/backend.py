@@ -35,6 +35,10 @@ class Backend(Protocol):
     can_cut: bool
     """Whether cells can be forgotten from the end of a sequence."""
     can_shift: bool
+    unified: bool
+    """Whether all slots share one pool of cells, so that a copy shares them."""
+    cells: int
+    """Of all slots together."""
     deterministic: bool
     """Whether orderly passes give the same bits whatever their shape."""
     bos: int
@@ -50,8 +54,17 @@ class Backend(Protocol):
     def cut(self, slot: int, length: int) -> bool:
         """Keep a slot's first cells; false if only all can be forgotten, and nothing was done."""
 
-    def copy(self, source: int, target: int) -> None:
-        """Replace a slot's cells by those of another."""
+    def copy(self, source: int, target: int, length: int) -> None:
+        """Replace a slot's cells by the first ones of another."""
+
+    def state_size(self, slot: int) -> int:
+        """Give the bytes that `save` would."""
+
+    def save(self, slot: int) -> bytes | bytearray | None:
+        """Give the state of a slot; None if it cannot be had."""
+
+    def restore(self, slot: int, data: bytes | bytearray) -> bool:
+        """Put a saved state into an empty slot; false if it does not fit, and it is empty."""
 
     def shift(self, slot: int, keep: int, discard: int) -> None:
         """Forget cells after the first `keep` and move the rest up."""

@@ -1,21 +1,26 @@
 """Which rows go into the next pass: pure decisions, shared by the real and the fake engine.
 
-A pass is one `llama_decode`. Each sequence has a KV stream of its own, so llama.cpp computes a
-batch in one go only if its sequences lie side by side and bring equally many rows. A pass is
-therefore either one row of each generating slot or one chunk of one prompt. They take turns, so
-that a long prompt never stalls running streams for longer than one chunk.
+A pass is one `llama_decode`. There are two layouts of the KV cache, and each has its passes.
 
-Gaps between generating slots are closed by filler rows: they are computed behind the last cell of
-the slot in the gap, nobody reads them, and they are forgotten after the pass. One more row costs
-far less than reading all weights a second time.
+Shared: all sequences lie in one pool of cells, and any rows can be computed together. A pass is one
+row of each generating slot and, beside them, parts of prompts, as many rows as running streams can
+wait for.
+
+Split: each sequence has a stream of cells of its own, and llama.cpp computes a batch in one go only
+if its sequences lie side by side and bring equally many rows. A pass is either one row of each
+generating slot or one chunk of one prompt, and they take turns. Gaps between generating slots are
+closed by filler rows: they are computed behind the last cell of the slot in the gap, nobody reads
+them, and they are forgotten after the pass. One more row costs far less than reading all weights
+a second time.
 
 Determinism on CPU: with flash attention on, passes of 2 to 63 rows compute the same bits for a row
 whatever is beside it (64 rows or more take the tiled attention, a single one is split over the
 threads). Such a pass is called orderly. It also needs a sequence's cells in the order of its
-positions, which a unified KV cache loses as soon as freed cells are used again.
+positions, which a shared pool loses as soon as freed cells are used again: only the split layout
+has orderly passes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import attrs
@@ -28,7 +33,9 @@ __all__ = [
     "Pass",
     "Run",
     "decode_pass",
+    "mixed_pass",
     "prefill_pass",
+    "share_rows",
 ]
 
 ORDERLY_ROWS = 63
@@ -65,34 +72,103 @@ class Pass:
 
 
 class ChunkSizer:
-    """How many tokens of a prompt fit into one pass, from the speed that was measured."""
+    """How many tokens of prompts fit into one pass, from the speed that was measured.
 
-    SHARED_SECONDS = 0.2
-    """Longest chunk while others generate."""
+    From 64 rows on, attention is computed in tiles, which is up to twice as fast for each row. So
+    the speeds of small and of large passes are kept apart, and large ones are whole tiles.
+    """
+
+    SHARED_SECONDS = 0.18
+    """Longest pass while others generate: with what is around it, they wait 0.2 s at most."""
     ALONE_SECONDS = 1.0
-    """Longest chunk while nobody waits, so that a cancelled prompt soon makes room."""
+    """Longest pass while nobody waits, so that a cancelled prompt soon makes room."""
+    STEPS = 2
+    """A pass may take as long as so many steps of the running streams, if that is longer."""
     SMALLEST = 16
-    FIRST = 64
-    """Tokens of the first chunk, before anything was measured."""
+    TILE = 64
+    """Rows from which on attention is tiled, and a step of useful sizes; also the first chunk."""
 
     def __init__(self, num_batch: int) -> None:
         self._num_batch = num_batch
-        self.rate = 0.0
-        """Tokens per second, smoothed."""
+        self._small = self._large = 0.0
 
-    def limit(self, *, alone: bool) -> int:
-        """Give the most tokens of the next chunk."""
+    @property
+    def rate(self) -> float:
+        """Tokens per second that prompts are evaluated with; 0 before the first."""
+        return max(self._small, self._large)
+
+    def limit(self, *, alone: bool, step_seconds: float = 0.0) -> int:
+        """Give the most tokens of prompts in the next pass.
+
+        Args:
+            alone: Whether no stream waits for the pass.
+            step_seconds: What a pass of the running streams takes by itself.
+        """
         if self.rate <= 0:
-            return min(self._num_batch, self.FIRST)
-        seconds = self.ALONE_SECONDS if alone else self.SHARED_SECONDS
-        return max(min(self._num_batch, int(self.rate * seconds)), self.SMALLEST)
+            return min(self._num_batch, self.TILE)
+        seconds = self.ALONE_SECONDS
+        if not alone:
+            seconds = max(self.SHARED_SECONDS - step_seconds, (self.STEPS - 1) * step_seconds)
+        rows = int((self._large or self._small) * seconds)
+        if rows < self.TILE <= self._num_batch:
+            rows = min(int((self._small or self._large / 2) * seconds), self.TILE - 1)
+        elif rows >= self.TILE:
+            rows -= rows % self.TILE
+        return min(self._num_batch, max(rows, self.SMALLEST))
 
     def measured(self, tokens: int, seconds: float) -> None:
-        """Learn from a chunk. Tiny ones say little about speed and are left out."""
+        """Learn from a pass. Tiny ones say little about speed and are left out."""
         if tokens < self.SMALLEST or seconds <= 0:
             return
         rate = tokens / seconds
-        self.rate = rate if self.rate <= 0 else 0.7 * self.rate + 0.3 * rate
+        if tokens < self.TILE:
+            self._small = _smoothed(self._small, rate)
+        else:
+            self._large = _smoothed(self._large, rate)
+
+
+def _smoothed(old: float, new: float) -> float:
+    return new if old <= 0 else 0.7 * old + 0.3 * new
+
+
+def share_rows(left: Sequence[int], limit: int) -> list[int]:
+    """Divide the rows of a pass among prompts.
+
+    The first one, which has waited longest, gets half of the rows or more, so that it ends however
+    many come after it. The others come shortest first: a short prompt does not wait behind a long
+    one.
+
+    Args:
+        left: Tokens that each prompt still needs, in the order of their arrival.
+        limit: Rows of the pass, at least 1.
+    """
+    shares = [0] * len(left)
+    if left:
+        shares[0] = min(left[0], (limit + 1) // 2)
+        limit -= shares[0]
+    for index in sorted(range(1, len(left)), key=left.__getitem__):
+        shares[index] = min(left[index], limit)
+        limit -= shares[index]
+    if left:
+        shares[0] += min(left[0] - shares[0], limit)
+    return shares
+
+
+def mixed_pass(
+    due: Mapping[int, int], slots: Sequence[Slot], parts: Sequence[tuple[Slot, Sequence[int], bool]]
+) -> Pass:
+    """Plan one row for each generating slot and parts of prompts beside them, in a shared cache.
+
+    Args:
+        due: The token to be evaluated next, by the slot's index.
+        slots: All slots.
+        parts: Slots with tokens of their prompts, and whether the prompt ends with them.
+    """
+    runs = [Run(index, len(slots[index].tokens), (due[index],), output=True) for index in due]
+    for slot, tokens, ends in parts:
+        if tokens:
+            runs.append(Run(slot.index, len(slot.tokens), tuple(tokens), output=ends))
+    return Pass("prefill" if any(p[1] for p in parts) else "decode", tuple(runs), orderly=False)
 
 
 def decode_pass(

@@ -122,16 +122,21 @@ class Context:
         self._window = settings.num_ctx
         self.vocab = model.vocab
         params = cpp.llama_context_default_params()
-        params.n_ctx = padded(settings.num_ctx) * settings.slots
+        whole = padded(settings.num_ctx) * settings.slots
+        least = padded(settings.num_ctx)
+        params.n_ctx = whole
+        if settings.unified and settings.cells:
+            params.n_ctx = min(whole, max(padded(settings.cells), least))
         params.n_seq_max = settings.slots
-        params.n_batch = settings.num_batch
+        params.n_batch = settings.num_batch + settings.slots
         params.n_ubatch = min(settings.num_batch, cpp.llama_context_default_params().n_ubatch)
         params.n_threads = params.n_threads_batch = settings.threads
         params.flash_attn_type = flash_attention_type(settings, on_cpu=model.on_cpu)
         params.type_k = params.type_v = kv_type(settings)
-        # A stream of cells for each sequence: faster than a unified cache, and cells stay in the
-        # order of their positions, without which equal prompts give unequal bits.
-        params.kv_unified = False
+        # One pool lets a pass mix rows of any sequences, and prefixes take no further cells. With
+        # a stream for each sequence cells stay in the order of their positions, without which
+        # equal prompts give unequal bits.
+        params.kv_unified = settings.unified
         params.no_perf = True
         self._context = open_context(model, params)
         self._memory = cpp.llama_get_memory(self._context)
@@ -139,6 +144,8 @@ class Context:
         self.matchers = Matchers(self.vocab)
         self._samplers = Samplers(self._context, self.vocab, self.matchers)
         self.can_cut = not model.recurrent
+        self.unified = settings.unified
+        self.cells = int(params.n_ctx)
         self.can_shift = bool(cpp.llama_memory_can_shift(self._memory))
         self.flash_attention = params.flash_attn_type
         self.why_not_deterministic = self._why_not_deterministic()
@@ -193,9 +200,35 @@ class Context:
     def cut(self, slot: int, length: int) -> bool:
         return bool(cpp.llama_memory_seq_rm(self._memory, slot, length, -1))
 
-    def copy(self, source: int, target: int) -> None:
+    def copy(self, source: int, target: int, length: int) -> None:
         cpp.llama_memory_seq_rm(self._memory, target, -1, -1)
-        cpp.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+        if self.unified and self.can_cut:
+            cpp.llama_memory_seq_cp(self._memory, source, target, 0, length)
+        else:
+            # Between streams llama.cpp copies all or nothing.
+            cpp.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+            cpp.llama_memory_seq_rm(self._memory, target, length, -1)
+
+    def state_size(self, slot: int) -> int:
+        size: int = cpp.llama_state_seq_get_size(self._context, slot)
+        return size
+
+    def save(self, slot: int) -> bytes | bytearray | None:
+        data = bytearray(self.state_size(slot))
+        if not data:
+            return None
+        buffer = (ctypes.c_uint8 * len(data)).from_buffer(data)
+        written = cpp.llama_state_seq_get_data(self._context, buffer, len(data), slot)
+        return data if written == len(data) else None
+
+    def restore(self, slot: int, data: bytes | bytearray) -> bool:
+        size = len(data)
+        view = data if isinstance(data, bytearray) else bytearray(data)
+        buffer = (ctypes.c_uint8 * size).from_buffer(view)
+        if cpp.llama_state_seq_set_data(self._context, buffer, size, slot) == size:
+            return True
+        cpp.llama_memory_seq_rm(self._memory, slot, -1, -1)
+        return False
 
     def shift(self, slot: int, keep: int, discard: int) -> None:
         cpp.llama_memory_seq_rm(self._memory, slot, keep, keep + discard)
@@ -218,6 +251,8 @@ class Context:
             return "a GPU's sums depend on what is computed beside them"
         if self.flash_attention != cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED:
             return "flash attention is off"
+        if self.unified:
+            return "this load shares its cells between requests"
         if model.recurrent:
             return "recurrent states depend on how a prompt was split"
         if model.experts:

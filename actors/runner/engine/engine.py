@@ -221,6 +221,7 @@ class Engine:
                 num_batch=used.num_batch,
                 clock=self._clock,
                 deterministic=used.deterministic,
+                memory=used.saved_bytes,
             )
         self._accepting = True
         self._loaded.set_result(opened.loaded)

@@ -5,8 +5,12 @@ There is no thread: the host calls `step` while the engine is `runnable`, and th
 and position, so a resumed stream goes on as it would have.
 """
 
+import struct
 import zlib
 from collections.abc import Callable, Sequence
+
+import attrs
+from attrs import evolve
 
 from actorllm.actors.runner.engine.batching import Pass
 from actorllm.actors.runner.engine.seeds import position_seed
@@ -64,7 +68,7 @@ class FakeEngine:
             script: Writes the answers.
         """
         self._settings = settings
-        self._backend = _FakeBackend(settings.slots, pass_seconds, row_seconds, script)
+        self._backend = _FakeBackend(settings, pass_seconds, row_seconds, script)
         self._stepper = Stepper(
             self._backend,
             slots=settings.slots,
@@ -72,6 +76,7 @@ class FakeEngine:
             num_batch=settings.num_batch,
             clock=clock,
             deterministic=settings.deterministic,
+            memory=settings.saved_bytes,
         )
 
     def load(self, progress: Callable[[float], bool] | None = None) -> Loaded:
@@ -171,16 +176,28 @@ class FakeEngine:
         return self._stepper.collect()
 
 
+@attrs.define(eq=False)
+class _Cell:
+    token: int
+    position: int
+
+
 class _FakeBackend:
     """Keeps the cells as a KV cache would, and checks that it is asked for sensible things."""
 
-    can_cut = can_shift = deterministic = True
+    can_cut = can_shift = True
     bos = FAKE_BOS
     n_vocab = _VOCABULARY
 
-    def __init__(self, slots: int, pass_seconds: float, row_seconds: float, script: Script) -> None:
-        self.cells: list[list[int]] = [[] for _ in range(slots)]
+    def __init__(
+        self, settings: EngineSettings, pass_seconds: float, row_seconds: float, script: Script
+    ) -> None:
+        self.unified = settings.unified
+        self.deterministic = not settings.unified
+        whole = settings.num_ctx * settings.slots
+        self.cells = (settings.cells or whole) if settings.unified else whole
         self.cost = 0.0
+        self._cells: list[list[_Cell]] = [[] for _ in range(settings.slots)]
         self._pass_seconds = pass_seconds
         self._row_seconds = row_seconds
         self._script = script
@@ -188,22 +205,45 @@ class _FakeBackend:
     def decode(self, plan: Pass) -> None:
         self.cost = self._pass_seconds + self._row_seconds * plan.rows
         for run in plan.runs:
-            if run.position != len(self.cells[run.slot]):
+            cells = self._cells[run.slot]
+            if [cell.position for cell in cells] != list(range(run.position)):
                 raise RuntimeError(f"rows at {run.position} do not follow the cells of a slot")
-            self.cells[run.slot] += run.tokens
+            cells += [_Cell(token, run.position + i) for i, token in enumerate(run.tokens)]
         for run in plan.runs:
             if run.filler:
-                del self.cells[run.slot][run.position :]
+                del self._cells[run.slot][run.position :]
+        if len({id(cell) for cells in self._cells for cell in cells}) > self.cells:
+            raise RuntimeError("there are not so many cells")
+
+    def tokens(self, slot: int) -> list[int]:
+        """What a slot holds."""
+        return [cell.token for cell in self._cells[slot]]
 
     def cut(self, slot: int, length: int) -> bool:
-        del self.cells[slot][length:]
+        del self._cells[slot][length:]
         return True
 
-    def copy(self, source: int, target: int) -> None:
-        self.cells[target] = self.cells[source].copy()
+    def copy(self, source: int, target: int, length: int) -> None:
+        cells = self._cells[source][:length]
+        self._cells[target] = cells if self.unified else [evolve(cell) for cell in cells]
+
+    def state_size(self, slot: int) -> int:
+        return 4 * len(self._cells[slot])
+
+    def save(self, slot: int) -> bytes | bytearray | None:
+        return struct.pack(f"{len(self._cells[slot])}i", *self.tokens(slot))
+
+    def restore(self, slot: int, data: bytes | bytearray) -> bool:
+        if self._cells[slot]:
+            raise RuntimeError("a state is restored into a slot that is not empty")
+        tokens = struct.unpack(f"{len(data) // 4}i", data)
+        self._cells[slot] = [_Cell(token, i) for i, token in enumerate(tokens)]
+        return True
 
     def shift(self, slot: int, keep: int, discard: int) -> None:
-        del self.cells[slot][keep : keep + discard]
+        del self._cells[slot][keep : keep + discard]
+        for cell in self._cells[slot][keep:]:
+            cell.position -= discard
 
     def sampler(self, work: Work) -> "_FakeSampler":
         return _FakeSampler(work, self._script)

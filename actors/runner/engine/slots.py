@@ -1,12 +1,15 @@
 """A slot: one sequence of the KV cache, and what we know of its cells."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from actorllm.actors.runner.engine.streams import Stream
 
-__all__ = ["Slot"]
+__all__ = ["Slot", "cells_of"]
+
+_numbers = itertools.count()
 
 
 class Slot:
@@ -17,11 +20,13 @@ class Slot:
     ones were also computed in batches that give the same bits whatever their split.
     """
 
-    __slots__ = ("exact", "index", "last_used", "orderly", "stream", "tokens")
+    __slots__ = ("cells", "exact", "index", "last_used", "orderly", "stream", "tokens")
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.tokens: list[int] = []
+        self.cells: list[int] = []
+        """A number for each cell; in a shared cache two slots may hold the same one."""
         self.exact = 0
         self.orderly = 0
         self.last_used = 0
@@ -34,25 +39,53 @@ class Slot:
                 self.orderly += len(tokens)
             self.exact += len(tokens)
         self.tokens.extend(tokens)
+        self.cells += self.fresh_cells(len(tokens))
+
+    @staticmethod
+    def fresh_cells(count: int) -> list[int]:
+        """Number cells that nobody else has."""
+        return list(itertools.islice(_numbers, count))
 
     def cut(self, length: int) -> None:
         """Note that only the first `length` cells are left."""
         del self.tokens[length:]
+        del self.cells[length:]
         self.exact = min(self.exact, length)
         self.orderly = min(self.orderly, length)
 
-    def copy(self, source: "Slot") -> None:
-        """Note that this slot's cells are now those of another slot."""
-        self.tokens = source.tokens.copy()
-        self.exact = source.exact
-        self.orderly = source.orderly
+    def copy(self, source: "Slot", length: int, *, shared: bool) -> None:
+        """Note that this slot's cells are now the first ones of another slot.
+
+        Args:
+            source: The other slot.
+            length: How many.
+            shared: Whether they are the same cells, not copies.
+        """
+        self.tokens = source.tokens[:length]
+        self.cells = source.cells[:length] if shared else self.fresh_cells(length)
+        self.exact = min(source.exact, length)
+        self.orderly = min(source.orderly, length)
+
+    def restore(self, tokens: Sequence[int], orderly: int) -> None:
+        """Note that this slot's cells are now what was saved of a sequence."""
+        self.cut(0)
+        self.place(tokens, orderly=False)
+        self.orderly = orderly
 
     def shift(self, keep: int, discard: int) -> None:
         """Note that `discard` cells after the first `keep` were forgotten, the rest moved up."""
         del self.tokens[keep : keep + discard]
+        del self.cells[keep : keep + discard]
         self.exact = min(self.exact, keep)
         self.orderly = min(self.orderly, keep)
 
     def reusable(self, *, orderly: bool) -> int:
         """Count the leading cells that another prompt with the same tokens may use."""
         return self.orderly if orderly else self.exact
+
+
+def cells_of(slots: Iterable[Slot], most: int) -> int:
+    """Count the cells of slots, shared ones once; it is exact where it matters, above `most`."""
+    slots = tuple(slots)
+    count = sum(len(slot.cells) for slot in slots)
+    return count if count <= most else len(set().union(*(slot.cells for slot in slots)))

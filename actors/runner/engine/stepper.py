@@ -2,9 +2,13 @@
 
     submit -> queue -> slot (prefill -> decode) -> finish
 
-One prompt is evaluated at a time, in order of arrival, and a work gets its slot only when its turn
-comes: so a burst of prompts with one beginning pays for it once, since each finds the cells of
-those before it.
+A burst of prompts with one beginning pays for it once: in a split cache one prompt is evaluated
+at a time, so that each finds the cells of those before it; in a shared one, prompts are evaluated
+together, but one that begins like another waits until their common part is there.
+
+In a shared cache the slots have a common budget of cells. If it is used up, what is idle is put
+aside, and after that the stream that came last: it goes back to the queue, and on when there is
+room again.
 """
 
 from collections import deque
@@ -14,9 +18,18 @@ from math import isfinite
 import attrs
 
 from actorllm.actors.runner.engine.backend import Backend
-from actorllm.actors.runner.engine.batching import ChunkSizer, Pass, decode_pass, prefill_pass
-from actorllm.actors.runner.engine.prefix import place_prompt
-from actorllm.actors.runner.engine.slots import Slot
+from actorllm.actors.runner.engine.batching import (
+    ChunkSizer,
+    Pass,
+    decode_pass,
+    mixed_pass,
+    prefill_pass,
+    share_rows,
+)
+from actorllm.actors.runner.engine.prefix import MIN_COPY_GAIN
+from actorllm.actors.runner.engine.prefixes import Archive, Prefixes
+from actorllm.actors.runner.engine.radix import common_prefix
+from actorllm.actors.runner.engine.slots import Slot, cells_of
 from actorllm.actors.runner.engine.streams import Stream
 from actorllm.actors.runner.engine.types import (
     Delta,
@@ -32,6 +45,8 @@ __all__ = ["Stepper"]
 
 _SMALLEST_TAIL = 4
 """Cells that a context shift leaves beyond those that are kept."""
+_HEADROOM = 32
+"""Free cells for each stream before another one is admitted: else it would soon be sent back."""
 
 
 class Stepper:
@@ -46,7 +61,21 @@ class Stepper:
         num_batch: int,
         clock: Callable[[], float],
         deterministic: bool = False,
+        memory: int = 0,
+        archive: Archive | None = None,
     ) -> None:
+        """Prepare.
+
+        Args:
+            backend: Evaluates.
+            slots: Sequences at a time.
+            window: Tokens of context of each.
+            num_batch: Most rows of a pass.
+            clock: Monotonic seconds.
+            deterministic: Hold all works to orderly passes.
+            memory: Bytes for prefixes that are put aside.
+            archive: Prefixes that survived an earlier process.
+        """
         self._backend = backend
         self._clock = clock
         self._window = window
@@ -54,8 +83,12 @@ class Stepper:
         self._slots = tuple(Slot(index) for index in range(slots))
         self._queue: deque[Stream] = deque()
         self._streams: dict[int, Stream] = {}
-        self._prefilling: Stream | None = None
+        self._prompts: list[Stream] = []
+        """Those that are evaluated, in the order of their coming."""
         self._chunks = ChunkSizer(num_batch)
+        self._prefixes = Prefixes(
+            backend, self._slots, memory=memory, archive=archive, rate=lambda: self._chunks.rate
+        )
         self._num_batch = num_batch
         self._prefill_left = num_batch
         self._tick = 0
@@ -63,7 +96,7 @@ class Stepper:
         self.fresh = False
         """Whether there is output that should not wait: a stream began or ended."""
         self._prompt_tokens = self._cached_tokens = self._generated_tokens = self._passes = 0
-        self._decode_rate = self._last_pass_seconds = 0.0
+        self._decode_rate = self._step_seconds = self._last_pass_seconds = 0.0
 
     def submit(self, work: Work) -> None:
         """Queue a work. What is wrong with it comes out as its finish."""
@@ -99,9 +132,9 @@ class Stepper:
     def runnable(self) -> bool:
         """Whether a step would do something."""
         return (
-            self._prefilling is not None
+            bool(self._prompts)
             or any(s.stream and s.stream.phase == "decode" for s in self._slots)
-            or (bool(self._queue) and any(s.stream is None for s in self._slots))
+            or (bool(self._queue) and self._may_admit(self._queue[0]))
         )
 
     @property
@@ -111,14 +144,15 @@ class Stepper:
 
     def step(self) -> bool:
         """Run one pass; false if there was nothing to do."""
-        if self._prefilling is None:
-            self._admit()
+        self._admit()
         due = self._due()
-        if due and (self._prefilling is None or self._prefill_left <= 0):
+        if self._backend.unified:
+            return self._mixed(due)
+        if due and (not self._prompts or self._prefill_left <= 0):
             self._prefill_left = self._num_batch
             self._decode(due)
-        elif self._prefilling is not None:
-            self._prefill(self._prefilling, alone=not due)
+        elif self._prompts:
+            self._prefill(self._prompts[0], alone=not due)
         else:
             return False
         return True
@@ -138,6 +172,10 @@ class Stepper:
                 self._end(stream, "error" if error else "cancelled", error)
         self._queue.clear()
 
+    def archive(self) -> None:
+        """Keep for the next process what would be dear to compute again."""
+        self._prefixes.archive_all()
+
     def stats(self) -> EngineStats:
         """Count; may be called from any thread."""
         slots = tuple(
@@ -153,8 +191,8 @@ class Stepper:
         return EngineStats(
             slots=slots,
             queued=len(self._queue),
-            cells_used=sum(slot.cells for slot in slots),
-            cells=self._window * len(slots),
+            cells_used=cells_of(self._slots, 0),
+            cells=self._backend.cells,
             prompt_tokens=self._prompt_tokens,
             cached_tokens=self._cached_tokens,
             generated_tokens=self._generated_tokens,
@@ -162,6 +200,9 @@ class Stepper:
             prefill_rate=self._chunks.rate,
             decode_rate=self._decode_rate,
             last_pass_seconds=self._last_pass_seconds,
+            saved_bytes=self._prefixes.bytes_used,
+            saved=self._prefixes.saved,
+            restored=self._prefixes.restored,
         )
 
     def _settled(self, work: Work) -> Work:
@@ -188,44 +229,79 @@ class Stepper:
             return "a sampling option is not a finite number"
         return ""
 
+    # Admission
+
     def _admit(self) -> None:
-        while self._queue:
-            stream = self._queue[0]
-            place = place_prompt(
-                self._slots,
-                stream.tokens,
-                orderly=self._orderly(stream),
-                can_cut=self._backend.can_cut,
-            )
-            if place is None:
+        """Give slots to those whose turn it is."""
+        for stream in tuple(self._queue):
+            if not self._may_admit(stream):
                 return
-            self._queue.popleft()
-            now = self._clock()
-            slot, keep = place.slot, place.keep
-            if place.source is not None:
-                self._backend.copy(place.source.index, slot.index)
-                slot.copy(place.source)
-            keep = self._cut(slot, keep)
-            stream.begin(slot, keep, now, guaranteed=self._orderly(stream))
+            if not self._waits(stream):
+                self._queue.remove(stream)
+                self._begin(stream)
+
+    def _may_admit(self, stream: Stream) -> bool:
+        if all(slot.stream is not None for slot in self._slots):
+            return False
+        if not self._backend.unified:
+            return not self._prompts
+        busy = [slot for slot in self._slots if slot.stream is not None]
+        if not busy:
+            return True
+        coming = sum(self._left(other) for other in self._prompts)
+        known = self._prefixes.best(stream.tokens, orderly=False)
+        needed = len(stream.tokens) - known + coming + _HEADROOM * (len(busy) + 1)
+        return cells_of(busy, self._backend.cells - needed) + needed <= self._backend.cells
+
+    def _waits(self, stream: Stream) -> bool:
+        """Whether a prompt that is evaluated now will have more of a stream's than is there."""
+        if not self._backend.can_cut or not self._prompts:
+            return False
+        if stream.awaited is not None:
+            other, common = stream.awaited
+            if other in self._prompts and other.placed < common:
+                return True
+        known = self._prefixes.best(stream.tokens, orderly=False)
+        for other in self._prompts:
+            common = min(common_prefix(other.tokens, stream.tokens), len(stream.tokens) - 1)
+            if not other.discarded and common - max(known, other.placed) >= MIN_COPY_GAIN:
+                stream.awaited = (other, common)
+                return True
+        stream.awaited = None
+        return False
+
+    def _begin(self, stream: Stream) -> None:
+        claim = self._prefixes.begin(stream.tokens, orderly=self._orderly(stream))
+        assert claim is not None
+        slot, keep = claim
+        again = stream.sampler is not None
+        stream.begin(slot, keep, self._clock(), guaranteed=self._orderly(stream))
+        if not again:
             try:
                 stream.sampler = self._backend.sampler(stream.work)
             except EngineError as e:
                 self._end(stream, "error", str(e))
-                continue
-            slot.stream = stream
+                return
             self._cached_tokens += stream.cached
-            self._prefilling = stream
-            return
-
-    def _cut(self, slot: Slot, keep: int) -> int:
-        if keep < len(slot.tokens) and not self._backend.cut(slot.index, keep):
-            keep = 0
-            self._backend.cut(slot.index, 0)
-        slot.cut(keep)
-        return keep
+        slot.stream = stream
+        if stream.phase == "prefill":
+            self._prompts.append(stream)
 
     def _orderly(self, stream: Stream) -> bool:
         return stream.work.deterministic and self._backend.deterministic
+
+    def _send_back(self) -> None:
+        """Put the stream that came last back to the queue, and its cells aside."""
+        streams = [slot.stream for slot in self._slots if slot.stream is not None]
+        last = max(streams, key=lambda stream: (stream.phase == "parked", stream.work.id))
+        assert last.slot is not None
+        slot = last.slot
+        self._leave(last)
+        last.slot = None
+        self._prefixes.put_aside(slot)
+        self._queue.appendleft(last)
+
+    # Passes
 
     def _due(self) -> dict[int, Stream]:
         return {
@@ -233,6 +309,52 @@ class Stepper:
             for slot in self._slots
             if slot.stream is not None and slot.stream.phase == "decode"
         }
+
+    def _mixed(self, due: dict[int, Stream]) -> bool:
+        """Run a pass in a shared cache: a row of each stream, and parts of prompts."""
+        if not due and not self._prompts:
+            return False
+        streams = (*due.values(), *self._prompts)
+        for stream in streams:
+            if not self._make_room(stream):
+                self._send_back()
+                return True
+        limit = self._chunks.limit(alone=not due, step_seconds=self._step_seconds)
+        limit = max(1, min(limit, self._num_batch - len(due)))
+        shares = share_rows([self._left(stream) for stream in self._prompts], limit)
+        if not self._prefixes.room(len(due) + sum(shares)):
+            left = self._prefixes.free - len(due)
+            if left < bool(self._prompts):
+                self._send_back()
+                return True
+            shares = share_rows([self._left(stream) for stream in self._prompts], left)
+        plan = mixed_pass(
+            {index: stream.tokens[-1] for index, stream in due.items()},
+            self._slots,
+            [self._part(*pair) for pair in zip(self._prompts, shares, strict=True)],
+        )
+        self._measure(plan, self._run(plan, streams), len(due))
+        return True
+
+    def _left(self, stream: Stream) -> int:
+        """Count the tokens that a prompt needs next, in one go."""
+        left = len(stream.tokens) - stream.placed
+        # A state that cannot be cut is saved before the last token, which is evaluated again.
+        return min(left - (left > 1 and not self._backend.can_cut), max(stream.room, 1))
+
+    def _part(self, stream: Stream, rows: int) -> tuple[Slot, Sequence[int], bool]:
+        assert stream.slot is not None
+        part = stream.tokens[stream.placed : stream.placed + rows]
+        return stream.slot, part, stream.placed + rows == len(stream.tokens)
+
+    def _measure(self, plan: Pass, seconds: float, generating: int) -> None:
+        if plan.kind == "prefill":
+            self._chunks.measured(plan.rows, seconds)
+            self._prompt_tokens += plan.rows - generating
+        elif seconds > 0:
+            self._step_seconds = seconds
+            rate = generating / seconds
+            self._decode_rate = 0.9 * self._decode_rate + 0.1 * rate if self._decode_rate else rate
 
     def _decode(self, due: dict[int, Stream]) -> None:
         for stream in due.values():
@@ -243,10 +365,7 @@ class Stepper:
             orderly=any(map(self._orderly, due.values())),
             can_cut=self._backend.can_cut,
         )
-        seconds = self._run(plan, tuple(due.values()))
-        if seconds > 0:
-            rate = len(due) / seconds
-            self._decode_rate = 0.9 * self._decode_rate + 0.1 * rate if self._decode_rate else rate
+        self._measure(plan, self._run(plan, tuple(due.values())), len(due))
 
     def _prefill(self, stream: Stream, *, alone: bool) -> None:
         assert stream.slot is not None
@@ -256,7 +375,7 @@ class Stepper:
             stream.tokens,
             stream.placed,
             room=stream.room,
-            limit=self._chunks.limit(alone=alone),
+            limit=min(self._chunks.limit(alone=alone), self._left(stream)),
             orderly=self._orderly(stream),
             can_cut=self._backend.can_cut,
         )
@@ -286,16 +405,24 @@ class Stepper:
             slot.place(run.tokens, orderly=plan.orderly)
             assert slot.stream is not None
             slot.stream.placed += len(run.tokens)
+            if slot.stream in self._prompts:
+                self._tell(slot.stream, slot)
             if run.output:
                 self._sample(slot.stream, row - 1, now)
         self._passes += 1
         self._last_pass_seconds = now - began
         return self._last_pass_seconds
 
+    def _tell(self, stream: Stream, slot: Slot) -> None:
+        """Let others have what a prompt has come to."""
+        self._prefixes.note(slot)
+        if not self._backend.can_cut and len(stream.tokens) - stream.placed == 1:
+            self._prefixes.checkpoint(slot)
+
     def _sample(self, stream: Stream, row: int, now: float) -> None:
         assert stream.sampler is not None
-        if stream is self._prefilling:
-            self._prefilling = None
+        if stream in self._prompts:
+            self._prompts.remove(stream)
         try:
             token = stream.pick(row)
         except EngineError as e:
@@ -324,10 +451,10 @@ class Stepper:
     def _may_shift(self, stream: Stream) -> bool:
         return stream.work.shift and self._backend.can_shift
 
-    def _make_room(self, stream: Stream) -> None:
-        """Forget half of what is not kept, once the window is full."""
+    def _make_room(self, stream: Stream) -> bool:
+        """Forget half of what is not kept, once the window is full; false if that cannot be."""
         if stream.room > 0:
-            return
+            return True
         slot = stream.slot
         assert slot is not None
         keep = stream.work.num_keep
@@ -337,18 +464,23 @@ class Stepper:
             keep += 1
         keep = max(0, min(keep, len(slot.tokens) - _SMALLEST_TAIL))
         discard = (len(slot.tokens) - keep) // 2
-        self._backend.shift(slot.index, keep, discard)
-        slot.shift(keep, discard)
+        if not self._prefixes.shift(slot, keep, discard):
+            return False
         stream.discarded += discard
+        return True
 
     def _release(self, stream: Stream) -> None:
         """Give the slot back; its cells stay, for the next prompt that begins alike."""
-        if stream is self._prefilling:
-            self._prefilling = None
         if stream.sampler is not None:
             stream.sampler.close()
             stream.sampler = None
+        self._leave(stream)
+
+    def _leave(self, stream: Stream) -> None:
+        if stream in self._prompts:
+            self._prompts.remove(stream)
         if stream.slot is not None and stream.slot.stream is stream:
             self._tick += 1
             stream.slot.last_used = self._tick
             stream.slot.stream = None
+            self._prefixes.note(stream.slot)

@@ -30,12 +30,15 @@ class Stream:
         self.sampler: Sampler | None = None
         self.finish: Finish | None = None
         self.backlog = 0
+        self.awaited: tuple[Stream, int] | None = None
+        """A prompt that is evaluated, and how many tokens of it this one waits for."""
         self.fresh = False
         """Whether there is output that should not wait: a first token, or the end."""
         cap = _WINDOWS_WITHOUT_LIMIT * work.window
         self._limit = min(work.max_tokens, cap) if work.max_tokens > 0 else cap
         self._queued_at = now
         self._began_at = now
+        self._begun = False
         self._first_at: float | None = None
         self._guaranteed = False
         self._text = TextAssembler(work.stops)
@@ -54,7 +57,7 @@ class Stream:
 
     @property
     def phase(self) -> Literal["prefill", "decode", "parked"]:
-        if not self.generating:
+        if not self.generating or len(self.tokens) - self.placed > 1:
             return "prefill"
         return "parked" if self.parked else "decode"
 
@@ -74,12 +77,18 @@ class Stream:
         return bool(self._new_tokens) or self.finish is not None
 
     def begin(self, slot: Slot, cached: int, now: float, *, guaranteed: bool) -> None:
-        """Note the slot, the tokens that need no evaluation, and if determinism is sure."""
-        self._guaranteed = guaranteed
+        """Note the slot, the tokens that need no evaluation, and if determinism is sure.
+
+        A stream that was sent back to the queue begins again; what is told of its begin stays.
+        """
         self.slot = slot
         self.placed = cached
-        self.cached = min(cached, len(self.work.prompt))
-        self._began_at = now
+        self.discarded = 0
+        if not self._begun:
+            self._begun = True
+            self._guaranteed = guaranteed
+            self.cached = min(cached, len(self.work.prompt))
+            self._began_at = now
 
     def replay(self, pieces: list[bytes], now: float) -> None:
         """Take resumed tokens, whose text was delivered already, through the assembler."""
@@ -133,7 +142,7 @@ class Stream:
             return
         if reason in ("stop", "length") and (rest := self._text.finish()):
             self._new_text.append(rest)
-        began = self._began_at if self.slot else now
+        began = self._began_at if self._begun else now
         first = now if self._first_at is None else self._first_at
         self.fresh = True
         self.finish = Finish(

@@ -1,0 +1,294 @@
+"""The prefix cache: the cells of all slots, and what was put aside of them, under one tree.
+
+A prompt begins with the longest prefix that anyone has computed: in its slot already, in another
+slot, in host memory, or on disk. What a prompt overwrites is saved before, if it would take longer
+to compute it anew than to copy it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from actorllm.actors.runner.engine.backend import Backend
+from actorllm.actors.runner.engine.prefix import (
+    MIN_COPY_GAIN,
+    Placement,
+    oldest,
+    place_prompt,
+    usable_cells,
+)
+from actorllm.actors.runner.engine.radix import RadixTree
+from actorllm.actors.runner.engine.slots import Slot, cells_of
+from actorllm.actors.runner.engine.store import Saved, Store
+
+__all__ = ["Archive", "Prefixes"]
+
+_MIN_SAVED = 64
+"""Tokens that nobody else has, below which nothing is saved."""
+_COPIED_PER_SECOND = 5e8
+"""Bytes; copying must be faster than computing by so much that it is not worth a measurement."""
+_GUESSED_RATE = 1000.0
+"""Tokens per second, before the first prompt was measured."""
+_KEPT_SECONDS = 0.25
+"""What takes less to compute is not worth a file."""
+
+
+class Archive(Protocol):
+    """Where saved states survive the process."""
+
+    def entries(self) -> list[Saved]:
+        """Give what is there, the latest first; their data is read when it is needed."""
+
+    def read(self, saved: Saved) -> bytes | None:
+        """Read the state of an entry; None, and it is gone, if it cannot be used."""
+
+    def write(self, entries: Sequence[Saved]) -> None:
+        """Keep entries, the first ones first, as far as there is room and time."""
+
+
+class Prefixes:
+    """Slots and saved states, by their tokens."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        slots: Sequence[Slot],
+        *,
+        memory: int,
+        archive: Archive | None,
+        rate: Callable[[], float],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            backend: Has the cells.
+            slots: All slots.
+            memory: Bytes for saved states.
+            archive: What is left of earlier processes.
+            rate: Tokens of a prompt that are evaluated in a second; 0 if it is not known yet.
+        """
+        self._backend = backend
+        self._slots = slots
+        self._store = Store(memory)
+        self._archive = archive
+        self._rate = rate
+        self._tree: RadixTree[Slot | Saved] = RadixTree()
+        self.restored = self.saved = 0
+        """States that came back, and that were put aside."""
+        for saved in [] if archive is None else archive.entries():
+            self._tree.insert(saved.tokens, saved)
+
+    @property
+    def bytes_used(self) -> int:
+        """Of host memory."""
+        return self._store.used
+
+    @property
+    def free(self) -> int:
+        """Cells that nobody has."""
+        return self._backend.cells - cells_of(self._slots, 0)
+
+    def begin(self, tokens: Sequence[int], *, orderly: bool) -> tuple[Slot, int] | None:
+        """Put the longest prefix of a prompt that anyone has into a free slot.
+
+        Returns:
+            The slot and how many of its cells the prompt uses, all that it has; None if no slot is
+            free.
+        """
+        while True:
+            usable = self._usable(tokens, orderly=orderly)
+            slots = {h: n for h, n in usable.items() if isinstance(h, Slot)}
+            entries = [h for h in usable if isinstance(h, Saved)]
+            place = place_prompt(self._slots, slots)
+            if place is None:
+                return None
+            saved = max(entries, key=lambda h: usable[h], default=None)
+            if saved is None or not self._gains(usable[saved] - place.keep):
+                return place.slot, self._take(place)
+            slot = oldest(self._slots)
+            if self._restore(slot, saved):
+                return slot, self._cut(slot, usable[saved])
+            # The entry could not be used and has gone: look again.
+
+    def best(self, tokens: Sequence[int], *, orderly: bool) -> int:
+        """Count the tokens of a prompt that need not be computed."""
+        return max(self._usable(tokens, orderly=orderly).values(), default=0)
+
+    def note(self, slot: Slot) -> None:
+        """Let others find what a slot has now."""
+        self._tree.insert(slot.tokens[: slot.exact], slot)
+
+    def checkpoint(self, slot: Slot) -> None:
+        """Save a slot as it is: a state that cannot be cut later."""
+        if self._store.fits(self._backend.state_size(slot.index)):
+            self._save(slot, slot.exact)
+
+    def put_aside(self, slot: Slot) -> None:
+        """Save what is in a slot if that is worth it, and empty it."""
+        self._make_way(slot, 0)
+        self._cut(slot, 0)
+
+    def room(self, rows: int) -> bool:
+        """Make room for more cells at the cost of idle slots; false if they do not suffice."""
+        while cells_of(self._slots, self._backend.cells - rows) + rows > self._backend.cells:
+            idle = [s for s in self._slots if s.stream is None and s.tokens]
+            if not idle:
+                return False
+            self.put_aside(min(idle, key=lambda slot: slot.last_used))
+        return True
+
+    def shift(self, slot: Slot, keep: int, discard: int) -> bool:
+        """Forget cells in the middle and move the rest up; false if there is no room for that."""
+        if self._backend.unified and not self._make_own(slot, keep + discard):
+            return False
+        self._backend.shift(slot.index, keep, discard)
+        slot.shift(keep, discard)
+        self.note(slot)
+        return True
+
+    def archive_all(self) -> None:
+        """Hand what would be dear to compute to the archive, the dearest first."""
+        if self._archive is None:
+            return
+        for slot in self._slots:
+            if self._spare(slot, 0) >= _MIN_SAVED and self._cuts_to_exact(slot):
+                self._save(slot, slot.exact)
+        rows = [s for s in self._store if s.cost >= _KEPT_SECONDS and not s.name]
+        self._archive.write(sorted(rows, key=lambda s: -s.cost))
+
+    def _usable(self, tokens: Sequence[int], *, orderly: bool) -> dict[Slot | Saved, int]:
+        usable = {}
+        for holder, shared in self._tree.shared(tokens).items():
+            held = len(holder.tokens)
+            if isinstance(holder, Slot):
+                reusable = holder.reusable(orderly=orderly)
+            else:
+                reusable = holder.orderly if orderly else held
+            count = usable_cells(shared, held, reusable, len(tokens), can_cut=self._backend.can_cut)
+            if count > 0:
+                usable[holder] = count
+        return usable
+
+    def _gains(self, tokens: int) -> bool:
+        return tokens >= MIN_COPY_GAIN or (tokens > 0 and not self._backend.can_cut)
+
+    def _take(self, place: Placement) -> int:
+        slot, keep, source = place.slot, place.keep, place.source
+        if source is not None and source is not slot:
+            self._make_way(slot, 0)
+            self._backend.copy(source.index, slot.index, keep)
+            slot.copy(source, keep, shared=self._backend.unified)
+        else:
+            self._make_way(slot, keep)
+        return self._cut(slot, keep)
+
+    def _cut(self, slot: Slot, keep: int) -> int:
+        if keep < len(slot.tokens) and not self._backend.cut(slot.index, keep):
+            keep = 0
+            self._backend.cut(slot.index, 0)
+        slot.cut(keep)
+        self.note(slot)
+        return keep
+
+    def _make_way(self, slot: Slot, keep: int) -> None:
+        """Save what a slot is about to lose, if that is worth it."""
+        spare = self._spare(slot, keep)
+        if spare < _MIN_SAVED or not self._cuts_to_exact(slot):
+            return
+        size = self._backend.state_size(slot.index)
+        if self._store.fits(size) and self._seconds(spare) > size / _COPIED_PER_SECOND:
+            self._save(slot, spare)
+
+    def _seconds(self, tokens: int) -> float:
+        """Predict how long it takes to compute tokens of a prompt."""
+        return tokens / (self._rate() or _GUESSED_RATE)
+
+    def _spare(self, slot: Slot, keep: int) -> int:
+        """Count the tokens that nobody but a slot would have, if it kept some."""
+        if not slot.exact:
+            return 0
+        shared = self._tree.shared(slot.tokens[: slot.exact])
+        others = (n for holder, n in shared.items() if holder is not slot)
+        return slot.exact - max(keep, max(others, default=0))
+
+    def _cuts_to_exact(self, slot: Slot) -> bool:
+        """Leave in an idle slot what is of use to others."""
+        if slot.exact < len(slot.tokens):
+            if not self._backend.can_cut or not self._backend.cut(slot.index, slot.exact):
+                return False
+            slot.cut(slot.exact)
+        return True
+
+    def _save(self, slot: Slot, spare: int) -> None:
+        data = self._backend.save(slot.index)
+        if data is None:
+            return
+        saved = Saved(
+            tokens=tuple(slot.tokens),
+            orderly=slot.orderly,
+            size=len(data),
+            cost=self._seconds(spare),
+            data=data,
+        )
+        self.saved += 1
+        self._replace_shorter(saved)
+        self._keep(saved)
+
+    def _replace_shorter(self, saved: Saved) -> None:
+        if not self._backend.can_cut:
+            return
+        for entry in self._store:
+            length = len(entry.tokens)
+            if entry.orderly <= saved.orderly and entry.tokens == saved.tokens[:length]:
+                self._store.remove(entry)
+                self._tree.discard(entry)
+
+    def _keep(self, saved: Saved) -> None:
+        self._tree.insert(saved.tokens, saved)
+        for gone in self._store.add(saved):
+            gone.data = None
+            if not gone.name:
+                self._tree.discard(gone)
+
+    def _restore(self, slot: Slot, saved: Saved) -> bool:
+        """Put a saved state into a slot; if that fails the entry goes."""
+        self.put_aside(slot)
+        data = saved.data
+        if data is None and self._archive is not None:
+            data = saved.data = self._archive.read(saved)
+            if data is not None:
+                self._keep(saved)
+        if (
+            data is None
+            or not self.room(len(saved.tokens))
+            or not self._backend.restore(slot.index, data)
+        ):
+            self._store.remove(saved)
+            self._tree.discard(saved)
+            return False
+        slot.restore(saved.tokens, saved.orderly)
+        self._store.touch(saved)
+        self.restored += 1
+        return True
+
+    def _make_own(self, slot: Slot, begin: int) -> bool:
+        """See to it that nobody else has the cells of a slot from `begin` on.
+
+        To move a cell moves it for all who share it.
+        """
+        shared = len(self._others(slot).intersection(slot.cells))
+        if not shared:
+            return True
+        room = self.room(shared)
+        if self._others(slot).isdisjoint(slot.cells[begin:]):
+            return True
+        data = self._backend.save(slot.index) if room else None
+        if data is None:
+            return False
+        self._backend.cut(slot.index, 0)
+        if not self._backend.restore(slot.index, data):
+            raise RuntimeError("the state of a sequence could not be moved")
+        slot.cells = slot.fresh_cells(len(slot.cells))
+        return True
+
+    def _others(self, slot: Slot) -> set[int]:
+        return set[int]().union(*(other.cells for other in self._slots if other is not slot))
