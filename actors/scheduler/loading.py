@@ -4,6 +4,7 @@ import math
 import signal
 from typing import TYPE_CHECKING
 
+import attrs
 import psutil
 import trio
 
@@ -151,6 +152,8 @@ class Loading:
         scheduler.runners[self.key] = runner
         runner.ref = await scheduler.start_child(_spec(runner.child, scheduler.entry, engine))
         report = await self._follow(runner)
+        if report.deterministic:  # a load on deterministic terms would be no better
+            runner.terms = attrs.evolve(runner.terms, deterministic=True)
         runner.num_ctx = report.num_ctx
         runner.slots = report.slots
         runner.notices = (*rung_notice(rung), *report.notices)

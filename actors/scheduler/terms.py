@@ -43,6 +43,8 @@ class Terms:
     threads: int | None
     embedding: bool
     adapters: tuple[str, ...]
+    deterministic: bool
+    """Wanted: that the same bytes can be promised. Of a load: that it can do no more for it."""
 
 
 def terms_of(model: ResolvedModel, options: Options, settings: Settings) -> Terms:
@@ -60,6 +62,7 @@ def terms_of(model: ResolvedModel, options: Options, settings: Settings) -> Term
         threads=min(options.num_thread, _MOST_THREADS) if options.num_thread > 0 else None,
         embedding=model.pooling is not None,
         adapters=tuple(a.path for a in model.adapters),
+        deterministic=(options.deterministic or settings.deterministic) and model.pooling is None,
     )
 
 
@@ -71,6 +74,8 @@ def suits(loaded: Terms, wanted: Terms) -> bool:
     if wanted.adapters != loaded.adapters:
         return False
     if wanted.context_given and wanted.num_ctx > loaded.num_ctx:
+        return False
+    if wanted.deterministic and not loaded.deterministic:
         return False
     pairs = (
         (wanted.num_batch, loaded.num_batch),
@@ -105,7 +110,7 @@ def engine_settings(
         main_gpu=terms.main_gpu or 0,
         adapters=terms.adapters,
         embedding=terms.embedding,
-        deterministic=settings.deterministic,
+        deterministic=terms.deterministic,
     )
     return at_rung(wanted, rung)
 

@@ -6,6 +6,7 @@ import trio
 
 from actorllm.actors.runner.messages import Load, LoadReport, RunnerArgs
 from actorllm.actors.runner.simulated import SimulatedRunner
+from actorllm.protocol.codec import evolve
 
 _HERE = __name__
 
@@ -13,6 +14,8 @@ STUCK = f"{_HERE}:StuckRunner"
 SLOW = f"{_HERE}:SlowRunner"
 FRAGILE = f"{_HERE}:FragileRunner"
 HOPELESS = f"{_HERE}:HopelessRunner"
+PLAIN = f"{_HERE}:PlainRunner"
+CHANCE = f"{_HERE}:ChanceRunner"
 
 SAFE_RUNG = 2
 SLOW_LOAD = 50.0
@@ -51,6 +54,26 @@ class FragileRunner(SimulatedRunner):
             raise RuntimeError("illegal instruction")
         async for report in super().load(m):
             yield report
+
+
+class PlainRunner(SimulatedRunner):
+    """Promises the same bytes only if it was loaded for that."""
+
+    able = True
+
+    def __init__(self, args: RunnerArgs) -> None:
+        super().__init__(args)
+        self._able = self.able and args.settings.deterministic
+
+    async def load(self, m: Load) -> AsyncIterator[LoadReport]:
+        async for report in super().load(m):
+            yield evolve(report, deterministic=self._able)
+
+
+class ChanceRunner(PlainRunner):
+    """Promises nothing."""
+
+    able = False
 
 
 class HopelessRunner(FragileRunner):

@@ -111,6 +111,26 @@ async def test_an_idle_one_goes_before_a_busy_one(autojump_clock, desk):
         assert d.processes == ["ant-1", "cat-3"]
 
 
+@pytest.mark.parametrize("entry", [runners.PLAIN, runners.CHANCE])
+async def test_a_deterministic_request_has_its_model_loaded_for_it_once(
+    autojump_clock, desk, entry
+):
+    async with desk(entry=entry, keep_alive=math.inf) as d:
+        await use(d, ANT)
+        await use(d, ANT, deterministic=True)
+        assert d.processes == ["ant-2"]
+        await use(d, ANT)
+        await use(d, ANT, deterministic=True)
+        assert d.processes == ["ant-2"]
+
+
+async def test_a_model_that_is_deterministic_anyway_is_not_loaded_again(autojump_clock, desk):
+    async with desk(keep_alive=math.inf) as d:
+        await use(d, ANT)
+        await use(d, ANT, deterministic=True)
+        assert d.processes == ["ant-1"]
+
+
 async def test_memory_makes_others_go(autojump_clock, desk):
     async with desk(memory=lambda: GIB) as d:
         await use(d, ANT)

@@ -69,6 +69,19 @@ def test_other_options_do_not_reload():
     assert suits(terms(), terms(temperature=0.1, seed=4, stop=("x",), num_predict=3))
 
 
+def test_a_deterministic_request_reloads_what_was_not_loaded_for_it():
+    wanted = terms(deterministic=True)
+    assert not suits(terms(), wanted)
+    assert suits(wanted, wanted)
+    assert suits(wanted, terms())
+    everywhere = attrs.evolve(SETTINGS, deterministic=True)
+    assert terms(settings=everywhere) == wanted
+    assert engine_settings(LARGE, wanted, SETTINGS, 0).deterministic
+    assert not engine_settings(LARGE, terms(), SETTINGS, 0).deterministic
+    embedder = attrs.evolve(LARGE, pooling="mean")
+    assert suits(terms(embedder), terms(embedder, deterministic=True))
+
+
 def test_other_adapters_reload():
     tuned = attrs.evolve(LARGE, adapters=(BlobAt("sha256:a", "/blobs/a", 1),))
     assert not suits(terms(), terms(tuned))
