@@ -15,7 +15,14 @@ from actorllm.http.openapi.insight import INSIGHT
 from actorllm.http.openapi.ollama import OLLAMA
 from actorllm.http.openapi.openai import OPENAI
 from actorllm.http.openapi.operation import JSON, TEXT, Answer, Dialect, Operation
-from actorllm.http.openapi.schema import OPTIONS, Components, Json, options_schema, reference
+from actorllm.http.openapi.schema import (
+    OPTIONS,
+    Components,
+    Json,
+    options_schema,
+    or_null,
+    reference,
+)
 from actorllm.http.wire.binding import struct_of
 from actorllm.protocol.version import package_version
 
@@ -118,12 +125,13 @@ def _identifier(operation: Operation) -> str:
 
 def _content(operation: Operation, components: Components) -> Json:
     if operation.body is None:
-        return dict(operation.content)
+        return {media: {"schema": schema} for media, schema in operation.content.items()}
     struct = struct_of(operation.body)
-    wanted = operation.required
-    media: Json = {
-        "schema": components.require(struct, wanted) if wanted else components.of(struct)
-    }
+    if operation.required:
+        schema = components.require(struct, operation.required)
+    else:
+        schema = or_null(components.of(struct))
+    media: Json = {"schema": schema}
     if operation.example is not None:
         media["example"] = operation.example
     return {JSON: media}

@@ -3,6 +3,8 @@
 from actorllm.http.ollama.prompts import DetokenizeBody, ParseBody, RenderBody, TokenizeBody
 from actorllm.http.ollama.upkeep import PruneBody
 from actorllm.http.openapi.operation import (
+    BINARY,
+    OCTETS,
     TEXT,
     Answer,
     Dialect,
@@ -80,13 +82,13 @@ _UPKEEP = (
         summary="Write models to one file",
         description="One that is shorter than its `Content-Length` is broken off.",
         parameters={"model": Parameter("names of models", _NAMES, "query")},
-        answers={200: Answer("The archive", {_TAR: {}})},
+        answers={200: Answer("The archive", {_TAR: BINARY})},
     ),
     Operation(
         method="POST",
         path="/api/import",
         summary="Read models from one file",
-        content={_TAR: {}},
+        content={OCTETS: BINARY, _TAR: BINARY},
         parameters={
             "name": Parameter("in place of that of an only model", {"type": "string"}, "query")
         },

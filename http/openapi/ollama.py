@@ -7,6 +7,8 @@ from actorllm.http.ollama.info import WebBody
 from actorllm.http.ollama.models import CopyBody, DeleteBody, ShowBody
 from actorllm.http.ollama.transfers import PullBody, PushBody
 from actorllm.http.openapi.operation import (
+    BINARY,
+    OCTETS,
     TEXT,
     Answer,
     Dialect,
@@ -168,7 +170,7 @@ _MODELS = (
         method="POST",
         path="/api/blobs/{digest}",
         summary="Upload a blob",
-        content={"application/octet-stream": {}},
+        content={OCTETS: BINARY},
         parameters=_DIGEST,
         answers={200: empty("It was there"), 201: empty("It is kept")},
     ),

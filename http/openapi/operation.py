@@ -11,8 +11,10 @@ import attrs
 from actorllm.http.openapi.schema import Json, Notes, reference
 
 __all__ = [
+    "BINARY",
     "JSON",
     "NDJSON",
+    "OCTETS",
     "SSE",
     "TEXT",
     "Answer",
@@ -28,8 +30,11 @@ __all__ = [
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
+OCTETS = "application/octet-stream"
 SSE = "text/event-stream"
 TEXT = "text/plain"
+
+BINARY: Json = {"type": "string", "format": "binary"}
 
 _STREAMED = "A stream, or with `stream: false` one document"
 

@@ -70,7 +70,7 @@ def options_schema() -> Json:
     for field in fields:
         kind = kind_of(field.name)
         assert kind is not None
-        schema = _or_null(_OPTIONS[kind.name])
+        schema = or_null(_OPTIONS[kind.name])
         if field.name in meanings:
             schema["description"] = meanings[field.name]
         if field.default not in {None, ()}:
@@ -112,9 +112,9 @@ class Components:
             case Struct():
                 return self._struct(kind)
             case List():
-                return {"type": "array", "items": _or_null(self.of(kind.item))}
+                return {"type": "array", "items": or_null(self.of(kind.item))}
             case Map():
-                values = _or_null(self.of(kind.item))
+                values = or_null(self.of(kind.item))
                 return {"type": "object"} | ({"additionalProperties": values} if values else {})
             case Custom():
                 return dict(kind.schema)
@@ -136,13 +136,18 @@ class Components:
         if name not in self._schemas:
             self._schemas[name] = schema = {"type": "object", "properties": {}}
             schema["properties"] = {
-                key: _or_null(self.of(kind)) | self._notes.of(name, key)
+                key: self._field(kind, self._notes.of(name, key))
                 for key, (_, kind) in struct.fields.items()
             }
         return reference(name)
 
+    def _field(self, kind: Kind, notes: Json) -> Json:
+        if "$ref" in notes:  # the note knows more than the kind
+            return or_null(notes)
+        return or_null(self.of(kind)) | notes
 
-def _or_null(schema: Json) -> Json:
+
+def or_null(schema: Json) -> Json:
     """Let a schema accept null, too."""
     kind = schema.get("type")
     if isinstance(kind, str) and "enum" not in schema:

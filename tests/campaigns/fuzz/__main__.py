@@ -1,0 +1,85 @@
+"""schemathesis against a real daemon: cases made from its own OpenAPI document.
+
+    python -m tests.campaigns.fuzz [CASES [SEED]]
+
+CASES is the most that are made up for each operation, beside those that the schema's limits give.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.campaigns.environments import python_of
+from tests.integration.daemon import Daemon
+
+HERE = Path(__file__).parent
+BERT = HERE.parents[1] / "goldens" / "exchanges" / "tiny-bert.gguf"
+REQUIREMENTS = ("schemathesis==4.32.5", "openapi-spec-validator==0.9.0")
+CASES, SEED = 30, 1
+REQUEST_SECONDS = 60
+
+
+def prepare(daemon: Daemon) -> None:
+    """Give the daemon a model that embeds, beside the one that talks."""
+    data = BERT.read_bytes()
+    digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+    daemon.client.post(f"/api/blobs/{digest}", content=data).raise_for_status()
+    files = {"bert.gguf": digest}
+    daemon.post("/api/create", model="bert", files=files, stream=False).raise_for_status()
+
+
+def validate(python: Path, daemon: Daemon) -> int:
+    """Check the document by itself."""
+    command = [python, "-m", "openapi_spec_validator", "-"]
+    document = daemon.client.get("/openapi.json").content
+    return subprocess.run(command, input=document, check=False).returncode
+
+
+def attack(python: Path, daemon: Daemon, cases: int, seed: int, report: Path) -> int:
+    """Run all cases; failures are printed with a command that repeats them."""
+    command = [
+        *(python.with_name("st"), "run", f"{daemon.url}/openapi.json"),
+        *("--max-examples", str(cases), "--seed", str(seed), "--continue-on-failure"),
+        *("--request-timeout", str(REQUEST_SECONDS), "--no-color", "--warnings", "off"),
+        *("--report", "json", "--report-json-path", str(report)),
+    ]
+    environ = os.environ | {"SCHEMATHESIS_HOOKS": "hooks"}
+    return subprocess.run(command, cwd=HERE, env=environ, check=False).returncode
+
+
+def say(report: Path) -> None:
+    """Print the figures, alone on a line."""
+    made = json.loads(report.read_text(encoding="utf-8"))
+    cases, tested = made["test_cases"], made["operations"]["tested"]
+    errors = sum(error["count"] for error in made["errors"])
+    print(
+        f"schemathesis {made['schemathesis_version']}, seed {made['seed']}: {tested} operations, "
+        f"{cases['generated']} cases, {cases['with_failures']} failed, {errors} errors"
+    )
+
+
+def main() -> int:
+    cases = int(sys.argv[1]) if len(sys.argv) > 1 else CASES
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else SEED
+    python = python_of("schemathesis", *REQUIREMENTS)
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        daemon = Daemon(Path(folder) / "daemon").wait()
+        try:
+            prepare(daemon)
+            if validate(python, daemon):
+                return 1
+            failed = attack(python, daemon, cases, seed, report)
+            daemon.assert_works()
+        finally:
+            daemon.stop()
+        say(report)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
