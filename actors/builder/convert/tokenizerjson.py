@@ -37,7 +37,7 @@ def vocabulary_of(tokenizer: Mapping[str, Any], notices: list[str]) -> Vocabular
     if not isinstance(model, dict):
         raise ConvertError("tokenizer.json has no model")
     if kind == "BPE" and model.get("byte_fallback"):
-        return _sentencepiece(tokenizer, model)
+        return _sentencepiece(tokenizer, model, notices)
     if kind == "BPE":
         return _byte_level(tokenizer, model, notices)
     if kind == "WordPiece":
@@ -96,7 +96,9 @@ def _byte_level(
     )
 
 
-def _sentencepiece(tokenizer: Mapping[str, Any], model: Mapping[str, Any]) -> Vocabulary:
+def _sentencepiece(
+    tokenizer: Mapping[str, Any], model: Mapping[str, Any], notices: list[str]
+) -> Vocabulary:
     """Read SentencePiece's BPE, which tokenizer.json spells as merges.
 
     The merges come from the scores, best first and all of one result together, so the place of a
@@ -112,7 +114,7 @@ def _sentencepiece(tokenizer: Mapping[str, Any], model: Mapping[str, Any]) -> Vo
         tokens=tuple(token.encode(errors="replace") for token in tokens),
         types=tuple(int(_kind(token, unknown)) for token in tokens),
         scores=tuple(-float(ranks.get(token, 0)) for token in tokens),
-        add_space_prefix=_space_prefix(tokenizer),
+        add_space_prefix=_space_prefix(tokenizer, notices),
     )
 
 
@@ -122,7 +124,7 @@ def _kind(token: str, unknown: Any) -> TokenType:
     return TokenType.BYTE if _BYTE.fullmatch(token) else TokenType.NORMAL
 
 
-def _space_prefix(tokenizer: Mapping[str, Any]) -> bool:
+def _space_prefix(tokenizer: Mapping[str, Any], notices: list[str]) -> bool:
     """Tell whether a space is put before the text, and that nothing else is done to it."""
     prefixed = False
     for step in _parts(tokenizer.get("normalizer"), "normalizers"):
@@ -134,6 +136,8 @@ def _space_prefix(tokenizer: Mapping[str, Any]) -> bool:
     for step in _parts(tokenizer.get("pre_tokenizer"), "pretokenizers"):
         if step.get("type") == "Metaspace":
             prefixed = step.get("prepend_scheme", "always") != "never"
+            if prefixed:
+                notices.append("a text that begins with a space gets one space more")
         elif step.get("type") != "Split" or step.get("pattern") != {"String": " "}:
             raise ConvertError("the tokenizer splits text by a rule that llama.cpp lacks")
     return prefixed

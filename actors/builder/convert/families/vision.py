@@ -16,6 +16,8 @@ __all__ = ["ARCH", "PROJECTORS", "Projector", "without_prefix"]
 ARCH: Final = MODEL_ARCH.MMPROJ
 
 _MODULES: Final = re.compile(r"model\.(?=(language_model|vision_tower|multi_modal_projector)\.)")
+_HEAD: Final = re.compile(r"vision_tower\.(vision_model\.)?head\.")
+"""SigLIP's own pooling, in place of which there is the projector."""
 _ACTIVATIONS: Final[Mapping[str, bool]] = {
     "quick_gelu": False, "gelu": True, "gelu_pytorch_tanh": True,
 }  # fmt: skip
@@ -50,7 +52,7 @@ def _rename(name: str) -> str | None:
     name = without_prefix(name)
     if not name.startswith(("vision_tower.", "multi_modal_projector.")):
         return None
-    if ".vision_model.head." in name or name.endswith("position_ids"):
+    if _HEAD.match(name) or name.endswith("position_ids"):
         return None
     module, _, suffix = name.rpartition(".")
     if module in _LINEAR:
@@ -100,10 +102,17 @@ def _describe_llava(config: Section, tower: Section, draft: Draft) -> None:
     layer = config.raw("vision_feature_layer")
     if layer not in (None, -2, block_count(tower) - 1):
         raise ConvertError(f"{config.name}: vision_feature_layer must be -2")
-    if config.text("vision_feature_select_strategy") == "full":
-        draft.notices.append("the class token of the image is not given to the model")
+    # llama.cpp leaves the class token out, which SigLIP does not have.
+    needed = "default" if tower.text("model_type") == "clip_vision_model" else "full"
+    if (config.text("vision_feature_select_strategy") or "default") != needed:
+        raise ConvertError(f"{config.name}: vision_feature_select_strategy must be {needed}")
     if config.text("projector_hidden_act") not in (None, "gelu"):
         raise ConvertError(f"{config.name}: projector_hidden_act must be gelu")
+    if needed == "default":
+        draft.notices.append(
+            "llama.cpp puts the class token of CLIP after the patches, not before: "
+            "pictures are seen shifted by one patch"
+        )
     _add_tower(config, tower, draft)
     draft.gguf.add_clip_projector_type("mlp")
 
@@ -114,6 +123,11 @@ def _describe_gemma3(config: Section, tower: Section, draft: Draft) -> None:
     tokens = config.optional_integer("mm_tokens_per_image") or 256
     across = tower.integer("image_size") // tower.integer("patch_size")
     draft.gguf.add_vision_projector_scale_factor(max(1, across // max(1, int(tokens**0.5))))
+
+
+def _rename_llava(name: str) -> str | None:
+    # The features are those before the last layer, but llama.cpp would normalize them all the same.
+    return None if ".post_layernorm." in name else _rename(name)
 
 
 def _rename_gemma3(name: str) -> str | None:
@@ -129,7 +143,7 @@ PROJECTORS: Final = (
     Projector(
         architectures=("LlavaForConditionalGeneration",),
         describe=_describe_llava,
-        rename=_rename,
+        rename=_rename_llava,
         defaults={"hidden_act": "quick_gelu", "layer_norm_eps": 1e-5},
     ),
     Projector(
