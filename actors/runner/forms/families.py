@@ -107,7 +107,7 @@ def _kimi_k3() -> Marked:
         said = "number" if kind == "integer" else kind or "object"
         return (f'<|open|>argument key="{key}" type="{said}"<|sep|>',)
 
-    values = Tagged(head, "<|close|>argument<|sep|>", typed=True)
+    values = Tagged(head, "<|close|>argument<|sep|>", gap="", typed=True)
 
     def write(g: Grammar, tool: Parameters) -> str:
         begin = g.mark(f'<|open|>call tool="{tool.name}" index="')
@@ -225,7 +225,7 @@ FORMS: Mapping[str, Form] = MappingProxyType(
             ),
         ),
         "functionary-3.1": Marked(
-            "<function=", behind("<function=", _named("", ">"), "</function>")
+            "<function=", behind("<function=", _named("", ">"), "</function>", lead="")
         ),
         "functionary-3.2": Functionary(),
         "functools": _lists(" functools"),
@@ -247,7 +247,7 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "lfm2": Marked("<|tool_call_start|>", in_list(_PYTHON_CALL, "<|tool_call_end|>")),
         "llama": Bare(json_call("name", "parameters")),
         "minicpm": Marked(
-            '<function name="', behind('<function name="', _minicpm_call, "</function>")
+            '<function name="', behind('<function name="', _minicpm_call, "</function>", lead="")
         ),
         "minimax-m2": _attributes("", "minimax:tool_call"),
         "minimax-m3": Marked(f"{_M3}<tool_call>", in_row(_minimax_m3, f"{_M3}</tool_call>")),

@@ -64,12 +64,12 @@ def _one(g: Grammar, tools: Sequence[Parameters], writes: Writes) -> str:
     return g.either([writes(g, tool) for tool in tools])
 
 
-def behind(open_: str, writes: Writes, close: str = "") -> Rest:
-    """Give calls each of which stands behind a mark of its own, and before `close`."""
+def behind(open_: str, writes: Writes, close: str = "", *, lead: str = SPACES) -> Rest:
+    """Give calls each of which stands behind a mark of its own and `lead`, and before `close`."""
 
     def rest(g: Grammar, tools: Sequence[Parameters], many: bool) -> str:
         end = f"{SPACES} {g.mark(close)}" if close else ""
-        one = g.rule(f"{SPACES} {_one(g, tools, writes)} {end}")
+        one = g.rule(f"{lead} {_one(g, tools, writes)} {end}")
         return f"{one} ({SPACES} {g.mark(open_)} {one})*" if many else one
 
     return rest

@@ -169,22 +169,23 @@ class Tagged:
     close: str
     lines: bool = False
     """Whether a line break on each side of a value belongs to the format."""
+    gap: str = SPACES
+    """What may stand between two parameters."""
     typed: bool = False
     """Whether the opening tag says the type, so that each type is an alternative."""
 
     def arguments(self, g: Grammar, tool: Parameters) -> str:
         """Give what stands in a rule for all arguments of a call."""
         if tool.open:
-            return f"({SPACES} {self._undeclared(g)})*"
+            return f"({self.gap} {self._undeclared(g)})*"
         parts = []
         for key, schema, required in members_of(tool.schema):
-            one = f"{SPACES} {g.either(self._ways(g, key, schema))}"
+            one = f"{self.gap} {g.either(self._ways(g, key, schema))}"
             parts.append(one if required else f"({one})?")
         return " ".join(parts)
 
     def _ways(self, g: Grammar, key: str, schema: JsonObject) -> list[str]:
         """Give the ways to write a parameter."""
-        edge = "\n" if self.lines else ""
         types = declared_types(schema)
         options = _options(schema)
         if options is not None:
@@ -192,7 +193,7 @@ class Tagged:
         stringy = "string" in types or not (types or _refers(schema))
         ways = []
         if stringy:
-            ways.append(f"{self._head(g, key, 'string', edge)} {g.to_mark(edge + self.close)}")
+            ways.append(f"{self._head(g, key, 'string')} {g.to_mark(self.close)}")
         rest = tuple(each for each in types if each != "string")
         if rest or not stringy:
             ways += [self._json(g, key, kind, part) for kind, part in self._split(schema, rest)]
@@ -221,10 +222,8 @@ class Tagged:
 
     def _undeclared(self, g: Grammar) -> str:
         """Give a parameter of any name: the tags around its name are all that is known of it."""
-        edge = "\n" if self.lines else ""
-        *first, last = self.head(_NAME, "string")
-        parts = [self._around_name(g, part) for part in [*first, last + edge]]
-        return g.rule(f"{f' {SPACES} '.join(parts)} {g.to_mark(edge + self.close)}")
+        parts = [self._around_name(g, part) for part in self.head(_NAME, "string")]
+        return g.rule(f"{f' {SPACES} '.join(parts)} {g.to_mark(self.close)}")
 
     def _around_name(self, g: Grammar, tag: str) -> str:
         before, name, after = tag.partition(_NAME)

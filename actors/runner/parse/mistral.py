@@ -11,12 +11,13 @@ from actorllm.protocol.chat import ToolCall
 __all__ = ["MISTRAL"]
 
 _HEADS = ("[ARGS]", "[CALL_ID]")
+_LISTED = re.compile(r"\s*+\[?\s*+\{")
 _NAMED = re.compile(r"\s*+([^\s{}\[\]]++)\s*+(?:\[CALL_ID\][^\[]*+)?(?:\[ARGS\])?\s*+(?=\{)")
 
 
 def decode_mistral(body: str, tools: Toolbox) -> list[ToolCall]:
     """Read what follows one `[TOOL_CALLS]`."""
-    if body.lstrip().startswith(("[{", "{", "[ {", "[\n")):
+    if _LISTED.match(body):
         return decode_json_call(body, tools)
     name = _NAMED.match(body)
     if name is None:
