@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actorllm.cli.bench.prompts import RULING_WORDS, Ruler, text
+from actorllm.cli.bench.prompts import _WORDS, RULING_WORDS, Ruler, text
 
 
 @given(st.text(max_size=9), st.integers(0, 2000))
@@ -17,7 +17,7 @@ def test_texts_of_two_seeds_differ_from_their_beginning():
 
 
 def test_a_long_text_has_each_word_equally_often():
-    words = text("any", 3 * RULING_WORDS[1]).split()
+    words = text("any", 3 * len(_WORDS)).split()
     assert {words.count(word) for word in words} == {3}
 
 
