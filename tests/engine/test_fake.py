@@ -278,7 +278,7 @@ def test_tokens_outside_the_vocabulary_are_refused():
 def test_a_recurrent_model_starts_anew_where_a_prefix_is_not_the_whole():
     host = Host(endless, slots=1)
     backend = host.engine._backend
-    backend.can_cut = backend.can_shift = False
+    backend.can_cut = backend.can_cut_saved = backend.can_shift = False
     cut = backend.cut
     backend.cut = lambda slot, length: length == 0 and cut(slot, length)
     host.run(make_work(1, b"hello", max_tokens=3))
@@ -534,7 +534,7 @@ def test_a_state_that_does_not_fit_is_computed_again():
 def test_a_state_that_cannot_be_cut_is_kept_from_the_end_of_its_prompt():
     host = make_saving()
     backend = host.engine._backend
-    backend.can_cut = backend.can_shift = False
+    backend.can_cut = backend.can_cut_saved = backend.can_shift = False
     cut = backend.cut
     backend.cut = lambda slot, length: length == 0 and cut(slot, length)
     prompt = bytes([1] * 100)

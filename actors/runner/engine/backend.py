@@ -34,6 +34,8 @@ class Backend(Protocol):
 
     can_cut: bool
     """Whether cells can be forgotten from the end of a sequence."""
+    can_cut_saved: bool
+    """Whether that is so of restored states, too: with sliding windows they lack old cells."""
     can_shift: bool
     unified: bool
     """Whether all slots share one pool of cells, so that a copy shares them."""
@@ -52,7 +54,7 @@ class Backend(Protocol):
         """
 
     def cut(self, slot: int, length: int) -> bool:
-        """Keep a slot's first cells; false if only all can be forgotten, and nothing was done."""
+        """Keep a slot's first cells; false if they are of no use, and all must be forgotten."""
 
     def copy(self, source: int, target: int, length: int) -> None:
         """Replace a slot's cells by the first ones of another."""

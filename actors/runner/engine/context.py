@@ -144,6 +144,8 @@ class Context:
         self.matchers = Matchers(self.vocab)
         self._samplers = Samplers(self._context, self.vocab, self.matchers)
         self.can_cut = not model.recurrent
+        self._sliding = int(cpp.llama_model_n_swa(model.handle))
+        self.can_cut_saved = self.can_cut and not self._sliding
         self.unified = settings.unified
         self.cells = int(params.n_ctx)
         self.can_shift = bool(cpp.llama_memory_can_shift(self._memory))
@@ -198,7 +200,11 @@ class Context:
             cpp.llama_set_n_threads(self._context, threads, threads)
 
     def cut(self, slot: int, length: int) -> bool:
-        return bool(cpp.llama_memory_seq_rm(self._memory, slot, length, -1))
+        if not cpp.llama_memory_seq_rm(self._memory, slot, length, -1):
+            return False
+        # Layers with a sliding window may have given up cells that a shorter sequence would need.
+        first = cpp.llama_memory_seq_pos_min(self._memory, slot)
+        return not self._sliding or not length or first <= max(0, length - self._sliding)
 
     def copy(self, source: int, target: int, length: int) -> None:
         cpp.llama_memory_seq_rm(self._memory, target, -1, -1)

@@ -222,6 +222,7 @@ class Engine:
                 clock=self._clock,
                 deterministic=used.deterministic,
                 memory=used.saved_bytes,
+                archive=opened.archive,
             )
         self._accepting = True
         self._loaded.set_result(opened.loaded)
@@ -262,4 +263,6 @@ class Engine:
             deltas = stepper.collect()
             if deltas:
                 self._deliver(deltas)
+            if error is None:
+                stepper.archive()
         opened.free()

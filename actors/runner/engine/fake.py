@@ -185,7 +185,7 @@ class _Cell:
 class _FakeBackend:
     """Keeps the cells as a KV cache would, and checks that it is asked for sensible things."""
 
-    can_cut = can_shift = True
+    can_cut = can_cut_saved = can_shift = True
     bos = FAKE_BOS
     n_vocab = _VOCABULARY
 

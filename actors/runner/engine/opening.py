@@ -1,12 +1,14 @@
 """Opening a model: load it, fill in what the settings leave open, make its context."""
 
 import time
+from pathlib import Path
 from typing import Literal
 
 import attrs
 import llama_cpp as cpp
 
 from actorllm.actors.runner.engine import log
+from actorllm.actors.runner.engine.archive import FileArchive
 from actorllm.actors.runner.engine.batching import ORDERLY_ROWS
 from actorllm.actors.runner.engine.context import Context
 from actorllm.actors.runner.engine.embed import Embedder, Pooling
@@ -34,6 +36,7 @@ class Opened:
     context: Context | None
     embedder: Embedder | None
     loaded: Loaded
+    archive: FileArchive | None = None
 
     def free(self) -> None:
         if self.context is not None:
@@ -67,7 +70,21 @@ def open_model(settings: EngineSettings, progress: Progress | None = None) -> Op
         model.free()
         raise
     loaded = _facts(model, context, embedder, time.perf_counter() - began)
-    return Opened(model, context, embedder, loaded)
+    return Opened(model, context, embedder, loaded, _archive(model, context))
+
+
+def _archive(model: Model, context: Context | None) -> FileArchive | None:
+    """Open the folder of states; what must be the same for a state to fit goes into its key."""
+    settings = model.settings
+    if context is None or settings.archive is None:
+        return None
+    key = (
+        *(settings.archive.key, model.architecture, settings.num_ctx, settings.kv_type),
+        *(context.unified, settings.unified or settings.slots, context.flash_attention),
+        *(settings.num_gpu, settings.main_gpu, settings.extra_buffers, model.amx),
+        *(cpp.__version__, cpp.llama_print_system_info().decode(errors="replace")),
+    )
+    return FileArchive(Path(settings.archive.folder), repr(key).encode(), settings.archive.quota)
 
 
 def _filled_in(model: Model) -> EngineSettings:

@@ -182,7 +182,8 @@ class Prefixes:
         return self._cut(slot, keep)
 
     def _cut(self, slot: Slot, keep: int) -> int:
-        if keep < len(slot.tokens) and not self._backend.cut(slot.index, keep):
+        whole = keep == len(slot.tokens) and not self._backend.can_cut
+        if not whole and not self._backend.cut(slot.index, keep):
             keep = 0
             self._backend.cut(slot.index, 0)
         slot.cut(keep)
@@ -234,7 +235,7 @@ class Prefixes:
         self._keep(saved)
 
     def _replace_shorter(self, saved: Saved) -> None:
-        if not self._backend.can_cut:
+        if not self._backend.can_cut_saved:
             return
         for entry in self._store:
             length = len(entry.tokens)
