@@ -1,9 +1,7 @@
 """The tokens that a choice is made from, in the array that llama.cpp's samplers work on.
 
 With a vocabulary of 150,000 tokens, it is copying and sorting them all that costs time. Most chains
-narrow the choice to a few dozen of the likeliest tokens first, and those are found much faster:
-the vocabulary is folded into columns, and the least of the k highest columns is a bound that at
-least k tokens reach, and hardly any more.
+narrow the choice to a few dozen of the likeliest tokens first, and those are found much faster.
 """
 
 import ctypes
@@ -12,7 +10,7 @@ from typing import Any
 import llama_cpp as cpp
 import numpy as np
 
-from actorllm.actors.runner.engine.logprobs import Logits
+from actorllm.actors.runner.engine.logprobs import Logits, floor_of
 from actorllm.actors.runner.engine.types import EngineError
 
 __all__ = ["Candidates", "Marks", "Tokens", "brief"]
@@ -21,10 +19,6 @@ Tokens = np.ndarray[Any, np.dtype[np.int32]]
 Marks = np.ndarray[Any, np.dtype[np.bool_]]
 
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
-_ROWS = 64
-"""Tokens in a column."""
-_SPARE = 4
-"""The bound is only sought where there are so many times more columns than wanted tokens."""
 _LOWEST = float(np.finfo(np.float32).min)
 _MANY = 4096
 """Candidates whose sampling takes long enough to let other threads run meanwhile."""
@@ -53,7 +47,6 @@ class Candidates:
         self._pointer = ctypes.cast(self._data.ctypes.data, cpp.llama_token_data_p)
         self._array = cpp.llama_token_data_array()
         self._reference = ctypes.byref(self._array)
-        self._columns = np.empty(n_vocab // _ROWS, np.float32)
         self._marks = np.empty(n_vocab, np.bool_)
 
     def load(self, logits: Logits, most: int = 0, also: Tokens | None = None) -> None:
@@ -66,7 +59,7 @@ class Candidates:
         """
         if most > 0 and also is not None:
             most += len(also)  # so many of the likeliest may be taken down
-        tokens = self._reaching(logits, self._bound(logits, most))
+        tokens = self._reaching(logits, floor_of(logits, most))
         if also is not None and len(tokens) < len(self._all):
             tokens = np.union1d(tokens, also[logits[also] >= _LOWEST])
         count = len(tokens)
@@ -130,17 +123,8 @@ class Candidates:
         first = begin // _CANDIDATE.itemsize
         return self._data[first : first + count]
 
-    def _bound(self, logits: Logits, most: int) -> float:
-        columns = self._columns
-        count = len(columns)
-        if most <= 0 or most * _SPARE > count:
-            return _LOWEST
-        np.max(logits[: count * _ROWS].reshape(_ROWS, count), axis=0, out=columns)
-        columns.partition(count - most)
-        return max(float(columns[count - most]), _LOWEST)
-
-    def _reaching(self, logits: Logits, bound: float) -> Tokens:
-        marks = np.greater_equal(logits, np.float32(bound), out=self._marks)
+    def _reaching(self, logits: Logits, floor: float) -> Tokens:
+        marks = np.greater_equal(logits, np.float32(floor), out=self._marks)
         return self._all if marks.all() else np.flatnonzero(marks)  # type: ignore[return-value]
 
 
