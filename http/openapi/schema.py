@@ -36,8 +36,8 @@ _SIMPLE: dict[str, Json] = {
     "interface {}": {},
 }
 _OPTIONS: dict[str, Json] = {
-    "integer": {"type": "integer"},
-    "float32": {"type": "number"},
+    "integer": {"type": "number", "format": "int64"},  # fractions are cut
+    "float32": {"type": "number", "format": "float"},
     "boolean": {"type": "boolean"},
     "array": {"type": "array", "items": {"type": "string"}},
     "object": {"type": "object", "additionalProperties": {"type": "number"}},

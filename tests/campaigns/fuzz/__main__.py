@@ -1,3 +1,4 @@
+# ruff: noqa: T201 -- a script that prints
 """schemathesis against a real daemon: cases made from its own OpenAPI document.
 
     python -m tests.campaigns.fuzz [CASES [SEED]]

@@ -16,6 +16,11 @@ NOWHERE = "127.0.0.1:9/library/nothing"
 KEPT = ("seedling", "bert")
 """Models that cases shall not delete or write over."""
 FEW_TOKENS = 8
+BOUNDS = {
+    "/v1/chat/completions": "max_tokens",
+    "/v1/completions": "max_tokens",
+    "/v1/responses": "max_output_tokens",
+}
 
 # Texts of documented answers with 500 and above: the wire has them for what a client did wrong.
 EXPECTED = (
@@ -46,8 +51,9 @@ def before_call(context, case, kwargs):
     elif path in {"/api/delete", "/api/create"}:
         kept = {key: "fuzzed" for key in ("model", "name") if body.get(key) in KEPT}
         case.body = body | kept
-    elif "model" in body and isinstance(body["model"], str) and _half(body):
-        case.body = _short(path, body | {"model": MODELS.get(path, "seedling")})
+    elif isinstance(body.get("model"), str):
+        reached = {"model": MODELS.get(path, "seedling")} if _half(body) else {}
+        case.body = _short(path, body | reached)
 
 
 def _half(body):
@@ -56,12 +62,14 @@ def _half(body):
 
 
 def _short(path, body):
-    if path in {"/api/generate", "/api/chat"} and isinstance(body.get("options", {}), dict):
-        return body | {"options": body.get("options", {}) | {"num_predict": FEW_TOKENS}}
+    options = body.get("options") or {}
+    if path in {"/api/generate", "/api/chat"} and isinstance(options, dict):
+        return body | {"options": options | {"num_predict": FEW_TOKENS}}
     for key in ("max_tokens", "max_output_tokens"):
         if isinstance(body.get(key), int) and body[key] > FEW_TOKENS:
             return body | {key: FEW_TOKENS}
-    return body
+    bound = BOUNDS.get(path)
+    return body | {bound: FEW_TOKENS} if bound and bound not in body else body
 
 
 @schemathesis.check
