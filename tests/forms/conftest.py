@@ -13,10 +13,10 @@ from actorllm.actors.runner.engine.types import EngineSettings, Structure
 from actorllm.actors.runner.engine.vocab import Vocab
 
 END = re.compile(
-    r"^\s*(```|\]<\]minimax\[>\[)?(</|<\|close\|>|<\|END)|end[｜|]>$|_end\|>$|suffix\|>|_call[|]?>$|<.?eom|escape|<\|\""
+    r"^\]<\]minimax\[>\[$|^\s*(```|\]<\]minimax\[>\[)?(</|<\|close\|>|<\|END)|end[｜|]>$|_end\|>$|suffix\|>|_call[|]?>$|<.?eom|escape|<\|\""
 )
 VALUE_END = re.compile(
-    r"(parameter|param|arg_value|escape|argument<\|sep\|)>$|<\|\"\|>$|\[</(?!inv|tool)|eom|<.end.>$"
+    r"(parameter|param|arg_value|escape|argument<\|sep\|)>$|<\|\"\|>$|^\]<\]minimax\[>\[$|eom|<.end.>$"
 )
 MARKS = re.compile(rb"[<>\[\]0-9e+-]|[\x80-\xff]")
 BLOBS = Path(__file__).parents[2] / "actors" / "library" / "builtin" / "blobs"
@@ -30,9 +30,12 @@ def vocab():
     opened.free()
 
 
-def last_word(mark: str) -> bytes:
-    """The last word of a closing mark, which the opening one has, too."""
-    return (re.findall(r"\w+", mark) or [mark])[-1].encode()
+def values_in(text: bytes, ends: list[str]) -> list[str]:
+    """Choose the ends of the plain text that was begun last: a message to oneself, or a value."""
+    own = [end for end in ends if "eom" in end or end == "<|end|>"]
+    if own and b"<atem" not in text:
+        return own
+    return [end for end in ends if end not in own]
 
 
 class Bench:
@@ -66,8 +69,7 @@ class Bench:
                 return text.decode("utf-8", "replace")
             if not pending and step > words:
                 chance.shuffle(values)
-                opened = [v for v in values if last_word(v) in text[-40:]]
-                pending = self._way_out(matcher, ends, opened or values)
+                pending = self._way_out(matcher, ends, values_in(text, values))
             token = pending.pop(0) if pending else -1
             if token < 0 or not matcher.allows(token):
                 token, pending = chance.choice(self._plain(self._allowed(matcher))), []

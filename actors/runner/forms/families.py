@@ -130,7 +130,7 @@ def _m3_members(g: Grammar, schema: JsonObject) -> str:
     """Give an object's members, each between marked tags of its name; objects in them, too."""
     parts = []
     for key, inner, required in members_of(schema):
-        values = Tagged(lambda name, _: (f"{_M3}<{name}>",), f"{_M3}</{key}>")
+        values = Tagged(lambda name, _: (f"{_M3}<{name}>",), f"{_M3}</{key}>", stop=_M3)
         if inner.get("type") == "object" and inner.get("properties"):
             nested = _m3_members(g, inner)
             one = f"{SPACES} {g.mark(f'{_M3}<{key}>')} {nested} {SPACES} {g.mark(values.close)}"

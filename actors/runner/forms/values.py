@@ -167,6 +167,8 @@ class Tagged:
     head: Callable[[str, str], tuple[str, ...]]
     """The opening tags from a parameter's name and the type of its value."""
     close: str
+    stop: str = ""
+    """The beginning of `close` that no value may contain; empty: all of it."""
     lines: bool = False
     """Whether a line break on each side of a value belongs to the format."""
     gap: str = SPACES
@@ -193,7 +195,7 @@ class Tagged:
         stringy = "string" in types or not (types or _refers(schema))
         ways = []
         if stringy:
-            ways.append(f"{self._head(g, key, 'string')} {g.to_mark(self.close)}")
+            ways.append(f"{self._head(g, key, 'string')} {self._text(g)}")
         rest = tuple(each for each in types if each != "string")
         if rest or not stringy:
             ways += [self._json(g, key, kind, part) for kind, part in self._split(schema, rest)]
@@ -223,7 +225,13 @@ class Tagged:
     def _undeclared(self, g: Grammar) -> str:
         """Give a parameter of any name: the tags around its name are all that is known of it."""
         parts = [self._around_name(g, part) for part in self.head(_NAME, "string")]
-        return g.rule(f"{f' {SPACES} '.join(parts)} {g.to_mark(self.close)}")
+        return g.rule(f"{f' {SPACES} '.join(parts)} {self._text(g)}")
+
+    def _text(self, g: Grammar) -> str:
+        """Give a value that is plain text, and the closing tag."""
+        if not self.stop:
+            return g.to_mark(self.close)
+        return f"{g.to_mark(self.stop)} {g.mark(self.close.removeprefix(self.stop))}"
 
     def _around_name(self, g: Grammar, tag: str) -> str:
         before, name, after = tag.partition(_NAME)
