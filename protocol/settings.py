@@ -65,6 +65,17 @@ def _number(least: int, most: int) -> Callable[[str], int]:
     return parse
 
 
+def _bytes(text: str) -> int:
+    """Read a size like `500MB` (decimal) or `2GiB` (binary)."""
+    match = re.fullmatch(r"(\d{1,15})\s*([KMGT]?)(i?)B?", text, re.IGNORECASE | re.ASCII)
+    if match is None:
+        raise ValueError('use bytes or a size such as "500MB" or "2GiB"')
+    number = int(match[1])
+    for _ in range(" KMGT".index(match[2].upper() or " ")):
+        number *= 1024 if match[3] else 1000
+    return number
+
+
 def _seconds(text: str) -> float:
     """Read `300` (seconds) or `1h30m`; a negative one is `inf`."""
     from actorllm.protocol.durations import parse_duration  # brings the codec: not at every start
@@ -180,7 +191,12 @@ VARIABLES: tuple[Variable, ...] = (
         "512",
         _number(1, 1_000_000),
     ),
-    Variable("NUM_PARALLEL", "requests that one model answers at a time", "4", _number(1, 1024)),
+    Variable(
+        "NUM_PARALLEL",
+        "requests that one model answers at a time; 0: up to 16, by memory and speed",
+        "0",
+        _number(0, 1024),
+    ),
     Variable(
         "CONTEXT_LENGTH",
         "tokens of context when a request does not say; 0: by memory",
@@ -199,6 +215,18 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("DEBUG", "log every step", "0", _flag),
     Variable("FLASH_ATTENTION", "use flash attention; unset: where it helps", "", _flag),
     Variable("KV_CACHE_TYPE", "type of the KV cache: f16, q8_0, q4_0", "f16", _cache_type),
+    Variable(
+        "KV_MEMORY",
+        "memory of a model for prompts that others push out of its context, such as 500MB; 0: none",
+        "1GiB",
+        _bytes,
+    ),
+    Variable(
+        "KV_DISK",
+        "disk for prompts that survive an unload and a restart, such as 10GiB; 0: none",
+        "2GiB",
+        _bytes,
+    ),
     Variable(
         "DETERMINISTIC",
         "the same seed gives the same text whatever else is running, a little slower",
@@ -257,7 +285,8 @@ class Settings:
     """Seconds; `inf`: for ever."""
     max_loaded_models: int = 0
     max_queue: int = 512
-    num_parallel: int = 4
+    num_parallel: int = 0
+    """0: chosen for each model."""
     context_length: int = 0
     load_timeout: float = 300.0
     """Seconds; `inf`: no limit."""
@@ -267,6 +296,10 @@ class Settings:
     debug: bool = False
     flash_attention: bool | None = None
     kv_cache_type: str = "f16"
+    kv_memory: int = 1 << 30
+    """Bytes."""
+    kv_disk: int = 2 << 30
+    """Bytes."""
     deterministic: bool = False
     go_template: bool | None = None
     max_transfer_streams: int = 16

@@ -15,7 +15,7 @@ from actorllm.actors.runner.engine.types import EngineSettings
 from actorllm.actors.runner.messages import Load, LoadReport, RunnerArgs
 from actorllm.actors.scheduler.room import make_room
 from actorllm.actors.scheduler.runners import Runner, Waiter
-from actorllm.actors.scheduler.terms import engine_settings, need, rung_notice
+from actorllm.actors.scheduler.terms import engine_settings, fitted, need, rung_notice
 from actorllm.protocol.errors import Problem, Refused
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Loading:
         tries = 0
         while True:
             tries += 1
-            engine = engine_settings(self._model, self._waiter.terms, scheduler.settings, rung)
+            engine = self._engine(rung)
             await self._make_room(engine)
             try:
                 return await self._load_once(engine, rung)
@@ -119,6 +119,12 @@ class Loading:
                     raise Refused.because(
                         500, f"the runner of {self.name!r} does not answer; try again"
                     ) from None
+
+    def _engine(self, rung: int) -> EngineSettings:
+        scheduler = self._scheduler
+        engine = engine_settings(self._model, self._waiter.terms, scheduler.settings, rung)
+        idle = sum(r.size for r in scheduler.evictable() if not r.leases)
+        return fitted(self._model, engine, scheduler.settings, scheduler.memory(), idle)
 
     async def _make_room(self, engine: EngineSettings) -> None:
         scheduler = self._scheduler

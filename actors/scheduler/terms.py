@@ -7,13 +7,15 @@ import attrs
 
 from actorllm.actors.library.memory import MemoryNeed, predict
 from actorllm.actors.runner.engine.ladder import RUNGS, at_rung
-from actorllm.actors.runner.engine.types import EngineSettings
+from actorllm.actors.runner.engine.types import Archiving, EngineSettings
 from actorllm.actors.runner.engine.windows import padded
+from actorllm.actors.scheduler.room import SHARE_BESIDE_OTHERS
+from actorllm.actors.scheduler.rungs import machine_id
 from actorllm.protocol.messages.models import ResolvedModel
 from actorllm.protocol.options import Options
 from actorllm.protocol.settings import Settings
 
-__all__ = ["DEFAULT_CONTEXT", "Terms", "need", "suits", "terms_of"]
+__all__ = ["DEFAULT_CONTEXT", "Terms", "fitted", "need", "suits", "terms_of"]
 
 DEFAULT_CONTEXT = 4096
 """Tokens of context when nobody says how many, on machines without a large GPU."""
@@ -21,6 +23,10 @@ _LEAST_CONTEXT = 4
 _LONGEST_EMBEDDING_BATCH = 2048
 _EMBEDDING_SLOTS = 32
 """Inputs that share a batch, and requests that do so. They cost no cells of their own."""
+_MOST_SLOTS = 16
+"""Slots of a load whose number nobody has set; the engine takes fewer if it is slow."""
+_USUAL_WINDOWS = 4
+"""Windows of context that they share."""
 _SMALLEST_BATCH = 32
 """llama.cpp aborts when a batch has no room for one token of each slot; tiny ones only cost time."""
 _MOST_THREADS = os.cpu_count() or 1
@@ -96,12 +102,15 @@ def engine_settings(
     batch = terms.num_batch or 512
     if terms.embedding:
         batch = min(_LONGEST_EMBEDDING_BATCH, terms.num_ctx)
+    slots = settings.num_parallel or _MOST_SLOTS
+    if terms.embedding:
+        slots = _EMBEDDING_SLOTS
     wanted = EngineSettings(
         model_path=model.weights.path,
         splits=tuple(blob.path for blob in model.splits),
         num_ctx=terms.num_ctx,
-        slots=_EMBEDDING_SLOTS if terms.embedding else settings.num_parallel,
-        num_batch=max(_SMALLEST_BATCH, settings.num_parallel, min(batch, terms.num_ctx)),
+        slots=slots,
+        num_batch=max(_SMALLEST_BATCH, slots, min(batch, terms.num_ctx)),
         threads=terms.threads or 0,
         kv_type=cast("KvType", kv_type if kv_type in ("q8_0", "q4_0") else "f16"),
         flash_attention="auto" if flash is None else "on" if flash else "off",
@@ -111,8 +120,51 @@ def engine_settings(
         adapters=terms.adapters,
         embedding=terms.embedding,
         deterministic=terms.deterministic,
+        # Bits depend on the order of cells, which only a sequence's own ones keep.
+        unified=not (terms.deterministic or terms.embedding),
+        saved_bytes=settings.kv_memory,
+        archive=_archiving(model, settings),
     )
     return at_rung(wanted, rung)
+
+
+def _archiving(model: ResolvedModel, settings: Settings) -> Archiving | None:
+    if settings.kv_disk <= 0:
+        return None
+    parts = (model.weights, *model.splits, *model.adapters)
+    key = " ".join((*(part.digest for part in parts), machine_id()))
+    return Archiving(folder=str(settings.state / "kv"), key=key, quota=settings.kv_disk)
+
+
+def fitted(
+    model: ResolvedModel, engine: EngineSettings, settings: Settings, free: int, idle: int
+) -> EngineSettings:
+    """Choose how many windows of context a load has room for, where nobody has said it.
+
+    A shared pool has so many windows for up to 16 slots; where each slot has its own, there are so
+    many slots.
+
+    Args:
+        model: What is loaded.
+        engine: How it would be loaded.
+        settings: Of the daemon.
+        free: Bytes of memory that are free.
+        idle: Bytes that idle models could make free.
+    """
+    if settings.num_parallel or engine.embedding:
+        return engine
+
+    def with_windows(count: int) -> EngineSettings:
+        if engine.unified:
+            return attrs.evolve(engine, cells=count * engine.num_ctx, measured=True)
+        return attrs.evolve(engine, slots=count)
+
+    choices = [with_windows(count) for count in range(_USUAL_WINDOWS, 0, -1)]
+    for memory in (free, free + idle):
+        for choice in choices:
+            if need(model, choice).total <= memory * SHARE_BESIDE_OTHERS:
+                return choice
+    return choices[-1]
 
 
 def rung_notice(rung: int) -> tuple[str, ...]:
@@ -125,9 +177,13 @@ def need(model: ResolvedModel, engine: EngineSettings) -> MemoryNeed:
     return predict(
         model.memory,
         # All inputs of a batch of embeddings share its cells.
-        context=engine.num_batch if engine.embedding else engine.num_ctx * engine.slots,
+        context=engine.num_batch if engine.embedding else _cells(engine),
         slots=1 if engine.embedding else engine.slots,
         batch=engine.num_batch,
         kv_type=engine.kv_type,
         flash_attention=engine.flash_attention != "off",
     )
+
+
+def _cells(engine: EngineSettings) -> int:
+    return (engine.unified and engine.cells) or engine.num_ctx * engine.slots

@@ -66,7 +66,9 @@ def test_no_load_timeout_is_said_as_zero():
     [
         ("KEEP_ALIVE", "soon"),
         ("KEEP_ALIVE", "5m later"),
-        ("NUM_PARALLEL", "0"),
+        ("NUM_PARALLEL", "-1"),
+        ("KV_DISK", "much"),
+        ("KV_MEMORY", "1.5GiB"),
         ("NUM_PARALLEL", "many"),
         ("MAX_QUEUE", "-1"),
         ("MAX_QUEUE", "٣"),
@@ -136,3 +138,12 @@ def test_only_addresses_of_this_machine_are_local():
     local = ["", "localhost", "127.0.0.9", "0.0.0.0", "[::1]:3", ":80"]
     assert all(Address.parse(text).is_local for text in local)
     assert not any(Address.parse(text).is_local for text in ["10.0.0.1", "example.com"])
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("0", 0), ("123", 123), ("2k", 2000), ("500MB", 500_000_000), ("2GiB", 2 << 30)],
+)
+def test_a_size_has_decimal_or_binary_units(text, size):
+    home = {"HOME": "/home/a"}
+    assert Settings.read({"ACTORLLM_KV_DISK": text} | home).kv_disk == size

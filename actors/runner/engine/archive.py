@@ -73,20 +73,12 @@ class FileArchive:
         """Read the state of an entry; None, and the file is gone, if it is not what it was."""
         path = self._folder / saved.name
         try:
-            with _open(path) as file:
-                header = _parse(file.read(_HEADER.size), os.fstat(file.fileno()).st_size)
-                if header is None or header.key != self._key or header.size != saved.size:
-                    raise ValueError(saved.name)
-                tokens = file.read(4 * header.tokens)
-                if not header.proves(tokens) or _unpacked(tokens) != saved.tokens:
-                    raise ValueError(saved.name)
-                data = file.read(header.size)
-            if len(data) != header.size or _digest(data) != header.data_digest:
-                raise ValueError(saved.name)
+            data = self._read(path, saved)
             os.utime(path)
-        except (OSError, ValueError):
+        except OSError:
+            data = None
+        if data is None:
             path.unlink(missing_ok=True)
-            return None
         return data
 
     def write(self, entries: Sequence[Saved]) -> None:
@@ -126,6 +118,18 @@ class FileArchive:
             Path(name).unlink(missing_ok=True)
             raise
 
+    def _read(self, path: Path, saved: Saved) -> bytes | None:
+        with _open(path) as file:
+            header = _parse(file.read(_HEADER.size), os.fstat(file.fileno()).st_size)
+            if header is None or header.key != self._key or header.size != saved.size:
+                return None
+            tokens = file.read(4 * header.tokens)
+            if not header.proves(tokens) or _unpacked(tokens) != saved.tokens:
+                return None
+            data = file.read(header.size)
+        whole = len(data) == header.size and _digest(data) == header.data_digest
+        return data if whole else None
+
     def _name(self, tokens: bytes, orderly: int) -> str:
         content = _digest(tokens + struct.pack("<I", orderly)).hex()[:32]
         return f"{self._key.hex()[:16]}-{content}{_SUFFIX}"
@@ -152,12 +156,10 @@ class FileArchive:
 
     def _files(self) -> list[Path]:
         """List the files, the latest used first."""
-        dated = []
         try:
-            for path in self._folder.glob(f"*{_SUFFIX}"):
-                dated.append((path.lstat().st_mtime_ns, path))
-        except OSError:
-            pass
+            dated = [(p.lstat().st_mtime_ns, p) for p in self._folder.glob(f"*{_SUFFIX}")]
+        except OSError:  # another process deletes files
+            return []
         return [path for _, path in sorted(dated, reverse=True)]
 
     def _prune(self) -> None:

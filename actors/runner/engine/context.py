@@ -171,6 +171,17 @@ class Context:
             raise EngineError("the model computes no valid numbers with these settings")
         cpp.llama_memory_clear(self._memory, False)
 
+    def step_seconds(self, rows: int) -> float:
+        """Measure a pass with one row for each of some slots; the cells are empty after it."""
+        token = max(self.bos, 0)
+        self._batch.fill([Run(slot, 0, (token,), output=True) for slot in range(rows)])
+        began = time.perf_counter()
+        self._evaluate()
+        cpp.llama_synchronize(self._context)
+        seconds = time.perf_counter() - began
+        cpp.llama_memory_clear(self._memory, False)
+        return seconds
+
     def decode(self, plan: Pass) -> None:
         """Evaluate the rows of a pass and forget its fillers.
 

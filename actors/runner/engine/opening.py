@@ -6,6 +6,7 @@ from typing import Literal
 
 import attrs
 import llama_cpp as cpp
+import psutil
 
 from actorllm.actors.runner.engine import log
 from actorllm.actors.runner.engine.archive import FileArchive
@@ -21,6 +22,10 @@ __all__ = ["Opened", "open_model"]
 
 _MAX_SLOTS = ORDERLY_ROWS
 """All slots must fit into one orderly pass."""
+_FEW_SLOTS = 4
+"""Slots that a model gets however slow it is."""
+_SLOW_STEP = 0.5
+"""Seconds: with more rows, a step would be so slow that nobody likes to read along."""
 _FLASH: dict[int, Literal["auto", "on", "off"]] = {
     cpp.LLAMA_FLASH_ATTN_TYPE_AUTO: "auto",
     cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED: "on",
@@ -64,6 +69,8 @@ def open_model(settings: EngineSettings, progress: Progress | None = None) -> Op
         else:
             context = Context(model, tune_threads=settings.threads <= 0 and model.on_cpu)
             context.warm_up()
+            if settings.measured:
+                model = attrs.evolve(model, settings=_with_quick_steps(model.settings, context))
     except BaseException:
         if context is not None:
             context.free()
@@ -93,10 +100,21 @@ def _filled_in(model: Model) -> EngineSettings:
     return attrs.evolve(
         settings,
         num_ctx=max(window, SMALLEST_WINDOW),
+        saved_bytes=min(settings.saved_bytes, psutil.virtual_memory().available // 4),
         slots=max(1, min(settings.slots, _MAX_SLOTS)),
         num_batch=max(settings.num_batch, 1) if settings.embedding else max(settings.num_batch, 2),
         threads=settings.threads if settings.threads > 0 else usable_cores(),
     )
+
+
+def _with_quick_steps(settings: EngineSettings, context: Context) -> EngineSettings:
+    """Take as many slots as a step may have rows, four or more."""
+    few, many = min(_FEW_SLOTS, settings.slots), settings.slots
+    one, slots = context.step_seconds(2), few
+    if one <= _SLOW_STEP / 2:
+        row = max(0.0, context.step_seconds(many) - one) / max(many - 2, 1)
+        slots = max(few, min(many, 2 + int((_SLOW_STEP - one) / max(row, 1e-9))))
+    return attrs.evolve(settings, slots=slots)
 
 
 def _facts(

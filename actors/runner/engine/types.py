@@ -78,8 +78,10 @@ class EngineSettings:
     deterministic then."""
     cells: int = 0
     """Cells of the pool, at least a window; 0: a window for each slot."""
+    measured: bool = False
+    """Take fewer slots, but four at least, if a step of all of them is slow."""
     saved_bytes: int = 0
-    """Host memory for prefixes that lost their cells."""
+    """Host memory for prefixes that lost their cells; at most a quarter of what is free."""
     archive: Archiving | None = None
     """Where prefixes survive the process; None: nowhere."""
     rung: int = 0
