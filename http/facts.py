@@ -5,7 +5,7 @@ from typing import Any
 
 from actorllm.protocol.messages.generation import Done, Logprob, TopLogprob
 
-__all__ = ["cached_tokens", "debug_info", "likelihood", "logprobs", "notices"]
+__all__ = ["cached_tokens", "debug_info", "likelihood", "logprobs", "notices", "thinking_tokens"]
 
 Json = dict[str, Any]
 
@@ -16,10 +16,22 @@ CACHED_FROM = 256
 """Fewest cached tokens of a prompt that are told. The reference tells none, and of short prompts,
 whose template alone is cached now and again, clients shall not see a difference."""
 
+THOUGHTS_FROM = 16
+"""Fewest tokens of thoughts that are told, or a part of their budget: the reference tells none."""
+_TELLING_PART = 20
+
 
 def cached_tokens(done: Done) -> int:
     """How many tokens of the prompt did not have to be computed; 0 if too few to tell."""
     return done.prompt_cached_count if done.prompt_cached_count >= CACHED_FROM else 0
+
+
+def thinking_tokens(done: Done) -> int:
+    """How many tokens were thoughts; 0 if too few to tell."""
+    enough = THOUGHTS_FROM
+    if done.think_budget is not None:
+        enough = min(enough, done.think_budget // _TELLING_PART)
+    return done.thinking_count if done.thinking_count >= enough else 0
 
 
 def logprobs(items: Sequence[Logprob]) -> list[Json]:
@@ -52,7 +64,7 @@ def notices(done: Done) -> Json:
         "shifted_tokens": done.shifted_tokens,
         "failovers": done.failovers,
         "cached_tokens": cached_tokens(done),
-        "thinking_count": done.thinking_count,
+        "thinking_count": thinking_tokens(done),
     }
     said = {key: value for key, value in facts.items() if value}
     return {"actorllm": said} if said and done.rendered is None else {}

@@ -1,5 +1,6 @@
 """The runner actor: it lives in the process that has the model, and answers the daemon."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ from actorllm.actors.runner.messages import (
 from actorllm.actors.runner.pieces import Pieces, call_id
 from actorllm.actors.runner.prompting import Prepared, prepare
 from actorllm.actors.runner.sampling import sampling_notices, sampling_of
+from actorllm.actors.runner.watch import Fault
 from actorllm.protocol.codec import evolve
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import Chunk, Done
@@ -46,9 +48,11 @@ class Runner(Actor):
 
     def __init__(self, args: RunnerArgs) -> None:
         self._settings = args.settings
+        self._planned = args.memory
         self._loaded: Loaded | None = None
         self._preparers = trio.CapacityLimiter(_PREPARERS)
         self._born = 0
+        self._faults: Counter[str] = Counter()
 
     async def started(self) -> None:
         self._host = self.make_host(self._settings)
@@ -56,7 +60,11 @@ class Runner(Actor):
 
     def make_host(self, settings: EngineSettings) -> EngineHost:
         """The engine; simulations have another."""
-        return ThreadHost(settings)
+        return ThreadHost(settings, planned=self._planned, report=self._warn)
+
+    def _warn(self, fault: Fault) -> None:
+        self._faults[fault.kind] += 1
+        self.ctx.log.warning(fault.text, fault=fault.kind)
 
     async def stopped(self) -> None:
         if self._loaded is not None:
@@ -261,6 +269,8 @@ class Runner(Actor):
             "prefill_rate": round(stats.prefill_rate, 1),
             "cached_tokens": stats.cached_tokens,
             "generated_tokens": stats.generated_tokens,
+            "threads": stats.threads,
+            "faults": dict(self._faults),
         }
 
 
@@ -305,6 +315,8 @@ def _done(
     notices = []
     if unparsed:
         notices.append("a tool call could not be read and was returned as text")
+    if finish.thinking_ended:
+        notices.append(f"the thoughts were ended after {m.request.think_budget} tokens")
     if finish.discarded_tokens:
         notices.append(f"the context was full: {finish.discarded_tokens} tokens were dropped")
     if m.options.deterministic and not finish.deterministic:
@@ -319,6 +331,7 @@ def _done(
         eval_count=finish.generated_tokens,
         eval_duration=max(1, int(finish.generation_seconds * _NS)),
         thinking_count=finish.thinking_tokens,
+        think_budget=prepared.thinking.budget if prepared.thinking is not None else None,
         notices=tuple(notices),
         truncated_messages=prepared.truncated_messages,
         truncated_tokens=prepared.truncated_tokens,

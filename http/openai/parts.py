@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from actorllm.http.facts import cached_tokens, logprobs
+from actorllm.http.facts import cached_tokens, logprobs, thinking_tokens
 from actorllm.http.wire import base64
 from actorllm.http.wire.binding import body
 from actorllm.protocol.chat import JsonObject, Think, ToolCall
@@ -183,7 +183,7 @@ def total_usage(prompts: Sequence[Done], answers: Sequence[Done]) -> JsonObject:
     cached = sum(map(cached_tokens, prompts))
     if cached:
         counted["prompt_tokens_details"] = {"cached_tokens": cached}
-    thought = sum(done.thinking_count for done in answers)
+    thought = sum(map(thinking_tokens, answers))
     if thought:
         counted["completion_tokens_details"] = {"reasoning_tokens": thought}
     return counted

@@ -1,15 +1,18 @@
 """The object that `/v1/responses` answers with, and its output items."""
 
 import random
+import secrets
 import time
 from typing import Any
 
+from actorllm.http.facts import cached_tokens, thinking_tokens
 from actorllm.http.openai.responses_body import ResponsesBody
 from actorllm.protocol.chat import ToolCall
 from actorllm.protocol.gojson import text
 from actorllm.protocol.messages.generation import Done
 
 __all__ = [
+    "INCOMPLETE",
     "ResponseObject",
     "call_item",
     "message_item",
@@ -21,6 +24,8 @@ __all__ = [
 
 Json = dict[str, Any]
 
+INCOMPLETE = "incomplete"
+"""Status of an answer that was cut."""
 _MOST = 1_000_000
 
 
@@ -47,12 +52,12 @@ def text_part(content: str) -> Json:
     return {"type": "output_text", "text": content, "annotations": [], "logprobs": []}
 
 
-def message_item(id_: str, content: str) -> Json:
+def message_item(id_: str, content: str, status: str = "completed") -> Json:
     """The item of what was said."""
     return {
         "id": id_,
         "type": "message",
-        "status": "completed",
+        "status": status,
         "role": "assistant",
         "content": [text_part(content)],
     }
@@ -74,7 +79,7 @@ class ResponseObject:
     """A response: what was asked for, and by and by what was answered."""
 
     def __init__(self, body: ResponsesBody) -> None:
-        self.id = numbered("resp")
+        self.id = f"resp_{secrets.token_hex(16)}"  # who knows it may read the answer
         self._body = body
         self._created = int(time.time())
 
@@ -84,7 +89,7 @@ class ResponseObject:
         Args:
             output: Items of the answer.
             done: How the generation ended; None: it goes on, or failed.
-            status: `in_progress`, `completed` or `failed`.
+            status: `in_progress`, `completed`, `incomplete` or `failed`.
         """
         body = self._body
         return {
@@ -93,16 +98,16 @@ class ResponseObject:
             "created_at": self._created,
             "completed_at": int(time.time()) if done is not None else None,
             "status": status,
-            "incomplete_details": None,
+            "incomplete_details": {"reason": "max_output_tokens"} if status == INCOMPLETE else None,
             "model": body.model,
-            "previous_response_id": None,
+            "previous_response_id": body.previous_response_id or None,
             "instructions": body.instructions or None,
             "output": output,
             "error": None,
             "tools": [self._tool(tool) for tool in body.tools],
-            "tool_choice": "auto",
+            "tool_choice": "auto" if body.tool_choice is None else sort(body.tool_choice),
             "truncation": body.truncation or "disabled",
-            "parallel_tool_calls": True,
+            "parallel_tool_calls": body.parallel_tool_calls is not False,
             "text": {"format": self._format()},
             "top_p": 1 if body.top_p is None else body.top_p,
             "presence_penalty": 0,
@@ -113,10 +118,10 @@ class ResponseObject:
             "usage": _usage(done) if done is not None else None,
             "max_output_tokens": body.max_output_tokens,
             "max_tool_calls": None,
-            "store": False,
+            "store": bool(body.store),
             "background": False,
             "service_tier": "default",
-            "metadata": {},
+            "metadata": body.metadata or {},
             "safety_identifier": None,
             "prompt_cache_key": None,
         }
@@ -151,6 +156,6 @@ def _usage(done: Done) -> Json:
         "input_tokens": done.prompt_eval_count,
         "output_tokens": done.eval_count,
         "total_tokens": done.prompt_eval_count + done.eval_count,
-        "input_tokens_details": {"cached_tokens": 0},
-        "output_tokens_details": {"reasoning_tokens": done.thinking_count},
+        "input_tokens_details": {"cached_tokens": cached_tokens(done)},
+        "output_tokens_details": {"reasoning_tokens": thinking_tokens(done)},
     }

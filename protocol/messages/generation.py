@@ -153,6 +153,8 @@ class Done:
     eval_duration: int = 0
     thinking_count: int = 0
     """Those of the generated tokens that were thoughts, without their tags."""
+    think_budget: int | None = None
+    """The request's, if it was kept to."""
     rendered: str | None = None
     image_count: int = 0
     notices: tuple[str, ...] = ()

@@ -20,6 +20,7 @@ from actorllm.actors.kernel import (
     Supervisor,
     concurrent,
 )
+from actorllm.actors.responses.actor import Responses
 from actorllm.http.app import create_app
 from actorllm.protocol.chat import ToolCall
 from actorllm.protocol.errors import Refused
@@ -92,9 +93,11 @@ ANSWERS = {
     + [Chunk(done=DONE)],
     "thought": [
         Chunk(thinking="hm"),
-        Chunk("yes", done=attrs.evolve(DONE, thinking_count=5)),
+        Chunk("yes", done=attrs.evolve(DONE, thinking_count=50)),
     ],
     "cached": [Chunk("x", done=attrs.evolve(DONE, prompt_eval_count=310, prompt_cached_count=300))],
+    "cut": [Chunk("half"), Chunk(done=attrs.evolve(DONE, reason="length"))],
+    "huge": [Chunk("x" * (9 << 20), done=DONE)],
     "loads": [Chunk(done=Done("load"))],
     "renders": [Chunk(done=Done("", rendered="<s>", image_count=1))],
     "degrades": [
@@ -339,6 +342,7 @@ class World:
             ChildSpec("builder", lambda: Builder(self)),
             ChildSpec("downloader", lambda: Registry(self)),
             ChildSpec("uploader", lambda: Registry(self)),
+            ChildSpec("responses", Responses),
         ]
 
     @asynccontextmanager

@@ -2,7 +2,9 @@
 
 import pytest
 
+from actorllm.http.facts import thinking_tokens
 from actorllm.protocol.chat import ToolChoice
+from actorllm.protocol.messages.generation import Done
 
 TOOLS = [
     {"type": "function", "function": {"name": name, "parameters": {"type": "object"}}}
@@ -124,7 +126,15 @@ async def test_tokens_of_thoughts_are_counted_apart_everywhere(client):
     said = {}
     for route in ROUTES:
         answer = (await client.post(route, json=body(route, "thought"))).json()
-        assert answer["actorllm"] == {"thinking_count": 5}, route
+        assert answer["actorllm"] == {"thinking_count": 50}, route
         said[route] = answer.get("usage", {})
-    assert said["/v1/chat/completions"]["completion_tokens_details"] == {"reasoning_tokens": 5}
-    assert said["/v1/responses"]["output_tokens_details"] == {"reasoning_tokens": 5}
+    assert said["/v1/chat/completions"]["completion_tokens_details"] == {"reasoning_tokens": 50}
+    assert said["/v1/responses"]["output_tokens_details"] == {"reasoning_tokens": 50}
+
+
+@pytest.mark.parametrize(
+    ("count", "budget", "told"),
+    [(15, None, 0), (16, None, 16), (5, 100, 5), (4, 100, 0), (5, 4, 5), (12, 1024, 0), (0, 0, 0)],
+)
+def test_few_tokens_of_thoughts_are_told_only_of_a_small_budget(count, budget, told):
+    assert thinking_tokens(Done("stop", thinking_count=count, think_budget=budget)) == told

@@ -153,6 +153,7 @@ class Stream:
             prompt_seconds=first - began,
             generated_tokens=self.generated,
             thinking_tokens=self.thoughts.count,
+            thinking_ended=self.thoughts.ended,
             generation_seconds=now - first,
             queued_seconds=began - self._queued_at,
             discarded_tokens=self.discarded,

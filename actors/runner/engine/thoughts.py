@@ -53,6 +53,11 @@ class Thoughts:
         return self._inside if self._said else 0
 
     @property
+    def ended(self) -> bool:
+        """Whether the budget ended them."""
+        return self._forced > 0
+
+    @property
     def forced(self) -> int | None:
         """The token that must come next; None: the model chooses."""
         return self._thinking.ending[self._forced] if self._spent else None

@@ -219,6 +219,8 @@ class Finish:
     """Sampled tokens, resumed ones and the end-of-generation token included."""
     thinking_tokens: int = 0
     """Those of them that were thoughts, without their tags."""
+    thinking_ended: bool = False
+    """Whether the budget ended the thoughts."""
     generation_seconds: float = 0.0
     """From the first token to the end."""
     queued_seconds: float = 0.0
@@ -319,3 +321,5 @@ class EngineStats:
     """Prefixes that were put aside since the start."""
     restored: int = 0
     """Prefixes that came back."""
+    threads: int = 0
+    """That compute now; 0: not known."""
