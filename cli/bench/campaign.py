@@ -8,7 +8,7 @@ import attrs
 from actorllm.cli.bench.dialects import Api
 from actorllm.cli.bench.figures import Sample
 from actorllm.cli.bench.identity import Sameness, sameness
-from actorllm.cli.bench.prompts import RULING_WORDS, Ruler, text
+from actorllm.cli.bench.prompts import Ruler, ruling_words, text
 from actorllm.cli.bench.server import Server, opened
 from actorllm.cli.bench.workloads import WORKLOADS, Round, window
 from actorllm.cli.errors import Failure
@@ -126,8 +126,8 @@ async def take_turns(plan: Plan, streams: int, servers: Sequence[Server], say: S
 async def prepare(plan: Plan, server: Server) -> Server:
     """Load the model, and learn how many tokens a word is."""
     count = WORKLOADS[plan.workload].count
-    told = []
-    for words in RULING_WORDS:
+    lengths, counts = ruling_words(plan.prompt_tokens), []
+    for words in lengths:
         seed = f"{plan.seed}/{server.url}/{words}"
-        told.append(await count(server, plan.round(1, seed), text(seed, words)))
-    return server.with_ruler(Ruler.of_counts(told))
+        counts.append(await count(server, plan.round(1, seed), text(seed, words)))
+    return server.with_ruler(Ruler.of_counts(lengths, counts))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import attrs
 
-__all__ = ["RULING_WORDS", "Ruler", "text"]
+__all__ = ["Ruler", "ruling_words", "text"]
 
 _GUESSED_TOKENS = 1.3
 """Tokens of a word, if the server counts none."""
@@ -26,8 +26,7 @@ next nine noon note once only open over page part pass past
 """
 _WORDS = _LIST.split()
 
-RULING_WORDS = (1, 64)
-"""Lengths of the two texts that make a ruler. The second one has half of all words."""
+_MOST_RULING_WORDS = 64
 
 
 @attrs.frozen
@@ -40,21 +39,26 @@ class Ruler:
     measured: bool = False
 
     @classmethod
-    def of_counts(cls, counts: Sequence[int | None]) -> "Ruler":
-        """Make one of the tokens that a server counted for texts of `RULING_WORDS`, in order.
+    def of_counts(cls, words: Sequence[int], counts: Sequence[int | None]) -> "Ruler":
+        """Make one of two texts: their words, and the tokens that a server counted for them.
 
         A server that counted none, or always the same, gives the guess.
         """
         short, long = counts
         if short is None or long is None or long <= short:
             return cls()
-        fewer, more = RULING_WORDS
+        fewer, more = words
         per_word = (long - short) / (more - fewer)
         return cls(per_word, max(short - per_word * fewer, 0.0), measured=True)
 
     def words(self, tokens: int) -> int:
         """Say how many words make a prompt of about so many tokens, at least one."""
         return max(round((tokens - self.overhead) / self.per_word), 1)
+
+
+def ruling_words(tokens: int) -> tuple[int, int]:
+    """Return the lengths of the two texts for prompts of so many tokens: they fit where it fits."""
+    return 1, min(max(tokens, 2), _MOST_RULING_WORDS)
 
 
 def text(seed: str, words: int) -> str:

@@ -52,8 +52,8 @@ def half_billion() -> Path:
 
 def create(daemon: Daemon, name: str, path: Path) -> None:
     """Make a file known to a daemon by a name."""
-    client = ollama.Client(daemon.url, timeout=httpx.Timeout(300))
-    client.create(name, files={"m.gguf": client.create_blob(path)})
+    with ollama.Client(daemon.url, timeout=httpx.Timeout(300)) as client:
+        client.create(name, files={"m.gguf": client.create_blob(path)})
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -1,15 +1,18 @@
 """The command and the real daemon, in small figures."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from actorllm.cli.bench.command import _NAMES
 from actorllm.cli.bench.workloads import WORKLOADS
 from actorllm.cli.main import main
+from tests.bench.models import create
 from tests.cli.conftest import Result
 from tests.integration.daemon import Daemon
 
+ENGINE = Path(__file__).parents[2] / "engine"
 SMALL = ("--prompt-tokens", "60", "--tokens", "12", "--rounds", "1", "--seed", "7")
 
 
@@ -22,8 +25,8 @@ def daemon(tmp_path_factory):
 
 @pytest.fixture
 def bench(daemon, capsys):
-    def run(*arguments):
-        status = main(["bench", "seedling", "--url", daemon.url, *SMALL, *arguments])
+    def run(*arguments, model="seedling"):
+        status = main(["bench", model, "--url", daemon.url, *SMALL, *arguments])
         return Result(status, *capsys.readouterr())
 
     return run
@@ -33,8 +36,8 @@ def bench(daemon, capsys):
 def measured(bench):
     """Run, and return the medians by case and figure."""
 
-    def run(*arguments):
-        done = bench(*arguments, "--json")
+    def run(*arguments, **model):
+        done = bench(*arguments, "--json", **model)
         assert done.status == 0, done.err
         told = json.loads(done.out)
         cases = {
@@ -82,6 +85,15 @@ def test_a_stall_is_measured(measured):
 def test_a_second_prompt_is_measured(measured):
     _, cases = measured("--workload", "second-prompt", "--prompt-tokens", "500")
     assert cases[1]["second over first"]["median"] < 1
+
+
+@pytest.mark.parametrize("api", ["ollama", "openai"])
+def test_embeddings_are_measured_through_both_apis(daemon, measured, api):
+    create(daemon, "bert", ENGINE / "tiny-bert.gguf")
+    arguments = ("--workload", "embed", "--prompt-tokens", "8", "--streams", "4")
+    _, cases = measured("--api", api, *arguments, model="bert")
+    assert cases[4]["one request over one by one"]["median"] > 0
+    assert cases[4]["least cosine to one by one"]["median"] > 0.9999
 
 
 def test_two_apis_of_one_server_take_turns(daemon, bench):

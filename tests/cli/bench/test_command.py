@@ -94,6 +94,22 @@ def test_a_server_of_another_kind_is_told_as_such(actorllm, server):
     assert "speaks neither the Ollama nor the OpenAI API" in done.err
 
 
+def test_a_server_of_the_openai_api_alone_is_found_out(actorllm, server):
+    server.routes.clear()
+    usage = {"prompt_tokens": 9, "completion_tokens": 2}
+    frames = [
+        {"choices": [{"delta": {"content": "a"}}]},
+        {"choices": [{"delta": {"content": "b"}}]},
+        {"choices": [], "usage": usage},
+    ]
+    events = [f"data: {json.dumps(frame)}\n\n" for frame in frames] + ["data: [DONE]\n\n"]
+    server.on("GET", "/v1/models", {"data": [{"id": "m", "meta": {"n_params": 8030261248}}]})
+    server.on("POST", "/v1/chat/completions", "".join(events).encode())
+    done = actorllm("bench", "--streams", "2", "--rounds", "1", "--seed", "1")
+    assert done.status == 0, done.err
+    assert f"A: http://{server.address} (openai API), m, 8.0B" in done.out
+
+
 def test_a_path_of_the_api_in_the_url_is_left_out(actorllm, server):
     offer(server)
     done = actorllm("bench", "--url", f"http://{server.address}/v1", "--streams", "1")
