@@ -44,7 +44,8 @@ def encoded(raw: Array, dtype: str, wanted: str, plus: float, name: str) -> Iter
         if dtype == wanted and not plus:
             yield np.ascontiguousarray(chunk)
         else:
-            yield _converted(_floats(chunk, dtype) + np.float32(plus), wanted, name)
+            floats = _floats(chunk, dtype)
+            yield _converted(floats + np.float32(plus) if plus else floats, wanted, name)
 
 
 def _floats(raw: Array, dtype: str) -> Array:

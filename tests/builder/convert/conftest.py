@@ -13,6 +13,9 @@ from actorllm.actors.library.gguf import read_gguf
 from tests.builder.convert.making import bf16, safetensors
 from tests.builder.convert.shapes import FAMILIES, ROWS
 
+# llama.cpp keeps the pointer for the rest of the process.
+SILENT = llama_cpp.llama_log_callback(lambda _level, _text, _data: None)
+
 GPT2 = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 WORDS = [*SPECIAL, *(f"w{i}" for i in range(ROWS - len(SPECIAL)))]
@@ -65,8 +68,7 @@ def loads():
     """Tells whether llama.cpp loads a file: it checks each tensor's name and shape."""
 
     def load(path):
-        silent = llama_cpp.llama_log_callback(lambda level, text, data: None)
-        llama_cpp.llama_log_set(silent, ctypes.c_void_p(0))
+        llama_cpp.llama_log_set(SILENT, ctypes.c_void_p(0))
         params = llama_cpp.llama_model_default_params()
         params.use_extra_bufts = False
         model = llama_cpp.llama_model_load_from_file(bytes(path), params)

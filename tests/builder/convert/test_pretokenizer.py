@@ -72,7 +72,7 @@ def test_line_ends_may_be_escaped_or_not():
     ],
 )
 def test_any_other_rule_is_refused(pre):
-    with pytest.raises(ConvertError, match="by a rule that llama.cpp lacks"):
+    with pytest.raises(ConvertError, match=r"by a rule that llama\.cpp lacks"):
         named(pre)
 
 
