@@ -14,6 +14,7 @@
     ├── queue         admission; its children are the jobs
     │   └── N         a job: one request
     ├── prompts       prompts, parsed answers and tokens for those who look at them
+    ├── responses     answers of /v1/responses that can be gone on from
     └── edge          the HTTP server
 
 A failure of one is a matter of that one: who asks it meanwhile asks again, runners are replaced
@@ -47,6 +48,7 @@ from actorllm.actors.library.catalog import BUILTIN_ROOT, Catalog
 from actorllm.actors.library.library import Library
 from actorllm.actors.prompts.actor import Prompts
 from actorllm.actors.queue.actor import Queue
+from actorllm.actors.responses.actor import Responses
 from actorllm.actors.runner.analysis import ANALYSIS
 from actorllm.actors.scheduler.actor import Scheduler
 from actorllm.actors.uploader.actor import Uploader
@@ -98,6 +100,7 @@ def tree(settings: Settings, *more: ChildSpec, **scheduler: Any) -> ChildSpec:
             shutdown=3.0,
         ),
         ChildSpec("prompts", Prompts, max_running=_LOOKERS),
+        ChildSpec("responses", Responses),
         *more,
     ]
     return ChildSpec(

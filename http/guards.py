@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import RequestRedirect
 
 from actorllm.actors.kernel import trace_id
-from actorllm.http.respond import empty
+from actorllm.http.respond import empty, not_found
 from actorllm.protocol.settings import Settings
 
 __all__ = ["Origins", "allowed_host", "install"]
@@ -164,9 +164,7 @@ async def _http_error(error: HTTPException) -> Response:
         response.headers["Allow"] = _allow(error.valid_methods or ())
         return response
     if isinstance(error, NotFound | RequestRedirect):
-        return _redirect_to_slashless() or TrioResponse(
-            "404 page not found", status=404, content_type=_PLAIN
-        )
+        return _redirect_to_slashless() or not_found()
     text = f"{error.code} {error.name.lower()}"
     return TrioResponse(text, status=error.code or 500, content_type=_PLAIN)
 

@@ -2,7 +2,7 @@
 
 from quart_trio.wrappers import TrioResponse
 
-__all__ = ["empty"]
+__all__ = ["empty", "not_found"]
 
 
 def empty(status: int = 200) -> TrioResponse:
@@ -10,3 +10,8 @@ def empty(status: int = 200) -> TrioResponse:
     response = TrioResponse(b"", status=status)
     del response.headers["Content-Type"]
     return response
+
+
+def not_found() -> TrioResponse:
+    """Answer as where there is no route."""
+    return TrioResponse("404 page not found", status=404, content_type="text/plain")

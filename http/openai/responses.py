@@ -1,6 +1,7 @@
-"""`/v1/responses`."""
+"""`/v1/responses`: answers with items, which can be gone on from."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from quart import Blueprint
@@ -8,11 +9,14 @@ from quart.wrappers import Response
 from quart_trio.wrappers import TrioResponse
 
 from actorllm.http.edge import Edge
-from actorllm.http.frames import GenerationFrames, respond
+from actorllm.http.errors import json_response
+from actorllm.http.generation import check_request, client_of_request, collect, generate
 from actorllm.http.metrics import Metrics
+from actorllm.http.openai.kept import Keeper, is_id, keeping
 from actorllm.http.openai.refusals import refusal
 from actorllm.http.openai.responses_body import ResponsesBody, responses_request
 from actorllm.http.openai.responses_object import (
+    INCOMPLETE,
     ResponseObject,
     call_item,
     message_item,
@@ -21,22 +25,29 @@ from actorllm.http.openai.responses_object import (
     sort,
     text_part,
 )
+from actorllm.http.respond import not_found
+from actorllm.http.stream import Streamed
+from actorllm.http.tool_use import CallingFrames
 from actorllm.http.v1 import PLAIN_JSON, install, read
 from actorllm.protocol.chat import ToolCall
 from actorllm.protocol.errors import Problem
 from actorllm.protocol.gojson import dumps
 from actorllm.protocol.messages.generation import Chunk, Done
+from actorllm.protocol.messages.responses import FindResponse, ForgetResponse
 
 __all__ = ["blueprint"]
 
 Json = dict[str, Any]
 
 
-class ResponseFrames(GenerationFrames):
-    """A response as a sequence of numbered events; items are opened, grown and closed."""
+class ResponseFrames(CallingFrames):
+    """A response as a sequence of numbered events; items are opened, grown and closed.
+
+    The last event waits for the end of the stream, since the answer is kept before.
+    """
 
     def __init__(self, body: ResponsesBody, metrics: Metrics) -> None:
-        super().__init__(metrics)
+        super().__init__(metrics, body.tool_use)
         self._object = ResponseObject(body)
         self._number = 0
         self._output: list[Json] = []
@@ -44,23 +55,44 @@ class ResponseFrames(GenerationFrames):
         """What grows: `reasoning`, `message` or nothing."""
         self._id = ""
         self._grown: list[str] = []
+        self.response: Json | None = None
+        """The whole answer, once there is nothing more to come."""
 
     def refused(self, problem: Problem) -> TrioResponse:
         return refusal(problem)
 
     def document(self, chunk: Chunk) -> TrioResponse:
-        """Answer with a whole generation."""
+        """Answer with a whole generation, which `complete` was told of."""
+        assert self.response is not None
+        return self.answer(self.response, chunk, PLAIN_JSON)
+
+    def complete(self, chunk: Chunk) -> Json:
+        """Make the response of a whole generation."""
+        (chunk,) = self.kept([chunk])
         assert chunk.done is not None
-        id_ = self._object.id
+        id_, status = self._object.id, _status(chunk.done)
         output = [reasoning_item(f"rs_{id_}", chunk.thinking)] if chunk.thinking else []
         if chunk.content or not chunk.tool_calls:
-            output.append(message_item(numbered("msg"), chunk.content))
+            output.append(message_item(numbered("msg"), chunk.content, status))
         output += [call_item(f"fc_{id_}_{i}", c) for i, c in enumerate(chunk.tool_calls)]
-        answer = self._object.write(output, chunk.done)
-        return self.answer(answer | self.finish(chunk.done), chunk, PLAIN_JSON)
+        answer = self._object.write(output, chunk.done, status=status)
+        self.response = answer | self.finish(chunk.done)
+        return self.response
+
+    def not_kept(self, why: str) -> None:
+        """Say that the response is not kept, though it should be."""
+        assert self.response is not None
+        said = self.response.setdefault("actorllm", {})
+        said["notices"] = [*said.get("notices", ()), why]
 
     def write(self, items: Sequence[Chunk]) -> bytes:
         return (b"" if self._number else self._start()) + super().write(items)
+
+    def end(self) -> bytes:
+        if self.response is None:
+            return super().end()
+        kind = f"response.{self.response['status']}"
+        return self._event(kind, response=self.response)
 
     def failed(self, problem: Problem) -> bytes:
         response = self._object.write(self._output, None, status="failed")
@@ -130,7 +162,7 @@ class ResponseFrames(GenerationFrames):
             part=sort(text_part("")),
         )
 
-    def _close(self) -> bytes:
+    def _close(self, status: str = "completed") -> bytes:
         """End the item that grows."""
         grown, kind = "".join(self._grown), self._open
         self._grown, self._open = [], ""
@@ -147,7 +179,7 @@ class ResponseFrames(GenerationFrames):
             done = self._of_item("response.output_text.done", **place, logprobs=(), text=grown)
             part = sort(text_part(grown))
             done += self._of_item("response.content_part.done", **place, part=part)
-            return done + self._done(message_item(self._id, grown))
+            return done + self._done(message_item(self._id, grown, status))
         return b""
 
     def _call(self, call: ToolCall) -> bytes:
@@ -170,23 +202,63 @@ class ResponseFrames(GenerationFrames):
         return written
 
     def _final(self, done: Done) -> bytes:
+        status = _status(done)
         written = b"" if self._open or self._output else self._open_message()
-        written += self._close()
-        response = sort(self._response(done)) | self.finish(done)
-        return written + self._event("response.completed", response=response)
+        written += self._close(status)
+        self.response = sort(self._response(done, status=status)) | self.finish(done)
+        return written
+
+
+def _status(done: Done) -> str:
+    return INCOMPLETE if done.reason == "length" else "completed"
+
+
+async def _answer(edge: Edge, body: ResponsesBody) -> Response:
+    keeper = await Keeper.of(edge, body)
+    wanted = responses_request(body, keeper.earlier)
+    check_request(wanted)
+    frames = ResponseFrames(body, edge.metrics)
+    client = client_of_request()
+
+    async def keep() -> None:
+        if frames.response is not None:
+            why = await keeper.keep(frames.response)
+            if why:
+                frames.not_kept(why)
+
+    if body.stream:
+        source = partial(generate, edge, wanted, client)
+        return Streamed(lambda: keeping(source(), keep), frames, edge.log)
+    chunk = await collect(edge, wanted, client)
+    frames.complete(chunk)
+    await keep()
+    return frames.document(chunk)
 
 
 def blueprint(edge: Edge) -> Blueprint:
-    """Make the route."""
+    """Make the routes."""
     api = Blueprint("openai_responses", __name__)
     install(api, edge, refusal)
 
     @api.post("/v1/responses")
     async def responses() -> Response:
-        body, request = await read(
-            ResponsesBody, responses_request, edge.settings.max_request_bytes
-        )
-        frames = ResponseFrames(body, edge.metrics)
-        return await respond(edge, request, frames, stream=body.stream)
+        limit = edge.settings.max_request_bytes
+        body, _ = await read(ResponsesBody, responses_request, limit)
+        return await _answer(edge, body)
+
+    @api.get("/v1/responses/<id>")
+    async def response(id: str) -> Response:  # noqa: A002 -- as the route calls it
+        if not is_id(id):
+            return not_found()
+        kept = await edge.ask("/responses", FindResponse(id))
+        return TrioResponse(kept.response, content_type=PLAIN_JSON)
+
+    @api.delete("/v1/responses/<id>")
+    async def delete(id: str) -> Response:  # noqa: A002 -- as the route calls it
+        if not is_id(id):
+            return not_found()
+        await edge.order("/responses", ForgetResponse(id))
+        gone = {"id": id, "object": "response", "deleted": True}
+        return json_response(gone, content_type=PLAIN_JSON)
 
     return api

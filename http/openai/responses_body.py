@@ -1,6 +1,6 @@
 """The body of `/v1/responses` and its translation."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -14,13 +14,13 @@ from actorllm.http.openai.parts import (
 )
 from actorllm.http.tool_use import ToolUse, tool_use
 from actorllm.http.wire.binding import body, found, given
-from actorllm.http.wire.extras import budget
+from actorllm.http.wire.extras import ExtrasBody, with_extras
 from actorllm.protocol.chat import ChatMessage, JsonObject, Tool, ToolCall
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.gojson import JsonError
 from actorllm.protocol.messages.generation import GenerateRequest
 
-__all__ = ["ResponsesBody", "responses_request"]
+__all__ = ["ResponsesBody", "items_of", "responses_request"]
 
 
 @body("openai.ResponsesTool")
@@ -62,7 +62,7 @@ class ResponsesReasoningBody:
 
 
 @body("openai.ResponsesRequest")
-class ResponsesBody:
+class ResponsesBody(ExtrasBody):
     """Body of `/v1/responses`."""
 
     model: str = ""
@@ -76,8 +76,12 @@ class ResponsesBody:
     tools: tuple[ResponsesToolBody, ...] = given(default=())
     tool_choice: Any = None
     parallel_tool_calls: bool | None = None
-    think_budget: int | None = None
     truncation: str | None = None
+    previous_response_id: str = ""
+    store: bool | None = None
+    """Whether the answer is kept, to be gone on from; not given: yes."""
+    metadata: JsonObject | None = None
+    background: bool = False
     stream: bool = False
 
     @property
@@ -91,28 +95,41 @@ class ResponsesBody:
         return self.reasoning.effort if self.reasoning is not None else ""
 
 
-def responses_request(body: ResponsesBody) -> GenerateRequest:
+def responses_request(body: ResponsesBody, earlier: Sequence[Any] = ()) -> GenerateRequest:
     """Translate a body.
+
+    Args:
+        body: What was sent.
+        earlier: The items of the conversation that it goes on from.
 
     Raises:
         Refused: 400, something in it makes no sense.
     """
+    if body.background:
+        raise Refused.because(400, "background is not supported: leave it out, and stream instead")
     messages = [ChatMessage("system", body.instructions)] if body.instructions else []
-    wanted = body.text.format if body.text is not None else None
     request = GenerateRequest(
         model=body.model,
         kind="chat",
-        messages=(*messages, *_conversation(body.input)),
+        messages=(*messages, *_conversation([*earlier, *items_of(body.input)])),
         tools=tuple(_tool(tool) for tool in body.tools if tool.type == "function"),
-        format=wanted.schema if wanted is not None and wanted.type == "json_schema" else None,
+        format=_format(body),
         options=sampling(
             num_predict=body.max_output_tokens, temperature=body.temperature, top_p=body.top_p
         ),
         default_options={"temperature": 1.0},
         think=think_of_effort(body.effort),
-        think_budget=budget(body.think_budget),
     )
-    return body.tool_use.apply(request)
+    return with_extras(body, body.tool_use.apply(request))
+
+
+def _format(body: ResponsesBody) -> Any:
+    wanted = body.text.format if body.text is not None else None
+    if wanted is None:
+        return None
+    if wanted.type == "json_schema":
+        return wanted.schema
+    return "json" if wanted.type == "json_object" else None
 
 
 def _tool(tool: ResponsesToolBody) -> Tool:
@@ -122,19 +139,28 @@ def _tool(tool: ResponsesToolBody) -> Tool:
     return {"type": "function", "function": function | {"parameters": tool.parameters or {}}}
 
 
-def _conversation(value: Any) -> tuple[ChatMessage, ...]:
+def items_of(value: Any) -> list[Any]:
+    """Return an input as items.
+
+    Raises:
+        Refused: 400, it is neither a text nor a list.
+    """
     if value is None:
-        return ()
+        return []
     if isinstance(value, str):
-        return (ChatMessage("user", value),)
+        return [{"type": "message", "role": "user", "content": value}]
     if not isinstance(value, list):
         raise Refused.because(
             400,
             f"input must be a string or array: json: cannot unmarshal {found(value)} "
             "into Go value of type []json.RawMessage",
         )
+    return value
+
+
+def _conversation(items: Sequence[Any]) -> tuple[ChatMessage, ...]:
     conversation = _Conversation()
-    for i, item in enumerate(value):
+    for i, item in enumerate(items):
         try:
             conversation.add(item if isinstance(item, dict) else {})
         except ValueError as e:

@@ -59,6 +59,25 @@ _TEXT = (
     ),
 )
 
+_ID = {"id": Parameter("`resp_` and 32 hex digits", {"type": "string"})}
+
+_KEPT = (
+    Operation(
+        method="GET",
+        path="/v1/responses/{id}",
+        summary="Show a response that is kept",
+        parameters=_ID,
+        answers={200: json_answer("openai.Response", "The response")},
+    ),
+    Operation(
+        method="DELETE",
+        path="/v1/responses/{id}",
+        summary="Forget a response",
+        parameters=_ID,
+        answers={200: json_answer("openai.ResponseDeleted", "It is forgotten")},
+    ),
+)
+
 _OTHERS = (
     Operation(
         method="POST",
@@ -117,7 +136,7 @@ _OTHERS = (
 OPENAI = Dialect(
     name="OpenAI",
     about="The API of OpenAI. Streams are server-sent events that end with `[DONE]`.",
-    operations=(*_TEXT, *_OTHERS),
+    operations=(*_TEXT, *_KEPT, *_OTHERS),
     error="openai.Error",
     data="openai.json",
 )

@@ -226,6 +226,7 @@ TABLES: dict[str, Callable[[], str]] = (
         for name in (
             "generation",
             "prompts",
+            "responses",
             "scheduling",
             "models",
             "building",
