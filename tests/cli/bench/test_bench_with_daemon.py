@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from actorllm.cli.bench import workloads
 from actorllm.cli.bench.command import _NAMES
-from actorllm.cli.bench.workloads import WORKLOADS
 from actorllm.cli.main import main
 from tests.bench.models import create
 from tests.cli.conftest import Result
@@ -50,7 +50,7 @@ def measured(bench):
 
 
 def test_the_command_line_names_all_workloads():
-    assert tuple(WORKLOADS) == _NAMES
+    assert tuple(workloads.WORKLOADS) == _NAMES
 
 
 @pytest.mark.parametrize("api", ["ollama", "openai"])
@@ -88,9 +88,10 @@ def test_a_second_prompt_is_measured(measured):
 
 
 @pytest.mark.parametrize("api", ["ollama", "openai"])
-def test_embeddings_are_measured_through_both_apis(daemon, measured, api):
+def test_embeddings_are_measured_through_both_apis(daemon, measured, monkeypatch, api):
+    monkeypatch.setattr(workloads, "EMBED_TEXTS", 8)
     create(daemon, "bert", ENGINE / "tiny-bert.gguf")
-    arguments = ("--workload", "embed", "--prompt-tokens", "8", "--streams", "4")
+    arguments = ("--workload", "embed", "--prompt-tokens", "6", "--streams", "4")
     _, cases = measured("--api", api, *arguments, model="bert")
     assert cases[4]["one request over one by one"]["median"] > 0
     assert cases[4]["least cosine to one by one"]["median"] > 0.9999
