@@ -16,6 +16,8 @@ NOWHERE = "127.0.0.1:9/library/nothing"
 KEPT = ("seedling", "bert")
 """Models that cases shall not delete or write over."""
 FEW_TOKENS = 8
+LARGEST = 2**63 - 1
+"""What is beyond is there to be refused."""
 BOUNDS = {
     "/v1/chat/completions": "max_tokens",
     "/v1/completions": "max_tokens",
@@ -66,7 +68,7 @@ def _short(path, body):
     if path in {"/api/generate", "/api/chat"} and isinstance(options, dict):
         return body | {"options": options | {"num_predict": FEW_TOKENS}}
     for key in ("max_tokens", "max_output_tokens"):
-        if isinstance(body.get(key), int) and body[key] > FEW_TOKENS:
+        if isinstance(body.get(key), int) and FEW_TOKENS < body[key] <= LARGEST:
             return body | {key: FEW_TOKENS}
     bound = BOUNDS.get(path)
     return body | {bound: FEW_TOKENS} if bound and bound not in body else body
