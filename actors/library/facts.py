@@ -14,6 +14,7 @@ import attrs
 from cattrs import Converter
 
 from actorllm.actors.blobs.files import write_atomically
+from actorllm.actors.library.fim import fills_in
 from actorllm.actors.library.gguf import Gguf, read_gguf
 from actorllm.actors.library.memory import memory_shape
 from actorllm.protocol.codec import evolve
@@ -24,7 +25,7 @@ __all__ = ["CHAT_TEMPLATE", "FactsCache", "WeightsFacts", "joined", "weights_fac
 
 CHAT_TEMPLATE: Final = "tokenizer.chat_template"
 
-_VERSION: Final = 2
+_VERSION: Final = 3
 """Of the cache file. Raise it when facts change their meaning."""
 _MAX_ENTRIES: Final = 2_000
 _MAX_CACHE: Final = 64 * 1024 * 1024
@@ -47,6 +48,8 @@ class WeightsFacts:
     """Of a projector."""
     chat_template: str
     """The Jinja template; empty: there is none."""
+    fills_in: bool
+    """Whether the vocabulary has tokens to fill in the middle of a text."""
     memory: MemoryShape
     splits: int = 1
     """Files that the weights are spread over."""
@@ -68,6 +71,7 @@ def weights_facts(gguf: Gguf) -> WeightsFacts:
         audio=f"{arch}.audio.block_count" in gguf.metadata,
         audio_encoder=gguf.metadata.get("clip.has_audio_encoder") is True,
         chat_template=gguf.text(CHAT_TEMPLATE) or "",
+        fills_in=fills_in(gguf),
         memory=memory_shape(gguf),
         splits=gguf.split_count,
         split=gguf.split_number,

@@ -2,6 +2,7 @@
 
 from actorllm.actors.library.content import damaged
 from actorllm.actors.library.details import model_info
+from actorllm.actors.library.facts import WeightsFacts
 from actorllm.actors.library.memory import with_extra
 from actorllm.actors.library.opened import OpenModel
 from actorllm.protocol.errors import Refused
@@ -38,7 +39,7 @@ def resolved_model(model: OpenModel) -> ResolvedModel:
         details=model_info(config, facts),
         renderer=config.renderer,
         parser=config.parser,
-        capabilities=model.capabilities(),
+        capabilities=_with_insert(model.capabilities(), content.template, facts),
         template=content.template,
         native=model.choice.native,
         chat_template=facts.chat_template or None,
@@ -53,3 +54,16 @@ def resolved_model(model: OpenModel) -> ResolvedModel:
         memory=with_extra(facts.memory, extra),
         splits=model.splits,
     )
+
+
+def _with_insert(
+    capabilities: tuple[str, ...], template: str | None, facts: WeightsFacts
+) -> tuple[str, ...]:
+    """Add that the middle can be filled in, by the tokens of the vocabulary.
+
+    A Go template says itself whether it can. Lists and show name what templates can do, as the
+    reference does: this is for requests.
+    """
+    if template or not facts.fills_in or "insert" in capabilities:
+        return capabilities
+    return (*capabilities, "insert") if "completion" in capabilities else capabilities

@@ -85,7 +85,12 @@ def prepare(host: EngineHost, loaded: Loaded, m: Generate) -> Prepared:
     request = m.request
     shift = request.shift is not False and m.model.architecture not in _NO_SHIFT_FAMILIES
     window = window_of(m.options.num_ctx, loaded.n_ctx)
-    templates = templates_of(m.model, bos=_piece(host, loaded.bos), eos=_piece(host, loaded.eos))
+    templates = templates_of(
+        m.model,
+        bos=_piece(host, loaded.bos),
+        eos=_piece(host, loaded.eos),
+        fim=tuple(_piece(host, token) for token in loaded.fim),
+    )
     fitted, rendered = _render(host, templates, m, window)
     structure, unheld = _structure(host, m, templates, rendered)
     thinking, unlimited = _thinking(host, m, rendered)
@@ -100,7 +105,7 @@ def prepare(host: EngineHost, loaded: Loaded, m: Generate) -> Prepared:
         stops=m.options.stop,
         shift=shift,
         window=window,
-        native=rendered is None or rendered.choice.kind in ("jinja", "none"),
+        native=rendered is None or rendered.choice.kind in ("jinja", "none", "fim"),
         choice=rendered.choice if rendered is not None else None,
         starts_in_thinking=rendered is not None and rendered.starts_in_thinking,
         was_cut=len(cut.tokens) < len(fitted.tokens),
@@ -211,8 +216,10 @@ def _tokens(host: EngineHost, text: str, *, bos: bool) -> tuple[int, ...]:
     return tuple(host.tokenize(text, add_special=bos, parse_special=True))
 
 
-def templates_of(model: ResolvedModel, *, bos: str = "", eos: str = "") -> PromptTemplates:
-    """What a model brings for its prompts, and the texts of its first and last token."""
+def templates_of(
+    model: ResolvedModel, *, bos: str = "", eos: str = "", fim: tuple[str, ...] = ()
+) -> PromptTemplates:
+    """What a model brings for its prompts, and the texts of tokens that belong to prompts."""
     return PromptTemplates(
         jinja=model.chat_template or "",
         go=model.template or "",
@@ -223,6 +230,7 @@ def templates_of(model: ResolvedModel, *, bos: str = "", eos: str = "") -> Promp
         parameters=model.parameter_count,
         bos=bos,
         eos=eos,
+        fim=fim,
     )
 
 
@@ -281,7 +289,7 @@ def parser_of(
     Raises:
         Refused: The model names a parser that there is not.
     """
-    if rendered is None:  # raw: the client parses for itself
+    if rendered is None or rendered.choice.kind == "fim":  # a text of the client's own
         return make_parser("passthrough")
     return make_parser(
         model.parser or _harmony(rendered) or None,

@@ -205,7 +205,7 @@ def test_a_resolved_model_has_what_a_run_needs(library):
     native = library.resolve(ResolveModel("seedling:local", "generate"))
     assert (native.native, native.template) == (True, None)
     assert "<tool_call>" in native.chat_template
-    assert native.capabilities == ("tools", "thinking", "completion")
+    assert native.capabilities == ("tools", "thinking", "completion", "insert")
     assert library.resolve(ResolveModel("gold-embed", "embed")).pooling == 1
 
 
@@ -292,7 +292,7 @@ def test_a_renderer_is_stronger_than_the_template_of_the_weights(library):
     model = library.resolve(ResolveModel("rendered", "chat"))
     assert not model.native
     assert (model.renderer, model.parser) == ("qwen3-coder", "qwen3")
-    assert model.capabilities == ("completion", "tools", "thinking")
+    assert model.capabilities == ("completion", "tools", "thinking", "insert")
 
 
 def test_safetensors_models_are_listed_and_not_run(library, store):

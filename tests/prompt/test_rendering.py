@@ -179,3 +179,38 @@ def test_gpt_oss_knows_no_level_above_high():
     go = "<|start|>{{ .ThinkLevel }}{{ range .Messages }}{{ end }}<|end|>"
     assert chat(PromptTemplates(go=go, family="gptoss"), think="max").text == "<|start|>high<|end|>"
     assert chat(PromptTemplates(go=go, family="llama"), think="max").text == "<|start|>max<|end|>"
+
+
+FIM = ("<pre>", "<suf>", "<mid>")
+
+
+@pytest.mark.parametrize(
+    "templates",
+    [
+        PromptTemplates(fim=FIM),
+        PromptTemplates(jinja="{{ messages }}", fim=FIM),
+        PromptTemplates(renderer="qwen3-coder", fim=FIM),
+    ],
+)
+def test_a_vocabulary_fills_in_the_middle_where_no_go_template_is(templates):
+    made = render_generate(templates, "def f(", suffix="return x", now=NOW)
+    assert (made.text, made.choice.kind) == ("<pre>def f(<suf>return x<mid>", "fim")
+
+
+@pytest.mark.parametrize(
+    "templates",
+    [
+        PromptTemplates(),
+        PromptTemplates(fim=("<pre>", "", "<mid>")),
+        PromptTemplates(go="{{ .Prompt }}", fim=FIM),
+    ],
+)
+def test_the_middle_is_not_filled_in_by_half(templates):
+    with pytest.raises(TemplateError, match="does not support insert") as refused:
+        render_generate(templates, "def f(", suffix="return x", now=NOW)
+    assert refused.value.problem.status == 400
+
+
+def test_a_go_template_that_knows_suffixes_is_stronger_than_the_vocabulary():
+    templates = PromptTemplates(go="{{ .Prompt }}_{{ .Suffix }}", fim=FIM)
+    assert render_generate(templates, "a", suffix="b", now=NOW).text == "a_b"

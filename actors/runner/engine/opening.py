@@ -134,6 +134,7 @@ def _facts(
         size=cpp.llama_model_size(handle),
         bos=vocab.bos,
         eos=vocab.eos,
+        fim=vocab.fim,
         add_bos=vocab.add_bos,
         add_eos=vocab.add_eos,
         has_chat_template=cpp.llama_model_chat_template(handle, None) is not None,

@@ -263,6 +263,9 @@ class Loaded:
     bos: int
     """-1 if there is none."""
     eos: int
+    fim: tuple[int, ...] = ()
+    """The tokens before the text that comes first, before the text that comes last, and before
+    the middle that is to be filled in; empty or -1: there are none."""
     add_bos: bool
     add_eos: bool
     has_chat_template: bool

@@ -23,6 +23,12 @@ class Vocab:
         self.size: int = cpp.llama_vocab_n_tokens(vocab)
         self.bos: int = cpp.llama_vocab_bos(vocab)
         self.eos: int = cpp.llama_vocab_eos(vocab)
+        self.fim: tuple[int, ...] = (
+            cpp.llama_vocab_fim_pre(vocab),
+            cpp.llama_vocab_fim_suf(vocab),
+            cpp.llama_vocab_fim_mid(vocab),
+        )
+        """The tokens that fill in the middle; -1 for one that there is not."""
         self.add_bos: bool = cpp.llama_vocab_get_add_bos(vocab)
         self.add_eos: bool = cpp.llama_vocab_get_add_eos(vocab)
         self._hidden: int = (

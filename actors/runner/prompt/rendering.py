@@ -154,8 +154,13 @@ def _insert(
     now: datetime,
     prefer_go: bool | None,
 ) -> Rendered:
-    """Fill in the middle, which only Go templates can do; one that can is used for it always."""
+    """Fill in the middle: by a Go template, or by the tokens of the vocabulary without one."""
     choice = choose(templates, prefer_go=prefer_go)
+    if not templates.go and all(templates.fim) and templates.fim:
+        before, after, middle = templates.fim
+        by_tokens = Choice("fim", "the vocabulary has tokens to fill in the middle", choice.harmony)
+        text = f"{before}{prompt}{after}{suffix}{middle}"
+        return _rendered(templates, by_tokens, text, ())
     if not templates.go or not go_facts(templates.go).insert:
         raise TemplateError("this model does not support insert", status=400)
     if choice.kind != "go":

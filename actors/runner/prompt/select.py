@@ -5,6 +5,9 @@
     the Jinja template of the GGUF file
     nothing            ChatML for a chat, the bare prompt for generate
 
+Only Go templates can fill in the middle of a text. A model that has none does so (`fim`) by the
+tokens of its vocabulary.
+
 The choice is made for each request, from what belongs to the model's name: two names that share
 their weights may have different templates.
 """
@@ -18,7 +21,7 @@ from actorllm.actors.runner.prompt.jinja_facts import JinjaFacts, jinja_facts
 
 __all__ = ["Choice", "Kind", "PromptTemplates", "choose"]
 
-Kind = Literal["renderer", "go", "jinja", "none"]
+Kind = Literal["renderer", "go", "jinja", "none", "fim"]
 
 
 @frozen
@@ -43,6 +46,9 @@ class PromptTemplates:
     """The text of the token that begins a sequence."""
     eos: str = ""
     """The text of the token that ends one."""
+    fim: tuple[str, ...] = ()
+    """The texts of the tokens before what comes first, what comes last, and the middle that is to
+    be filled in; empty: the vocabulary has none."""
 
 
 @frozen
