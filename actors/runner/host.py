@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import psutil
 import trio
 
 from actorllm.actors.runner.engine.pairing import Pairing
@@ -15,13 +16,9 @@ from actorllm.actors.runner.engine.types import (
     Structure,
     Work,
 )
+from actorllm.actors.runner.watch import LOOK_SECONDS, Fault, Memory, Watch
 
 __all__ = ["EngineHost", "Sink", "ThreadHost", "Vectors"]
-
-LOOK_SECONDS = 15.0
-"""Time between two looks at the engine."""
-STUCK_SECONDS = 300.0
-"""Longest time that one pass may take before the engine counts as hung."""
 
 Vectors = tuple[tuple[float, ...], ...]
 
@@ -84,10 +81,25 @@ class EngineHost(Protocol):
 class ThreadHost:
     """The real engine, in its own thread."""
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(
+        self,
+        settings: EngineSettings,
+        *,
+        planned: int = 0,
+        report: Callable[[Fault], None] = lambda _: None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            settings: How to load.
+            planned: Bytes that the load was planned with; 0: not known.
+            report: Told the faults that are seen.
+        """
         from actorllm.actors.runner.engine.engine import Engine
 
         self._settings = settings
+        self._planned = planned + settings.saved_bytes if planned else 0
+        self._report = report
         # Where there is a debugger, ggml's abort would start it for a trace, which takes seconds.
         os.environ.setdefault("GGML_NO_BACKTRACE", "1")
         self._engine = Engine(settings, self._deliver, stopped=self._stopped)
@@ -157,18 +169,16 @@ class ThreadHost:
         """Watch the engine: heartbeats come from this thread and say nothing of the other.
 
         Raises:
-            RuntimeError: The engine broke down, or computes nothing although it should.
+            RuntimeError: The engine broke down, or the watch says that it must end.
         """
-        passes, since = -1, trio.current_time()
+        watch = Watch(planned=self._planned)
         while not self._broken.is_set():
             with trio.move_on_after(LOOK_SECONDS):
                 await self._broken.wait()
-            stats = self.stats()
-            now = trio.current_time()
-            if stats is None or stats.passes != passes or not _computes(stats):
-                passes, since = -1 if stats is None else stats.passes, now
-            elif now - since > STUCK_SECONDS:
-                raise RuntimeError(f"the engine has computed nothing for {STUCK_SECONDS:g} s")
+            for fault in watch.look(trio.current_time(), self.stats(), memory_now()):
+                self._report(fault)
+                if fault.ends:
+                    raise RuntimeError(fault.text)
         raise RuntimeError(f"the engine broke down: {self._error}") from self._error
 
     def close(self) -> None:
@@ -199,6 +209,10 @@ class ThreadHost:
         self._broken.set()
 
 
-def _computes(stats: EngineStats) -> bool:
-    """Whether a pass is under way or due."""
-    return any(slot.phase in ("prefill", "decode") for slot in stats.slots)
+def memory_now() -> Memory:
+    """What this process and the machine have of memory.
+
+    Pages of files do not count where they are told apart: the system takes them when it needs them.
+    """
+    mine, machine = psutil.Process().memory_info(), psutil.virtual_memory()
+    return Memory(mine.rss - getattr(mine, "shared", 0), machine.available, machine.total)

@@ -29,6 +29,8 @@ class RunnerArgs(Value):
     """What a runner is made from: the weights and how to load them. Names come with requests."""
 
     settings: EngineSettings
+    memory: int = 0
+    """Bytes that the scheduler has planned for it; 0: not known."""
 
 
 @message

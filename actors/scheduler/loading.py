@@ -156,7 +156,9 @@ class Loading:
             child=scheduler.next_child(self.name),
         )
         scheduler.runners[self.key] = runner
-        runner.ref = await scheduler.start_child(_spec(runner.child, scheduler.entry, engine))
+        runner.ref = await scheduler.start_child(
+            _spec(runner.child, scheduler.entry, RunnerArgs(engine, runner.size))
+        )
         report = await self._follow(runner)
         if report.deterministic:  # a load on deterministic terms would be no better
             runner.terms = attrs.evolve(runner.terms, deterministic=True)
@@ -184,10 +186,10 @@ class Loading:
                     return report
 
 
-def _spec(child: str, entry: str, engine: EngineSettings) -> ChildSpec:
+def _spec(child: str, entry: str, args: RunnerArgs) -> ChildSpec:
     return ChildSpec(
         id=child,
-        start=lambda: ProcessActor(entry, RunnerArgs(engine)),
+        start=lambda: ProcessActor(entry, args),
         restart=Restart.TEMPORARY,
         shutdown=_STOP_SECONDS,
         start_timeout=_START_SECONDS,

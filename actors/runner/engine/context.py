@@ -117,7 +117,7 @@ class Context:
     def __init__(self, model: Model, *, tune_threads: bool) -> None:
         settings = model.settings
         self._model = model
-        self._threads = settings.threads
+        self.threads = settings.threads
         self._tuner = ThreadTuner(settings.threads) if tune_threads else None
         self._window = settings.num_ctx
         self.vocab = model.vocab
@@ -206,8 +206,8 @@ class Context:
             raise RuntimeError(f"llama_decode returned {result}")
 
     def _use_threads(self, threads: int) -> None:
-        if threads != self._threads:
-            self._threads = threads
+        if threads != self.threads:
+            self.threads = threads
             cpp.llama_set_n_threads(self._context, threads, threads)
 
     def cut(self, slot: int, length: int) -> bool:

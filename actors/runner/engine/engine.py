@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
+import attrs
+
 from actorllm.actors.runner.engine.embed import Embedder, Vectors
 from actorllm.actors.runner.engine.model import Progress
 from actorllm.actors.runner.engine.opening import Opened, open_model
@@ -156,7 +158,9 @@ class Engine:
 
     def stats(self) -> EngineStats:
         """Report what the slots do and how fast."""
-        return self._generating.stats()
+        stats = self._generating.stats()
+        context = None if self._opened is None else self._opened.context
+        return stats if context is None else attrs.evolve(stats, threads=context.threads)
 
     def close(self) -> None:
         """Stop and free everything; streams that run end with `cancelled`."""
