@@ -22,12 +22,15 @@ _CHUNK = 1024 * 1024
 _WEIGHTS = (
     ("model*.safetensors", "*/model*.safetensors"),
     ("consolidated*.safetensors",),
+    ("adapter_model.safetensors",),
     ("pytorch_model*.bin",),
     ("consolidated*.pth",),
     ("*.gguf",),
     ("*.bin",),
 )
-_COMPANIONS = ("*.json", "*/*.json", "chat_template.jinja", "tokenizer.model", "*/tokenizer.model")
+_COMPANIONS = (
+    "*.json", "*/*.json", "chat_template.jinja", "tokenizer.model", "*/tokenizer.model", "vocab.txt",
+)  # fmt: skip
 
 
 def find_source(text: str, folder: Path) -> Path | None:
