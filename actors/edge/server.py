@@ -156,7 +156,7 @@ class _Connection(TCPServer):
 
     async def _write(self, data: bytes) -> None:
         if not self.send_lock.locked():  # hence nobody else writes
-            written = write_now(self.stream, data)  # type: ignore[arg-type]  # a trio.SocketStream
+            written = write_now(self.stream, data)
             if written == len(data):
                 return
             data = data[written:]

@@ -20,6 +20,15 @@ from actorllm.actors.runner.watch import LOOK_SECONDS, Fault, Memory, Watch
 
 __all__ = ["EngineHost", "Sink", "ThreadHost", "Vectors"]
 
+_NATIVE = {
+    # Where there is a debugger, ggml's abort would start it for a trace, which takes seconds.
+    "GGML_NO_BACKTRACE": "1",
+    # OpenMP's threads spin while they wait for each other, for milliseconds by default. When
+    # something else has one of their cores, the other ones spin instead of giving way to it.
+    "GOMP_SPINCOUNT": "2000",
+}
+"""What llama.cpp and OpenMP read from the environment, where the user has not said otherwise."""
+
 Vectors = tuple[tuple[float, ...], ...]
 
 
@@ -95,13 +104,13 @@ class ThreadHost:
             planned: Bytes that the load was planned with; 0: not known.
             report: Told the faults that are seen.
         """
+        for variable, value in _NATIVE.items():  # read when the libraries are loaded
+            os.environ.setdefault(variable, value)
         from actorllm.actors.runner.engine.engine import Engine
 
         self._settings = settings
         self._planned = planned + settings.saved_bytes if planned else 0
         self._report = report
-        # Where there is a debugger, ggml's abort would start it for a trace, which takes seconds.
-        os.environ.setdefault("GGML_NO_BACKTRACE", "1")
         self._engine = Engine(settings, self._deliver, stopped=self._stopped)
         self._token = trio.lowlevel.current_trio_token()
         self._sinks: dict[int, Sink] = {}

@@ -181,7 +181,8 @@ def _module(make: Any) -> str:
 def marks() -> str:
     """By which marks a Jinja template is known."""
     rows = (
-        (str(n), " and ".join(map(_code, marks))) for n, (_, marks, _) in enumerate(infer._FAMILIES, 1)
+        (str(n), " and ".join(map(_code, marks)))
+        for n, (_, marks, _) in enumerate(infer._FAMILIES, 1)
     )
     return _table(("row", "the template contains"), rows)
 
