@@ -6,6 +6,7 @@ fetch.py       the child: fetches a blob for all who wait for it
 sharing.py     the base of supervisors here and in the uploader: one transfer for each blob
 transfer.py    the base of children here and in the uploader: followers and progress
 fetching.py    a blob's parts: workers, retries, the hash behind them
+carrier.py     a body's bytes from the socket to the disk without a detour
 partial.py     the unfinished file and the state beside it
 leftovers.py   unfinished files: listed, pruned
 parts.py       which ranges there are and how far each has come

@@ -2,13 +2,14 @@
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from typing import Any, Final
 
 import httpx
 import trio
 
+from actorllm.actors.downloader.carrier import Carrier
 from actorllm.actors.downloader.client import pieces_of
 from actorllm.actors.downloader.partial import Partial
 from actorllm.actors.downloader.parts import completed, prefix
@@ -29,8 +30,10 @@ _BUFFER: Final = 1024 * 1024
 """Bytes that are written at once."""
 _FLUSH: Final = 0.25
 """Seconds after which less is written, too: so much is lost at most when the process is killed."""
-_SAVE: Final = 0.5
+_SAVE: Final = 0.1
 """Seconds between two writings of the state."""
+_SAVE_BYTES: Final = 4 * 1024 * 1024
+"""Bytes after which it is written earlier: so much is fetched again after a kill, the least part."""
 
 
 class Fetching:
@@ -173,12 +176,34 @@ class Fetching:
                 self._file.reset(index)
             with transport_errors(self._registry.origin):
                 async with pieces_of(answer.response) as pieces:
-                    await self._store(index, pieces)
+                    await self._store(index, pieces, Carrier.of(answer.response))
         if not self._file.parts[index].is_done:
             raise RegistryError(0, "the registry has sent less than it promised")
 
-    async def _store(self, index: int, pieces: AsyncIterator[bytes]) -> None:
+    async def _store(
+        self, index: int, pieces: AsyncIterator[bytes], carrier: Carrier | None
+    ) -> None:
         """Write what comes, up to the end of the part; what comes after it is not read."""
+        if carrier is None:
+            await self._store_pieces(index, pieces)
+            return
+        with closing(carrier):
+            # What httpx has read along with the headers comes as one piece.
+            first = bytearray(await anext(pieces, b""))
+            await self._write(index, first[: self._file.parts[index].size - self._done(index)])
+            await self._carry(index, carrier)
+
+    async def _carry(self, index: int, carrier: Carrier) -> None:
+        write = partial(self._file.write, index)
+        stall = self._registry.policy.stall
+        while room := self._file.parts[index].size - self._done(index):
+            count = await carrier.carry(room, write, stall)
+            if not count:
+                return
+            self._tell()
+            await self._throttle.take(count)
+
+    async def _store_pieces(self, index: int, pieces: AsyncIterator[bytes]) -> None:
         buffer = bytearray()
         since = trio.current_time()
         part = self._file.parts[index]
@@ -219,7 +244,10 @@ class Fetching:
     async def _save_now_and_then(self, scope: trio.CancelScope) -> None:
         with scope:
             while True:
-                await trio.sleep(_SAVE)
+                with trio.move_on_after(_SAVE):
+                    saved = self.completed
+                    while self.completed - saved < _SAVE_BYTES:
+                        await self._news.wait()
                 await self._thread(self._file.save)
 
     def _tell(self) -> None:
