@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -109,7 +109,7 @@ class Dialect:
 @cache
 def data_of(file: str) -> Mapping[str, Any]:
     """Read a file beside this one."""
-    path = resources.files("actorllm.http.openapi") / file
+    path = Path(__file__).with_name(file)
     made: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return made
 

@@ -6,7 +6,7 @@ import shlex
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -29,7 +29,7 @@ class Page:
 @cache
 def page() -> Page:
     """Make the page."""
-    folder = resources.files("actorllm.http.openapi")
+    folder = Path(__file__).parent
     style = (folder / "page.css").read_text(encoding="utf-8")
     # The template is a file of ours; everything that goes into it is escaped.
     environment = Environment(
