@@ -101,7 +101,7 @@ def _():
         lambda: litellm.completion(messages=ASK, **(OPENAI | {"model": "openai/nothing"})),
     )
     refused(
-        litellm.exceptions.APIConnectionError,
+        litellm.exceptions.NotFoundError,
         lambda: litellm.completion(messages=ASK, **(CHATTING | {"model": "ollama_chat/nothing"})),
         "not found",
     )

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from steps import CAPITAL, CHAT, EMBEDDER, TOKYO, URL, WEATHER, refused, same, step
 
 os.environ["OLLAMA_HOST"] = URL
-NAME = f"{CHAT}:latest"
+NAME = f"ollama/{CHAT}:latest"
 
 
 class Person(BaseModel):
@@ -47,7 +47,7 @@ def _():
         asked.append(city)
         return "11 degrees and sunny"
 
-    model = llm.get_model("qwen3:latest")
+    model = llm.get_model("ollama/qwen3:latest")
     answer = model.chain(WEATHER, tools=[get_weather], options={"temperature": 0, "think": False})
     assert answer.text() is not None
     same(asked, ["Toronto"])
@@ -61,7 +61,7 @@ def _():
 
 @step("embeddings")
 def _():
-    model = llm.get_embedding_model(f"{EMBEDDER}:latest")
+    model = llm.get_embedding_model(f"ollama/{EMBEDDER}:latest")
     assert len(model.embed("a")) > 3
 
 
