@@ -124,9 +124,10 @@ class _Ollama:
         has_text = isinstance(message, dict) and _has_text(message)
         if not frame.get("done"):
             return _Line(has_text)
+        extra = frame.get("actorllm")  # Ollama tells nothing of its cache
         counts = Counts(
             prompt=_count(frame, "prompt_eval_count"),
-            cached=_count(frame, "prompt_eval_cached_count"),
+            cached=_count(extra, "cached_tokens") if isinstance(extra, dict) else None,
             generated=_count(frame, "eval_count"),
         )
         return _Line(has_text, counts, last=True)

@@ -66,6 +66,12 @@ def test_pieces_and_counts_of_openai():
     assert told.counts == Counts(prompt=9, cached=6, generated=4)
 
 
+@pytest.mark.parametrize(("extra", "cached"), [({"cached_tokens": 7}, 7), ({}, None), (7, None)])
+def test_cached_tokens_are_read_from_the_key_of_our_own(extra, cached):
+    frame = {"message": {}, "done": True, "prompt_eval_count": 9, "actorllm": extra}
+    assert read(OLLAMA, recording(frame)).counts == Counts(prompt=9, cached=cached)
+
+
 @pytest.mark.parametrize(
     ("dialect", "lines", "text"),
     [
