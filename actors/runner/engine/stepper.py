@@ -13,9 +13,6 @@ room again.
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from math import isfinite
-
-import attrs
 
 from actorllm.actors.runner.engine.backend import Backend
 from actorllm.actors.runner.engine.batching import (
@@ -39,12 +36,10 @@ from actorllm.actors.runner.engine.types import (
     SlotStats,
     Work,
 )
-from actorllm.actors.runner.engine.windows import SMALLEST_WINDOW
+from actorllm.actors.runner.engine.works import fault_of, settled, shift_of
 
 __all__ = ["Stepper"]
 
-_SMALLEST_TAIL = 4
-"""Cells that a context shift leaves beyond those that are kept."""
 _HEADROOM = 32
 """Free cells for each stream before another one is admitted: else it would soon be sent back."""
 
@@ -102,10 +97,10 @@ class Stepper:
         """Queue a work. What is wrong with it comes out as its finish."""
         if work.id in self._streams:
             raise ValueError(f"work {work.id} is there already")
-        work = self._settled(work)
+        work = settled(work, self._window, deterministic=self._deterministic)
         now = self._clock()
         stream = self._streams[work.id] = Stream(work, now)
-        fault = self._fault(work)
+        fault = fault_of(work, self._backend.n_vocab)
         if fault:
             self._end(stream, "error", fault)
         else:
@@ -178,18 +173,8 @@ class Stepper:
 
     def stats(self) -> EngineStats:
         """Count; may be called from any thread."""
-        slots = tuple(
-            SlotStats(
-                slot.index,
-                stream.work.id if stream else None,
-                len(slot.tokens),
-                stream.phase if stream else "idle",
-            )
-            for slot in self._slots
-            for stream in (slot.stream,)
-        )
         return EngineStats(
-            slots=slots,
+            slots=tuple(map(_stats_of, self._slots)),
             queued=len(self._queue),
             cells_used=cells_of(self._slots, 0),
             cells=self._backend.cells,
@@ -204,30 +189,6 @@ class Stepper:
             saved=self._prefixes.saved,
             restored=self._prefixes.restored,
         )
-
-    def _settled(self, work: Work) -> Work:
-        """Fill in what a work leaves to the engine."""
-        window = self._window
-        if work.window > 0:
-            window = max(SMALLEST_WINDOW, min(work.window, window))
-        deterministic = work.deterministic or self._deterministic
-        return attrs.evolve(work, window=window, deterministic=deterministic)
-
-    def _fault(self, work: Work) -> str:
-        """Say what makes a settled work impossible; empty if nothing does."""
-        tokens = (*work.prompt, *work.resume)
-        if not work.prompt:
-            return "the prompt is empty"
-        if len(work.prompt) >= work.window:
-            return (
-                f"the prompt has {len(work.prompt)} tokens, but the context window holds"
-                f" {work.window}; shorten the prompt or raise num_ctx"
-            )
-        if min(tokens) < 0 or max(tokens) >= self._backend.n_vocab:
-            return f"the prompt has tokens outside the vocabulary of {self._backend.n_vocab}"
-        if not all(isfinite(v) for v in attrs.astuple(work.sampling) if isinstance(v, float)):
-            return "a sampling option is not a finite number"
-        return ""
 
     # Admission
 
@@ -457,13 +418,7 @@ class Stepper:
             return True
         slot = stream.slot
         assert slot is not None
-        keep = stream.work.num_keep
-        if keep < 0:
-            keep = len(stream.work.prompt)
-        elif stream.work.prompt[0] == self._backend.bos:
-            keep += 1
-        keep = max(0, min(keep, len(slot.tokens) - _SMALLEST_TAIL))
-        discard = (len(slot.tokens) - keep) // 2
+        keep, discard = shift_of(stream.work, len(slot.tokens), self._backend.bos)
         if not self._prefixes.shift(slot, keep, discard):
             return False
         stream.discarded += discard
@@ -484,3 +439,10 @@ class Stepper:
             stream.slot.last_used = self._tick
             stream.slot.stream = None
             self._prefixes.note(stream.slot)
+
+
+def _stats_of(slot: Slot) -> SlotStats:
+    stream = slot.stream  # read once: the engine's thread may take it away
+    if stream is None:
+        return SlotStats(slot.index, None, len(slot.tokens), "idle")
+    return SlotStats(slot.index, stream.work.id, len(slot.tokens), stream.phase)
