@@ -29,7 +29,8 @@ await step("chat, streamed", async () => {
   assert.equal(await join(stream, (p) => p.message.content), TOKYO);
 });
 await step("abort", async () => {
-  const stream = await client.generate({ model: CHAT, prompt: "count to 100", stream: true });
+  const format = { type: "array", items: { type: "integer" }, minItems: 300 };
+  const stream = await client.generate({ model: CHAT, prompt: "count", format, stream: true });
   await assert.rejects(async () => {
     for await (const _ of stream) stream.abort();
   });

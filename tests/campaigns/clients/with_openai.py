@@ -126,9 +126,11 @@ def _():
 
 @step("completions")
 def _():
-    answer = client.completions.create(model=CHAT, prompt="The sky is", max_tokens=5)
+    answer = client.completions.create(model=CHAT, prompt="The sky is", max_tokens=5, temperature=0)
     assert answer.choices[0].text
-    stream = client.completions.create(model=CHAT, prompt="The sky", max_tokens=5, stream=True)
+    stream = client.completions.create(
+        model=CHAT, prompt="The sky", max_tokens=5, temperature=0, stream=True
+    )
     assert "".join(p.choices[0].text for p in stream)
 
 
