@@ -7,6 +7,7 @@ from quart import request
 
 from actorllm.actors.kernel import Node
 from actorllm.http.connection import RequestBody
+from actorllm.http.encoding import decoded
 from actorllm.http.metrics import Metrics
 from actorllm.http.wire.binding import bind
 from actorllm.protocol.codec import Ask, Stream
@@ -61,21 +62,26 @@ class Edge:
         return await self.node.ref(path).ask(m, timeout=ASK_TIMEOUT)
 
 
-async def read_body(cls: type[R], limit: int, *, empty: str = "missing request body") -> R:
+async def read_body(
+    cls: type[R], limit: int, *, empty: str = "missing request body", compressed: bool = False
+) -> R:
     """Read the body of the current request.
 
     Args:
         cls: A class made by `binding.body`.
         limit: Most bytes that are read.
         empty: What to say when there is no body.
+        compressed: Heed its `Content-Encoding`; where not, it is taken as it is.
 
     Raises:
-        Refused: 400, with the reason in the words of Go's decoder.
+        Refused: 400, with the reason in the words of Go's decoder; 415, see `decoded`.
         BodyTooLarge: It has more than `limit` bytes.
     """
     body = request.body
     assert isinstance(body, RequestBody)
     data = await body.read(limit)
+    if compressed:
+        data = decoded(data, request.headers.get("Content-Encoding", ""), limit)
     try:
         return bind(cls, data)
     except JsonError as e:

@@ -40,7 +40,7 @@ async def read(cls: type[B], translate: Callable[[B], R], limit: int) -> tuple[B
         Unreadable: It cannot be done.
     """
     try:
-        body = await read_body(cls, limit, empty="EOF")
+        body = await read_body(cls, limit, empty="EOF", compressed=True)
         return body, translate(body)
     except Refused as e:
         raise Unreadable(e.problem) from None

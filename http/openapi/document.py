@@ -41,6 +41,7 @@ _REFUSALS = {
     404: "There is no such model, blob or route",
     408: "The rest of the body did not come",
     413: "The body, or a text in it, is too large",
+    415: "The body has another `Content-Encoding` than zstd, gzip or deflate",
     500: "The model failed, or an option has a wrong type",
     501: "The model cannot do it",
     503: "Too many wait, or a part is being restarted; `Retry-After` says for how many seconds",
@@ -143,6 +144,8 @@ def _responses(dialect: Dialect, operation: Operation) -> Json:
     statuses = {*_ALWAYS, *operation.errors, *(_WITH_A_BODY if reads else ())}
     if operation.parameters:
         statuses |= {400, 404}
+    if operation.body is not None and operation.path.startswith("/v1/"):
+        statuses.add(415)  # only there a body may be compressed
     for status in sorted(statuses):
         responses[str(status)] = _refused(dialect, operation, status)
     return responses
