@@ -154,14 +154,19 @@ def _render(
         now=now,
         prefer_go=not model.native,
     )
-    before = host.detokenize(request.context).decode("utf-8", "replace")
+    before = _text(host, request.context)
     text = before + made.text
     return Fitted(text, _tokens(host, text, bos=not (before or made.has_bos))), made
 
 
 def _given_tokens(host: EngineHost, tokens: tuple[int, ...]) -> Fitted:
+    return Fitted(_text(host, tokens), tokens)
+
+
+def _text(host: EngineHost, tokens: tuple[int, ...]) -> str:
+    """Return the text of tokens that a client has sent."""
     try:
-        return Fitted(host.detokenize(tokens).decode("utf-8", "replace"), tokens)
+        return host.detokenize(tokens).decode("utf-8", "replace")
     except EngineError as e:
         raise Refused.because(400, str(e)) from None
 

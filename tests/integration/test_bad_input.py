@@ -233,3 +233,9 @@ def test_a_request_is_understood_whatever_its_content_type(daemon: Daemon, tmp_p
     )
     headers = {"Content-Type": "text/plain"}
     assert daemon.client.post("/api/generate", content=body, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("token", [-1, 2048, 2**31, 2**63 - 1])
+def test_a_context_of_no_token_is_refused(daemon, token):
+    answer = daemon.post("/api/generate", model=MODEL, prompt="x", context=[token], stream=False)
+    assert refused(daemon, answer, 400)
