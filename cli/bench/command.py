@@ -77,7 +77,13 @@ _LENGTH = click.IntRange(1, MAX_TOKENS)
 @click.option("--streams", type=_Streams(), help="Streams at a time: 1,4,8,16.")
 @click.option("--prompt-tokens", type=_LENGTH, help="Length of the (long) prompts.")
 @click.option("--tokens", type=_LENGTH, help="Most tokens of an answer.")
-@click.option("--rounds", type=click.IntRange(1, MAX_ROUNDS), default=3, show_default=True)
+@click.option(
+    "--rounds",
+    type=click.IntRange(1, MAX_ROUNDS),
+    default=3,
+    show_default=True,
+    help="Times that everything is measured; medians count.",
+)
 @click.option("--seed", type=click.IntRange(min=0), help="Of the texts. [default: random]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def bench(

@@ -63,7 +63,7 @@ def test_a_bad_variable_is_an_error_of_one_line(actorllm, environment):
     result = actorllm("list")
     assert result.status == 1
     assert result.err == (
-        "Error: OLLAMA_NUM_PARALLEL='many' cannot be used: use a whole number from 1 to 1024\n"
+        "Error: OLLAMA_NUM_PARALLEL='many' cannot be used: use a whole number from 0 to 1024\n"
     )
 
 
