@@ -23,7 +23,7 @@ from actorllm.http.openapi.schema import (
     or_null,
     reference,
 )
-from actorllm.http.wire.binding import struct_of
+from actorllm.http.wire.binding import Struct, struct_of
 from actorllm.protocol.version import package_version
 
 __all__ = ["DIALECTS", "document"]
@@ -128,14 +128,23 @@ def _content(operation: Operation, components: Components) -> Json:
     if operation.body is None:
         return {media: {"schema": schema} for media, schema in operation.content.items()}
     struct = struct_of(operation.body)
-    if operation.required:
-        schema = components.require(struct, operation.required)
-    else:
-        schema = or_null(components.of(struct))
-    media: Json = {"schema": schema}
+    media: Json = {"schema": _body_schema(operation, struct, components)}
     if operation.example is not None:
         media["example"] = operation.example
     return {JSON: media}
+
+
+def _body_schema(operation: Operation, struct: Struct, components: Components) -> Json:
+    """Refer to a body; what not all who read it require is said beside the reference."""
+    if not operation.required:
+        return or_null(components.of(struct))
+    readers = [o for dialect in DIALECTS for o in dialect.operations if o.body is operation.body]
+    common = tuple(k for k in operation.required if all(k in o.required for o in readers))
+    own = [key for key in operation.required if key not in common]
+    schema = components.require(struct, common)
+    if own:
+        schema |= {"required": own, "properties": {k: {"not": {"type": "null"}} for k in own}}
+    return schema
 
 
 def _responses(dialect: Dialect, operation: Operation) -> Json:

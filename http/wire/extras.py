@@ -6,6 +6,7 @@ from actorllm.protocol.chat import JsonObject, Think
 from actorllm.protocol.codec import evolve
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import GenerateRequest
+from actorllm.protocol.options import Options, merge
 
 __all__ = ["ExtrasBody", "budget", "with_extras"]
 
@@ -27,7 +28,12 @@ class ExtrasBody:
 
 
 def with_extras(body: ExtrasBody, request: GenerateRequest) -> GenerateRequest:
-    """Add the extra fields of a body to the request that was made of the others."""
+    """Add the extra fields of a body to the request that was made of the others.
+
+    Raises:
+        Refused: 500, an option has a wrong type, even one that the dialect has a stronger word for.
+    """
+    merge(Options(), body.options or {})
     own = {"num_ctx": body.num_ctx, "deterministic": body.deterministic}
     given_own = {key: value for key, value in own.items() if value is not None}
     return evolve(

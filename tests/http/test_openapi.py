@@ -195,3 +195,17 @@ async def test_the_page_shows_every_operation_and_every_schema(client):
     operations = {o["operationId"] for p in document()["paths"].values() for o in p.values()}
     assert identifiers >= operations | set(SCHEMAS)
     assert links <= identifiers
+
+
+def test_a_body_of_two_operations_has_what_each_requires():
+    paths = document()["paths"]
+    content = paths["/v1/messages"]["post"]["requestBody"]["content"]["application/json"]
+    assert content["schema"]["required"] == ["max_tokens"]
+    assert SCHEMAS["anthropic.MessagesRequest"]["required"] == ["model", "messages"]
+
+
+async def test_a_wrong_type_of_an_option_is_refused_where_the_dialect_has_a_stronger_word(client):
+    wrong = {"model": "text", "prompt": "x", "max_tokens": 8, "options": {"num_predict": {}}}
+    answer = await client.post("/v1/completions", json=wrong)
+    assert answer.status_code == 500
+    assert "num_predict" in answer.json()["error"]["message"]
