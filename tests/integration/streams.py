@@ -14,8 +14,9 @@ from tests.integration.daemon import MODEL, TIMEOUT, Daemon
 __all__ = ["SEEDS", "Answer", "follow", "follow_all"]
 
 SEEDS = (43, 50, 60, 85)
-"""Their streams do not end by themselves early."""
 TOKENS = 300
+_ENDS = {"0": -100, "2": -100}
+"""The tokens that end a text: without them streams are as long as they are asked to be."""
 
 
 @attrs.frozen
@@ -45,7 +46,13 @@ def body_of(seed: int, **options: Any) -> dict[str, Any]:
         "prompt": "Once upon a time",
         "raw": True,
         "logprobs": True,
-        "options": {"temperature": 4, "top_k": 0, "top_p": 1, "num_predict": TOKENS}
+        "options": {
+            "temperature": 4,
+            "top_k": 0,
+            "top_p": 1,
+            "num_predict": TOKENS,
+            "logit_bias": _ENDS,
+        }
         | {"seed": seed, **options},
     }
 

@@ -62,7 +62,7 @@ def test_a_request_that_crashes_its_runner_twice_is_refused_and_its_mates_go_on(
     before = fragile.pinned()
     shot: set[int] = set()
     with ThreadPoolExecutor(len(MATES) + 1) as pool:
-        mates = [pool.submit(follow, fragile, seed, num_predict=200) for seed in MATES]
+        mates = [pool.submit(follow, fragile, seed, num_predict=3000) for seed in MATES]
         eventually(lambda: leases(fragile) == len(MATES))
         poison = pool.submit(ask, fragile, LONG_PROMPT)
         while not poison.done():
