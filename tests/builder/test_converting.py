@@ -9,6 +9,7 @@ import numpy as np
 import psutil
 import pytest
 
+from actorllm.actors.builder import child
 from actorllm.actors.builder.carry_out import Creation
 from actorllm.actors.builder.templates import template_problem
 from actorllm.actors.library.content import read_config
@@ -148,8 +149,10 @@ def test_what_cannot_be_converted_is_said_and_nothing_stays(
 
 
 def test_a_conversion_that_is_left_ends_at_once_and_nothing_stays(
-    steps, uploaded, model, leftovers
+    steps, uploaded, model, leftovers, monkeypatch
 ):
+    # The first look comes while the interpreter still starts, however fast the machine is.
+    monkeypatch.setattr(child, "_STEP", 0.001)
     before, running = layouts(), steps(Create("x", files=uploaded))
     assert next(running).status == "converting model"
     next(running)
