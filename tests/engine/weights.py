@@ -8,7 +8,7 @@ import gguf
 import llama_cpp as cpp
 import numpy as np
 
-__all__ = ["TYPES", "Shape", "make_model"]
+__all__ = ["TYPES", "Shape", "make_long_rope", "make_model"]
 
 TYPES = {
     "F16": cpp.LLAMA_FTYPE_MOSTLY_F16,
@@ -51,8 +51,23 @@ def make_model(path: Path, kind: str, shape: Shape = Shape()) -> str:
     return str(path)
 
 
-def _write(path: Path, shape: Shape) -> None:
+def make_long_rope(path: Path, short: int, shape: Shape = Shape()) -> str:
+    """Write a model that takes other frequencies beyond `short` tokens of context."""
     writer = gguf.GGUFWriter(path, "llama")
+    writer.add_rope_scaling_type(gguf.RopeScalingType.LONGROPE)
+    writer.add_rope_scaling_orig_ctx_len(short)
+    half = shape.width // shape.heads // 2
+    writer.add_tensor("rope_factors_short.weight", np.ones(half, np.float32))
+    writer.add_tensor("rope_factors_long.weight", np.linspace(1, 40, half, dtype=np.float32))
+    _write_model(writer, shape)
+    return str(path)
+
+
+def _write(path: Path, shape: Shape) -> None:
+    _write_model(gguf.GGUFWriter(path, "llama"), shape)
+
+
+def _write_model(writer: gguf.GGUFWriter, shape: Shape) -> None:
     writer.add_context_length(4096)
     writer.add_embedding_length(shape.width)
     writer.add_block_count(shape.layers)

@@ -14,7 +14,7 @@ for deterministic loads only.
 
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from actorllm.actors.library.gguf import GgufError, Tensor, read_gguf
@@ -28,6 +28,7 @@ _REPACKED = frozenset({"Q2_K", "Q4_K", "IQ4_NL", "MXFP4"})
 """Of the other types, those that are repacked on x86."""
 _OUTPUT = frozenset({"output.weight", "token_embd.weight"})
 """Only applied to rows whose logits are wanted: one of each slot."""
+_LONG_ROPE = "rope_factors_long.weight"
 _TILE_ROWS = 8
 
 _tiles_at_first_load: bool | None = None
@@ -40,8 +41,10 @@ class Weights:
         tensors: Those of the model's file; None: they are not known.
     """
 
-    def __init__(self, tensors: Iterable[Tensor] | None) -> None:
+    def __init__(self, tensors: Sequence[Tensor] | None) -> None:
         self.known = tensors is not None
+        self.long_rope = any(t.name == _LONG_ROPE for t in tensors or ())
+        """Whether the context chooses between two sets of frequencies."""
         matrices = [t for t in tensors or () if len(t.shape) > 1 and t.type not in _STEADY]
         self._types = {t.type for t in matrices}
         self._only_output = {t.name for t in matrices} <= _OUTPUT

@@ -55,6 +55,18 @@ class Model:
         return n_ctx
 
     @property
+    def short_context(self) -> int | None:
+        """Most tokens of context for which llama.cpp takes the frequencies of short contexts.
+
+        It looks at the whole context, not at what a sequence may use of it. None: there is one set
+        of frequencies only.
+        """
+        if not self.weights.long_rope:
+            return None
+        told = self.text(f"{self.architecture}.rope.scaling.original_context_length")
+        return int(told) if told.isdecimal() else self.n_ctx_train
+
+    @property
     def recurrent(self) -> bool:
         return bool(
             cpp.llama_model_is_recurrent(self.handle) or cpp.llama_model_is_hybrid(self.handle)

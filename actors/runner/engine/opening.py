@@ -16,9 +16,9 @@ from actorllm.actors.runner.engine.embed import Embedder, Pooling
 from actorllm.actors.runner.engine.model import Model, Progress, load_model
 from actorllm.actors.runner.engine.threads import usable_cores
 from actorllm.actors.runner.engine.types import EngineError, EngineSettings, Loaded
-from actorllm.actors.runner.engine.windows import SMALLEST_WINDOW
+from actorllm.actors.runner.engine.windows import SMALLEST_WINDOW, padded
 
-__all__ = ["Opened", "open_model"]
+__all__ = ["Opened", "open_model", "with_true_frequencies"]
 
 _MAX_SLOTS = ORDERLY_ROWS
 """All slots must fit into one orderly pass."""
@@ -97,14 +97,31 @@ def _archive(model: Model, context: Context | None) -> FileArchive | None:
 def _filled_in(model: Model) -> EngineSettings:
     settings, trained = model.settings, model.n_ctx_train
     window = min(settings.num_ctx, trained) if settings.num_ctx > 0 else trained
+    settings = attrs.evolve(settings, num_ctx=max(window, SMALLEST_WINDOW))
+    settings = with_true_frequencies(settings, model.short_context)
     return attrs.evolve(
         settings,
-        num_ctx=max(window, SMALLEST_WINDOW),
         saved_bytes=min(settings.saved_bytes, psutil.virtual_memory().available // 4),
         slots=max(1, min(settings.slots, _MAX_SLOTS)),
         num_batch=max(settings.num_batch, 1) if settings.embedding else max(settings.num_batch, 2),
         threads=settings.threads if settings.threads > 0 else usable_cores(),
     )
+
+
+def with_true_frequencies(settings: EngineSettings, short: int | None) -> EngineSettings:
+    """Give each slot cells of its own where a pool would have the model see a long context.
+
+    Args:
+        settings: With the window of a slot.
+        short: Tokens of context up to which the model takes other frequencies than beyond; None: it
+            does not tell contexts apart.
+    """
+    window = padded(settings.num_ctx)
+    pool = max(settings.cells or window * settings.slots, window)
+    if short is None or not settings.unified or not window <= short < pool:
+        return settings
+    slots = min(settings.slots, pool // window)
+    return attrs.evolve(settings, unified=False, cells=0, slots=slots)
 
 
 def _with_quick_steps(settings: EngineSettings, context: Context) -> EngineSettings:
