@@ -14,7 +14,7 @@ from actorllm.protocol.messages.transfers import Pull
 from actorllm.protocol.names import digest_of, parse_name
 from tests.downloader.conftest import partials, pull, refusal, running, words
 from tests.registry.fixtures import SEEDLING
-from tests.registry.server import PASSWORD, USER, real_registry
+from tests.registry.server import PASSWORD, USER, passwords, real_registry
 
 
 async def test_a_pulled_model_is_the_one_in_the_registry_byte_for_byte(registry, node, catalog):
@@ -196,7 +196,7 @@ async def test_a_name_that_is_none_is_refused_at_once(node, name):
 
 
 async def test_name_and_password_open_a_registry(tmp_path, catalog, node):
-    with real_registry(tmp_path, auth=True) as closed:
+    with real_registry(tmp_path, auth=passwords(tmp_path)) as closed:
         name = f"{closed.host}/library/nothing"
         assert (await refusal(node, name)).text.endswith("unauthorized: access denied")
         wrong = await refusal(node, name, username=USER, password="guess")

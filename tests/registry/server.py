@@ -56,9 +56,20 @@ class RealRegistry:
         self.put(repository, blobs, manifest)
 
 
+def passwords(folder: Path) -> dict:
+    """Let in who knows the password."""
+    (folder / "htpasswd").write_text(f"{USER}:{_BCRYPT}\n")
+    return {"htpasswd": {"realm": "here", "path": str(folder / "htpasswd")}}
+
+
 @contextmanager
-def real_registry(folder: Path, *, auth: bool = False):
-    """Run it while the block lasts."""
+def real_registry(folder: Path, *, auth: dict | None = None):
+    """Run it while the block lasts.
+
+    Args:
+        folder: For its files.
+        auth: Whom it lets in, as its configuration says that; None: everybody.
+    """
     program = shutil.which("docker-registry")
     assert program, "the tests need the Debian package docker-registry"
     config = {
@@ -67,9 +78,8 @@ def real_registry(folder: Path, *, auth: bool = False):
         "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
         "http": {"addr": "127.0.0.1:0", "secret": "for tests"},
     }
-    if auth:
-        (folder / "htpasswd").write_text(f"{USER}:{_BCRYPT}\n")
-        config["auth"] = {"htpasswd": {"realm": "here", "path": str(folder / "htpasswd")}}
+    if auth is not None:
+        config["auth"] = auth
     (folder / "config.yml").write_text(json.dumps(config))  # JSON is YAML
     child = subprocess.Popen(
         [program, "serve", str(folder / "config.yml")],

@@ -11,7 +11,7 @@ from actorllm.protocol.manifest import CONFIG, MODEL, Layer, Manifest, dump_mani
 from actorllm.protocol.messages.transfers import Push
 from actorllm.protocol.names import parse_name
 from tests.registry.fixtures import SEEDLING
-from tests.registry.server import PASSWORD, USER, real_registry
+from tests.registry.server import PASSWORD, USER, passwords, real_registry
 from tests.registry.stub import Reply
 from tests.uploader.conftest import CHUNK, push
 
@@ -97,7 +97,7 @@ async def test_a_blob_is_mounted_from_the_repository_that_it_came_from(
 
 
 async def test_name_and_password_open_a_registry(tmp_path, node, seedling):
-    with real_registry(tmp_path, auth=True) as closed:
+    with real_registry(tmp_path, auth=passwords(tmp_path)) as closed:
         model = seedling(closed.host)
         with pytest.raises(Refused, match="unauthorized: access denied"):
             await push(node, model.name.full())
