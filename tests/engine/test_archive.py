@@ -103,6 +103,28 @@ def test_links_and_pipes_are_not_followed(tmp_path):
     assert real.exists()
 
 
+def test_a_state_that_has_grown_replaces_what_it_was(tmp_path):
+    archive = make_archive(tmp_path)
+    archive.write([make_saved(1, tokens=50), make_saved(2, tokens=50)])
+    short = max(archive.entries(), key=lambda saved: saved.tokens == make_saved(1).tokens)
+    other = next(saved for saved in archive.entries() if saved.tokens != short.tokens)
+    archive.write([make_saved(1, tokens=60)], [short, other])
+    left = {(saved.tokens[0], len(saved.tokens)) for saved in archive.entries()}
+    assert left == {(1, 60), (2, 50)}  # what begins otherwise stays
+
+
+def test_what_cannot_be_written_in_time_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr("actorllm.actors.runner.engine.archive._WRITE_SECONDS", -1.0)
+    make_archive(tmp_path).write([make_saved()])
+    assert files(tmp_path) == []
+
+
+def test_there_are_only_so_many_files(tmp_path, monkeypatch):
+    monkeypatch.setattr("actorllm.actors.runner.engine.archive._MOST_ENTRIES", 3)
+    make_archive(tmp_path).write([make_saved(number) for number in range(1, 6)])
+    assert len(files(tmp_path)) == 3
+
+
 def test_a_folder_that_cannot_be_made_costs_nothing_but_the_states(tmp_path):
     (tmp_path / "kv").write_text("a file")
     archive = make_archive(tmp_path)

@@ -67,9 +67,8 @@ def test_a_prefix_comes_back_from_memory_with_the_same_text(seedling, make_host,
 
 @pytest.mark.parametrize("kv_type", ["f16", "q8_0"])
 def test_a_deterministic_text_is_the_same_after_a_load_from_disk(
-    seedling, make_host, archive, kv_type, monkeypatch
+    seedling, make_host, archive, kv_type
 ):
-    monkeypatch.setattr("actorllm.actors.runner.engine.prefixes._KEPT_SECONDS", 0.0)
     settings = {"num_ctx": 512, "slots": 2, "threads": 1, "archive": archive, "kv_type": kv_type}
     first = make_host(seedling, saved_bytes=1 << 26, **settings)
     work = make_work(1, make_prompt(1), deterministic=True)
@@ -83,8 +82,31 @@ def test_a_deterministic_text_is_the_same_after_a_load_from_disk(
     assert second.engine.stats().restored == 1
 
 
-def test_other_settings_do_not_take_a_state_for_theirs(seedling, make_host, archive, monkeypatch):
-    monkeypatch.setattr("actorllm.actors.runner.engine.prefixes._KEPT_SECONDS", 0.0)
+@pytest.mark.parametrize("unified", [False, True])
+def test_what_two_slots_share_is_kept_on_disk(seedling, make_host, archive, unified):
+    settings = {"num_ctx": 512, "slots": 2, "threads": 1, "unified": unified, "archive": archive}
+    first = make_host(seedling, saved_bytes=1 << 26, **settings)
+    works = [make_work(n, make_prompt(1), sampling=Sampling(temperature=0)) for n in (1, 2)]
+    tokens = first.run(*works)[1][0]
+    assert sum(slot.cells > 300 for slot in first.engine.stats().slots) == 2
+    first.engine.close()
+    second = make_host(seedling, saved_bytes=1 << 26, **settings)
+    again, _, finish = second.run(works[0])[1]
+    assert finish.cached_tokens == 299
+    assert again == tokens
+
+
+def test_a_conversation_that_goes_on_has_one_file(seedling, make_host, archive, tmp_path):
+    settings = {"num_ctx": 512, "slots": 2, "threads": 1, "archive": archive}
+    talk = make_prompt(1)
+    for number in range(2):
+        host = make_host(seedling, saved_bytes=1 << 26, **settings)
+        talk += host.run(make_work(number, talk))[number][0] + make_prompt(2, 100)
+        host.engine.close()
+        assert len(list((tmp_path / "kv").iterdir())) == 1
+
+
+def test_other_settings_do_not_take_a_state_for_theirs(seedling, make_host, archive):
     settings = {"num_ctx": 512, "slots": 2, "threads": 1, "saved_bytes": 1 << 26}
     work = make_work(1, make_prompt(1))
     first = make_host(seedling, archive=archive, **settings)

@@ -17,8 +17,8 @@ import struct
 import tempfile
 import time
 from collections.abc import Sequence
+from io import BufferedReader, BufferedWriter
 from pathlib import Path
-from typing import BinaryIO
 
 import attrs
 
@@ -34,10 +34,12 @@ digest of the state, digest of all before and of the tokens."""
 _DIGESTED = _HEADER.size - 32
 _SUFFIX = ".kv"
 _MOST_TOKENS = 1 << 22
-_MOST_ENTRIES = 4096
-"""Files that are looked at when a process starts."""
-_WRITE_SECONDS = 5.0
+_MOST_ENTRIES = 1024
+"""Files of a folder: all are looked at when a process starts."""
+_WRITE_SECONDS = 2.5
 """What has not been written by then is lost: whoever stops a process waits for it."""
+_PART = 1 << 24
+"""Bytes that are written between two looks at the clock."""
 _STALE_SECONDS = 3600.0
 """Age of a file that somebody began to write and did not end."""
 
@@ -69,7 +71,7 @@ class FileArchive:
                     found.append(saved)
         return found
 
-    def read(self, saved: Saved) -> bytes | None:
+    def read(self, saved: Saved) -> bytearray | None:
         """Read the state of an entry; None, and the file is gone, if it is not what it was."""
         path = self._folder / saved.name
         try:
@@ -81,27 +83,37 @@ class FileArchive:
             path.unlink(missing_ok=True)
         return data
 
-    def write(self, entries: Sequence[Saved]) -> None:
+    def write(self, entries: Sequence[Saved], outgrown: Sequence[Saved] = ()) -> None:
         """Keep states, the first ones first; the files that were not used for longest give way.
 
-        A disk that is full or read-only costs the states and nothing else.
+        A disk that is full, slow or read-only costs the states and nothing else.
+
+        Args:
+            entries: With their data.
+            outgrown: Those of the folder that go if a state that begins like them was written.
         """
         deadline = time.monotonic() + _WRITE_SECONDS
         room = self._quota
         for saved in entries:
             if saved.data is None or _length(saved) > room:
                 continue
-            if time.monotonic() > deadline:
-                break
             try:
                 self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._write(saved)
+                self._write(saved, deadline)
+                for old in outgrown:
+                    if saved.tokens[: len(old.tokens)] == old.tokens:
+                        (self._folder / old.name).unlink(missing_ok=True)
             except OSError:
                 break
             room -= _length(saved)
         self._prune()
 
-    def _write(self, saved: Saved) -> None:
+    def _write(self, saved: Saved, deadline: float) -> None:
+        """Write a state.
+
+        Raises:
+            OSError: It could not be written, or not in time.
+        """
         assert saved.data is not None
         tokens = struct.pack(f"<{len(saved.tokens)}i", *saved.tokens)
         begin = _HEADER.pack(
@@ -112,13 +124,13 @@ class FileArchive:
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(begin + _digest(begin + tokens) + tokens)
-                file.write(saved.data)
+                _put(file, saved.data, deadline)
             Path(name).rename(self._folder / self._name(tokens, saved.orderly))
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
 
-    def _read(self, path: Path, saved: Saved) -> bytes | None:
+    def _read(self, path: Path, saved: Saved) -> bytearray | None:
         with _open(path) as file:
             header = _parse(file.read(_HEADER.size), os.fstat(file.fileno()).st_size)
             if header is None or header.key != self._key or header.size != saved.size:
@@ -126,8 +138,9 @@ class FileArchive:
             tokens = file.read(4 * header.tokens)
             if not header.proves(tokens) or _unpacked(tokens) != saved.tokens:
                 return None
-            data = file.read(header.size)
-        whole = len(data) == header.size and _digest(data) == header.data_digest
+            data = bytearray(header.size)
+            count = file.readinto(data)
+        whole = count == header.size and _digest(data) == header.data_digest
         return data if whole else None
 
     def _name(self, tokens: bytes, orderly: int) -> str:
@@ -165,10 +178,10 @@ class FileArchive:
     def _prune(self) -> None:
         """Delete what is beyond the quota, and what others left half written."""
         total = 0
-        for path in self._files():
+        for number, path in enumerate(self._files()):
             try:
                 total += path.lstat().st_size
-                if total > self._quota:
+                if total > self._quota or number >= _MOST_ENTRIES:
                     path.unlink()
             except OSError:
                 continue  # another process was faster
@@ -208,7 +221,7 @@ def _parse(raw: bytes, length: int) -> _Header | None:
     return _Header(key, tokens, orderly, size, cost, data, digest, raw[:_DIGESTED])
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: Path) -> BufferedReader:
     """Open a file for reading that is ours and no link.
 
     Raises:
@@ -220,6 +233,14 @@ def _open(path: Path) -> BinaryIO:
         os.close(handle)
         raise PermissionError(path.name)
     return os.fdopen(handle, "rb")
+
+
+def _put(file: BufferedWriter, data: bytes | bytearray, deadline: float) -> None:
+    with memoryview(data) as view:
+        for at in range(0, len(data), _PART):
+            if time.monotonic() > deadline:
+                raise TimeoutError(file.name)
+            file.write(view[at : at + _PART])
 
 
 def _unpacked(tokens: bytes) -> tuple[int, ...]:

@@ -28,8 +28,8 @@ _COPIED_PER_SECOND = 5e8
 """Bytes; copying must be faster than computing by so much that it is not worth a measurement."""
 _GUESSED_RATE = 1000.0
 """Tokens per second, before the first prompt was measured."""
-_KEPT_SECONDS = 0.25
-"""What takes less to compute is not worth a file."""
+_FILED = 256
+"""Tokens below which a state is not worth a file."""
 
 
 class Archive(Protocol):
@@ -38,11 +38,14 @@ class Archive(Protocol):
     def entries(self) -> list[Saved]:
         """Give what is there, the latest first; their data is read when it is needed."""
 
-    def read(self, saved: Saved) -> bytes | None:
+    def read(self, saved: Saved) -> bytearray | None:
         """Read the state of an entry; None, and it is gone, if it cannot be used."""
 
-    def write(self, entries: Sequence[Saved]) -> None:
-        """Keep entries, the first ones first, as far as there is room and time."""
+    def write(self, entries: Sequence[Saved], outgrown: Sequence[Saved]) -> None:
+        """Keep entries, the first ones first, as far as there is room and time.
+
+        Of those that are there, the outgrown ones go if what replaces them was written.
+        """
 
 
 class Prefixes:
@@ -72,6 +75,8 @@ class Prefixes:
         self._archive = archive
         self._rate = rate
         self._tree: RadixTree[Slot | Saved] = RadixTree()
+        self._outgrown: list[Saved] = []
+        """Those in the archive that are the beginning of a later one."""
         self.restored = self.saved = 0
         """States that came back, and that were put aside."""
         for saved in [] if archive is None else archive.entries():
@@ -146,24 +151,28 @@ class Prefixes:
         return True
 
     def archive_all(self) -> None:
-        """Hand what would be dear to compute to the archive, the dearest first."""
+        """Hand what would be dear to compute to the archive, the dearest first.
+
+        Slots go with their process: what two of them share is not spared, as it is elsewhere.
+        """
         if self._archive is None:
             return
-        for slot in self._slots:
-            if self._spare(slot, 0) >= _MIN_SAVED and self._cuts_to_exact(slot):
+        for slot in sorted(self._slots, key=lambda slot: -slot.exact):  # the long cover the short
+            if self._spare(slot, 0, beside=(Saved,)) >= _MIN_SAVED and self._cuts_to_exact(slot):
                 self._save(slot, slot.exact)
-        rows = [s for s in self._store if s.cost >= _KEPT_SECONDS and not s.name]
-        self._archive.write(sorted(rows, key=lambda s: -s.cost))
+        rows = [s for s in self._store if len(s.tokens) >= _FILED and not s.name]
+        self._archive.write(sorted(rows, key=lambda s: -s.cost), self._outgrown)
 
     def _usable(self, tokens: Sequence[int], *, orderly: bool) -> dict[Slot | Saved, int]:
         usable = {}
         for holder, shared in self._tree.shared(tokens).items():
             held = len(holder.tokens)
             if isinstance(holder, Slot):
-                reusable = holder.reusable(orderly=orderly)
+                reusable, can_cut = holder.reusable(orderly=orderly), self._backend.can_cut
             else:
                 reusable = holder.orderly if orderly else held
-            count = usable_cells(shared, held, reusable, len(tokens), can_cut=self._backend.can_cut)
+                can_cut = self._backend.can_cut_saved
+            count = usable_cells(shared, held, reusable, len(tokens), can_cut=can_cut)
             if count > 0:
                 usable[holder] = count
         return usable
@@ -203,13 +212,25 @@ class Prefixes:
         """Predict how long it takes to compute tokens of a prompt."""
         return tokens / (self._rate() or _GUESSED_RATE)
 
-    def _spare(self, slot: Slot, keep: int) -> int:
+    def _spare(
+        self, slot: Slot, keep: int, *, beside: tuple[type, ...] = (Slot, Saved)
+    ) -> int:
         """Count the tokens that nobody but a slot would have, if it kept some."""
         if not slot.exact:
             return 0
         shared = self._tree.shared(slot.tokens[: slot.exact])
-        others = (n for holder, n in shared.items() if holder is not slot)
+        others = (
+            n
+            for holder, n in shared.items()
+            if holder is not slot and isinstance(holder, beside) and self._serves(holder, n)
+        )
         return slot.exact - max(keep, max(others, default=0))
+
+    def _serves(self, holder: Slot | Saved, shared: int) -> bool:
+        """Whether the beginning that a holder shares can be had of it without the rest."""
+        saved = isinstance(holder, Saved)
+        can_cut = self._backend.can_cut_saved if saved else self._backend.can_cut
+        return can_cut or shared >= len(holder.tokens)
 
     def _cuts_to_exact(self, slot: Slot) -> bool:
         """Leave in an idle slot what is of use to others."""
@@ -242,6 +263,8 @@ class Prefixes:
             if entry.orderly <= saved.orderly and entry.tokens == saved.tokens[:length]:
                 self._store.remove(entry)
                 self._tree.discard(entry)
+                if entry.name:
+                    self._outgrown.append(entry)
 
     def _keep(self, saved: Saved) -> None:
         self._tree.insert(saved.tokens, saved)
