@@ -9,7 +9,7 @@ from attrs import evolve
 from actorllm.actors.runner.engine.grammar import check
 from actorllm.actors.runner.engine.schema import closed
 from actorllm.actors.runner.engine.types import EngineError, Structure
-from actorllm.actors.runner.forms import Form, Grammar, Shape, callables
+from actorllm.actors.runner.forms import Form, Grammar, Shape, callables, notices_of
 from actorllm.actors.runner.parse import PARSERS
 from actorllm.actors.runner.prompt import Rendered
 from actorllm.actors.runner.prompt.tags import KNOWN_TAGS, NO_TAGS, ThinkingTags
@@ -19,7 +19,14 @@ from actorllm.protocol.errors import Refused
 __all__ = ["refused", "structure_of", "structure_of_calls", "thinking_tags_of", "thoughts_of"]
 
 _JSON_OBJECT = '{"type": "object"}'
-_UNKNOWN_FORM = "tool_choice is not enforced: how this model writes calls is not known"
+_UNKNOWN_FORM = "how this model writes calls is not known"
+_UNHELD = {
+    "required": (f"tool_choice is not enforced: {_UNKNOWN_FORM}",),
+    "auto": (f"arguments are not held to their schemas: {_UNKNOWN_FORM}",),
+    "none": (),
+}
+"""What is said where no grammar can be made, by what was asked for. Without tools in the prompt no
+call is read from an answer, and one call at a time is kept to behind the parser."""
 _HARMONY_ANSWERS = (
     "<|channel|>final<|message|>",
     "<|channel|>final <|constrain|>json<|message|>",
@@ -77,8 +84,8 @@ def structure_of_calls(
         thoughts: As `thoughts_of` gives them.
     """
     if form is None:
-        return None, (_UNKNOWN_FORM,)
-    callable_, notices = callables(tools, choice.names)
+        return None, _UNHELD[choice.mode]
+    callable_, problems = callables(tools, choice.names)
     g = Grammar(_schema_of(wanted) if wanted or wanted == {} else None)
     shape = Shape(
         words=choice.mode != "required", calls=choice.mode != "none", many=choice.parallel
@@ -88,7 +95,7 @@ def structure_of_calls(
     if not form.thinks:
         opening, closings = thoughts
         structure = evolve(structure, opening=opening, closings=closings)
-    return structure, tuple(notices)
+    return structure, tuple(notices_of(problems, g.left_out))
 
 
 def _schema_of(wanted: Any) -> Any:

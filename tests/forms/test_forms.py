@@ -5,7 +5,15 @@ import json
 import pytest
 
 from actorllm.actors.runner.engine.types import Structure
-from actorllm.actors.runner.forms import FORMS, Grammar, Shape, callables, form_for, form_of
+from actorllm.actors.runner.forms import (
+    FORMS,
+    Grammar,
+    Shape,
+    callables,
+    form_for,
+    form_of,
+    notices_of,
+)
 from actorllm.actors.runner.parse import PARSERS, TemplateFacts, make_parser
 from tests.parse.cases import load, maker, run, tools_of
 from tests.parse.test_families import ANSWERS, DESK
@@ -50,8 +58,8 @@ LENIENT = {
 
 def structure(family, tools=DESK, shape=AUTO, *, answer=None):
     g = Grammar(answer)
-    named, notices = callables(tools)
-    assert notices == []
+    named, problems = callables(tools)
+    assert not problems
     return g.structure(FORMS[family].write(g, named, shape))
 
 
@@ -199,9 +207,12 @@ def test_enums_are_kept_to_in_plain_text(bench):
 def test_what_a_schema_cannot_be_held_to_is_said():
     unique = {"type": "array", "items": {"type": "integer"}, "uniqueItems": True}
     parameters = {"type": "object", "properties": {"x": unique}, "required": ["x"]}
-    (tool,), (notice,) = callables([{"function": {"name": "f", "parameters": parameters}}])
+    (tool,), problems = callables([{"function": {"name": "f", "parameters": parameters}}])
     assert tool.schema["properties"]["x"] == {"type": "array", "items": {"type": "integer"}}
+    (notice,) = notices_of(problems, {"f": ["pattern of 'x'"]})
+    assert "'f'" in notice
     assert "uniqueItems" in notice
+    assert notice.endswith("; pattern of 'x'")
 
 
 @pytest.mark.parametrize(
@@ -210,15 +221,15 @@ def test_what_a_schema_cannot_be_held_to_is_said():
 )
 def test_schemas_that_make_no_sense_are_loosened(bench, parameters):
     tools = [{"function": {"name": "f", "parameters": parameters}}]
-    (tool,), notices = callables(tools)
-    assert (tool.schema["type"], len(notices)) == ("object", 1)
+    (tool,), problems = callables(tools)
+    assert (tool.schema["type"], len(problems)) == ("object", 1)
 
 
 def test_tools_without_parameters_are_called_without(bench):
     for parameters in (None, {}, {"type": "object"}, {"type": "object", "properties": {}}):
         g = Grammar()
-        named, notices = callables([{"function": {"name": "f", "parameters": parameters}}])
-        assert notices == []
+        named, problems = callables([{"function": {"name": "f", "parameters": parameters}}])
+        assert not problems
         held = g.structure(FORMS["llama"].write(g, named, MUST))
         text = '{"name": "f", "parameters": {}}'
         assert bench.taken(held, text) == (text, True)

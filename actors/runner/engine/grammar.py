@@ -75,25 +75,26 @@ def json_rule(schema: Any) -> str:
 
 
 def _rules_of_mark(number: int, pieces: Sequence[str | int]) -> str:
-    """Write the rules of a mark: itself, the text up to it, and text without it.
+    """Write the rules of a mark: itself, the text up to it, text without it, and its two halves.
 
     Special tokens are never part of a text, so all of a text may come before one. A mark in plain
     text ends the text before it where it comes first.
     """
     spelled = [f"<[{p}]>" if isinstance(p, int) else json.dumps(p) for p in pieces]
-    mark = f"mark_{number}: {' '.join(spelled)}\n"
-    if all(isinstance(piece, str) for piece in pieces):
-        text = "".join(map(str, pieces))
-        escaped = _in_regex(text)
-        return (
-            f"{mark}to_mark_{number}[suffix={json.dumps(text)}]: /(?s:.*)/\n"
-            f"NO_MARK_{number}: /(?s:.+)/ & ~/(?s:.*{escaped}.*)/\nno_mark_{number}: NO_MARK_{number}\n"
-        )
-    first = next(n for n, piece in enumerate(pieces) if isinstance(piece, int))
-    before = _in_regex("".join(str(piece) for piece in pieces[:first]))
-    lead = f"/(?s:.*){before}/" if before else "/(?s:.+)/?"
+    plain = next((n for n, piece in enumerate(pieces) if isinstance(piece, int)), len(pieces))
+    last, rest = "".join(map(str, pieces[:plain])), " ".join(spelled[plain:]) or '""'
+    regex = _in_regex(last)
+    if plain == len(pieces):
+        free, way = f"~/(?s:.*{regex}.*)/", f"[suffix={json.dumps(last)}]: /(?s:.*)/"
+    else:
+        lead = f"/(?s:.*){regex}/" if last else "/(?s:.+)/?"
+        free, way = "/(?s:.*)/", f": {lead} {rest}"
     return (
-        f"{mark}to_mark_{number}: {lead} {' '.join(spelled[first:])}\nno_mark_{number}: /(?s:.+)/\n"
+        f"mark_{number}: {' '.join(spelled)}\n"
+        f"to_mark_{number}{way}\n"
+        f"FREE_{number}: {free}\n"
+        f"NO_MARK_{number}: /(?s:.+)/ & FREE_{number}\nno_mark_{number}: NO_MARK_{number}\n"
+        f"LAST_{number}: {json.dumps(last)}\nrest_{number}: {rest}\n"
     )
 
 

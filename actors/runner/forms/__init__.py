@@ -4,7 +4,10 @@ The parsers beside this folder are lenient readers of what models write; a form 
 writes what the parser of the same family reads.
 
 grammar     rules of a grammar while they are put together
-values      arguments by their schema: JSON, text between tags, literals
+declared    tools, and schemas of their arguments that can be kept to
+patterns    strings as their schema wants them
+tagged      arguments as text between tags
+literals    arguments as `key:value` with quotes of the format's own
 pieces      calls one after the other, in lists, between tags
 marked      answers: words, then calls behind a mark
 channels    answers that are rows of messages
@@ -13,9 +16,19 @@ choose      which of them a model has
 """
 
 from actorllm.actors.runner.forms.choose import form_for
+from actorllm.actors.runner.forms.declared import Parameters, callables, notices_of
 from actorllm.actors.runner.forms.families import FORMS, form_of
 from actorllm.actors.runner.forms.grammar import Grammar
 from actorllm.actors.runner.forms.marked import Form, Shape
-from actorllm.actors.runner.forms.values import Parameters, callables
 
-__all__ = ["FORMS", "Form", "Grammar", "Parameters", "Shape", "callables", "form_for", "form_of"]
+__all__ = [
+    "FORMS",
+    "Form",
+    "Grammar",
+    "Parameters",
+    "Shape",
+    "callables",
+    "form_for",
+    "form_of",
+    "notices_of",
+]

@@ -5,10 +5,10 @@ from typing import ClassVar
 
 from attrs import frozen
 
+from actorllm.actors.runner.forms.declared import Parameters, json_arguments
 from actorllm.actors.runner.forms.grammar import SPACES, Grammar
 from actorllm.actors.runner.forms.marked import Shape
 from actorllm.actors.runner.forms.pieces import Writes
-from actorllm.actors.runner.forms.values import Parameters, json_arguments
 from actorllm.actors.runner.parse.calls import Toolbox
 from actorllm.actors.runner.parse.harmony import harmony_names
 

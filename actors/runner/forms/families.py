@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from actorllm.actors.runner.forms.channels import Functionary, Glimmer, Harmony
+from actorllm.actors.runner.forms.declared import (
+    Parameters,
+    json_arguments,
+    members_of,
+    object_of,
+    properties_of,
+)
 from actorllm.actors.runner.forms.grammar import SPACES, Grammar
+from actorllm.actors.runner.forms.literals import Literals
 from actorllm.actors.runner.forms.marked import Bare, Form, Marked
 from actorllm.actors.runner.forms.pieces import (
     Writes,
@@ -16,13 +24,8 @@ from actorllm.actors.runner.forms.pieces import (
     json_call,
     keyed_call,
 )
-from actorllm.actors.runner.forms.values import (
-    Literals,
-    Parameters,
-    Tagged,
-    json_arguments,
-    members_of,
-)
+from actorllm.actors.runner.forms.tagged import Tagged
+from actorllm.actors.runner.parse.schemas import alternatives, moved
 from actorllm.protocol.chat import JsonObject
 
 __all__ = ["FORMS", "form_of"]
@@ -61,7 +64,9 @@ def _literal(before: str, literals: Literals, end: str) -> Writes:
 
 
 def _qwen_coder(call: str, *, lines: bool) -> Marked:
-    values = Tagged(lambda key, _: (f"<parameter={key}>",), "</parameter>", lines=lines)
+    values = Tagged(
+        lambda key, _: (f"<parameter={key}>",), "</parameter>", lines=lines, trimmed=not lines
+    )
     writes = invoked("<function={}>", values, "</function>")
     return Marked(f"<{call}>", behind(f"<{call}>", writes, f"</{call}>"))
 
@@ -126,28 +131,32 @@ def _kimi_k3() -> Marked:
 _M3 = "]<]minimax[>["
 
 
-def _m3_members(g: Grammar, schema: JsonObject) -> str:
+def _m3_members(g: Grammar, tool: str, schema: JsonObject, depth: int = 0) -> str:
     """Give an object's members, each between marked tags of its name; objects in them, too."""
     parts = []
     for key, inner, required in members_of(schema):
+        whole, *others = alternatives(inner)
         values = Tagged(lambda name, _: (f"{_M3}<{name}>",), f"{_M3}</{key}>", stop=_M3)
-        if inner.get("type") == "object" and inner.get("properties"):
-            nested = _m3_members(g, inner)
+        parts_known = not others and whole.get("type") == "object" and properties_of(whole)
+        if parts_known and g.may_nest(depth):
+            nested = _m3_members(g, tool, whole, depth + 1)
             one = f"{SPACES} {g.mark(f'{_M3}<{key}>')} {nested} {SPACES} {g.mark(values.close)}"
         else:
-            alone = {"type": "object", "properties": {key: inner}, "required": [key]}
-            one = values.arguments(g, Parameters("", alone))
+            one = values.parameter(g, tool, key, inner)
         parts.append(one if required else f"({one})?")
     return " ".join(parts)
 
 
 def _minimax_m3(g: Grammar, tool: Parameters) -> str:
     begin = g.mark(f'{_M3}<invoke name="{tool.name}">')
-    return f"{begin} {_m3_members(g, tool.schema)} {SPACES} {g.mark(_M3 + '</invoke>')}"
+    members = _m3_members(g, tool.name, object_of(g, tool))
+    return f"{begin} {members} {SPACES} {g.mark(_M3 + '</invoke>')}"
 
 
 def _glm() -> Marked:
-    values = Tagged(lambda key, _: (f"<arg_key>{key}</arg_key>", "<arg_value>"), "</arg_value>")
+    values = Tagged(
+        lambda key, _: (f"<arg_key>{key}</arg_key>", "<arg_value>"), "</arg_value>", trimmed=True
+    )
 
     def write(g: Grammar, tool: Parameters) -> str:
         return f"{g.text(tool.name)} {values.arguments(g, tool)}"
@@ -193,7 +202,7 @@ def _mistral_listed(g: Grammar, tool: Parameters) -> str:
         "type": "object",
         "properties": {
             "name": {"const": tool.name},
-            "arguments": tool.schema,
+            "arguments": moved(tool.schema, "/properties/arguments"),
             "id": {"type": "string", "pattern": "^[A-Za-z0-9]{9}$"},
         },
         "required": ["name", "arguments"],

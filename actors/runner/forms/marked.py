@@ -5,9 +5,9 @@ from typing import ClassVar, Protocol
 
 from attrs import frozen
 
+from actorllm.actors.runner.forms.declared import Parameters
 from actorllm.actors.runner.forms.grammar import SPACES, Grammar
 from actorllm.actors.runner.forms.pieces import Rest, Writes
-from actorllm.actors.runner.forms.values import Parameters
 
 __all__ = ["Bare", "Form", "Marked", "Shape"]
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
+from actorllm.actors.runner.forms.declared import Parameters
 from actorllm.actors.runner.forms.grammar import SPACES, Grammar
-from actorllm.actors.runner.forms.values import Parameters, Tagged
+from actorllm.actors.runner.forms.tagged import Tagged
+from actorllm.actors.runner.parse.schemas import moved
 from actorllm.protocol.chat import JsonObject
 
 __all__ = [
@@ -42,9 +44,13 @@ def keyed_call(g: Grammar, tool: Parameters) -> str:
 
 
 def _object(properties: JsonObject) -> JsonObject:
+    """Give the schema of an object with these members; each may refer to parts of itself."""
     return {
         "type": "object",
-        "properties": properties,
+        "properties": {
+            key: moved(schema, f"/properties/{key.replace('~', '~0').replace('/', '~1')}")
+            for key, schema in properties.items()
+        },
         "required": list(properties),
         "additionalProperties": False,
     }

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from actorllm.actors.runner.parse.schemas import property_of
 from actorllm.protocol.chat import JsonObject, Tool, ToolCall
 
 __all__ = [
@@ -65,21 +66,24 @@ class Toolbox:
     def __contains__(self, name: object) -> bool:
         return name in self._schemas
 
+    def parameters(self, tool: str) -> JsonObject:
+        """Give the JSON schema of a tool's arguments; it is empty if none is declared."""
+        return self._schemas.get(tool, {})
+
     def schema(self, tool: str, parameter: str) -> JsonObject | None:
         """Give the JSON schema of one parameter, or None if it is not declared."""
-        schema = self._schemas.get(tool, {}).get(parameter)
-        return schema if isinstance(schema, dict) else None
+        return property_of(self.parameters(tool), parameter)
 
 
 def _schemas(tools: Iterable[Any]) -> Iterable[tuple[str, JsonObject]]:
-    """Give each tool's name and properties; declarations are as hostile as any input."""
+    """Give each tool's name and parameters; declarations are as hostile as any input."""
     for tool in tools:
         function = tool.get("function") if isinstance(tool, Mapping) else None
         if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
             continue
         parameters = function.get("parameters")
-        properties = parameters.get("properties") if isinstance(parameters, Mapping) else None
-        yield function["name"], properties if isinstance(properties, dict) else {}
+        declared = parameters if isinstance(parameters, dict) else {}
+        yield function["name"], declared
 
 
 def load_json(text: str) -> Any:

@@ -5,31 +5,17 @@ import re
 from typing import Any
 
 from actorllm.actors.runner.parse.calls import BadCall, load_json
+from actorllm.actors.runner.parse.schemas import types_of
 from actorllm.protocol.chat import JsonObject
 
-__all__ = ["coerce", "declared_types"]
+__all__ = ["coerce"]
 
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 
 
-def declared_types(schema: JsonObject | None) -> tuple[str, ...]:
-    """Give the types that a parameter may have, those of its `anyOf` and `oneOf` included."""
-    if schema is None:
-        return ()
-    declared = schema.get("type")
-    listed = declared if isinstance(declared, list) else [declared]
-    types = [each for each in listed if isinstance(each, str)]
-    for union in ("anyOf", "oneOf"):
-        branches = schema.get(union)
-        for branch in branches if isinstance(branches, list) else []:
-            if isinstance(branch, dict):
-                types += declared_types({"type": branch.get("type")})
-    return tuple(types)
-
-
-def coerce(text: str, types: tuple[str, ...]) -> Any:
-    """Read `text` as the first of `types` that fits, in the order below; else it stays a string.
+def coerce(text: str, schema: JsonObject | None) -> Any:
+    """Read `text` as the first of its declared types that fits; else it stays a string.
 
     The order is null, boolean, integer, number, array, object, string, as the formats that write
     values without their type have it. `null` is null whatever the type. Without a type the value
@@ -37,6 +23,7 @@ def coerce(text: str, types: tuple[str, ...]) -> Any:
     """
     if text.strip().lower() == "null":
         return None
+    types = types_of(schema or {})
     readers = {"boolean": _boolean, "integer": _integer, "number": _number}
     for name, reader in readers.items():
         if name in types and (value := reader(text)) is not None:

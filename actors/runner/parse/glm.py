@@ -7,7 +7,7 @@ with one of a pair missing.
 import re
 
 from actorllm.actors.runner.parse.calls import BadCall, Toolbox, json_object
-from actorllm.actors.runner.parse.coerce import coerce, declared_types
+from actorllm.actors.runner.parse.coerce import coerce
 from actorllm.actors.runner.parse.fence import Fence
 from actorllm.actors.runner.parse.fenced import Dialect, Opens
 from actorllm.actors.runner.parse.hermes import decode_json_call
@@ -52,7 +52,7 @@ def _arguments(text: str, tool: str, tools: Toolbox) -> JsonObject:
         closed = text.startswith("</arg_value>", end)
         if not key or _TAG.search(key) or not (closed or value):
             raise BadCall("an argument has no key or no value")
-        arguments[key] = coerce(value, declared_types(tools.schema(tool, key)))
+        arguments[key] = coerce(value, tools.schema(tool, key))
         at = end + (len("</arg_value>") if closed else 0)
     return arguments
 

@@ -4,9 +4,10 @@ import re
 from typing import Any
 
 from actorllm.actors.runner.parse.calls import MAX_DEPTH, BadCall, Toolbox
-from actorllm.actors.runner.parse.coerce import coerce, declared_types
+from actorllm.actors.runner.parse.coerce import coerce
 from actorllm.actors.runner.parse.fence import Fence
 from actorllm.actors.runner.parse.fenced import Dialect, Opens
+from actorllm.actors.runner.parse.schemas import property_of
 from actorllm.actors.runner.parse.tagged import invokes
 from actorllm.protocol.chat import JsonObject, ToolCall
 
@@ -56,24 +57,29 @@ class _Tree:
             name = _INVOKE.fullmatch(self._tags[self._next][2])
             if name is None:
                 raise BadCall("a call does not begin with its function")
-            calls.append(ToolCall(name=name[1], arguments=self._members("invoke", name[1], 0)))
+            calls.append(
+                ToolCall(
+                    name=name[1],
+                    arguments=self._members("invoke", self._tools.parameters(name[1]), 0),
+                )
+            )
         if not calls:
             raise BadCall("the call is empty")
         return calls
 
-    def _members(self, tag: str, tool: str, depth: int) -> JsonObject:
+    def _members(self, tag: str, schema: JsonObject, depth: int) -> JsonObject:
         """Read the children of the tag that comes next, and its closing tag."""
         self._next += 1
         members: JsonObject = {}
         while not self._peek()[1]:
             key = self._peek()[2]
-            members[key] = self._value(key, tool, depth + 1)
+            members[key] = self._value(key, property_of(schema, key), depth + 1)
         if self._peek()[2] != tag:
             raise BadCall("a tag is not closed")
         self._next += 1
         return members
 
-    def _value(self, key: str, tool: str, depth: int) -> Any:
+    def _value(self, key: str, schema: JsonObject | None, depth: int) -> Any:
         if depth > MAX_DEPTH:
             raise BadCall("the call is nested too deeply")
         start = self._peek().end()
@@ -81,12 +87,11 @@ class _Tree:
         follower = self._peek()
         self._next -= 1
         if not follower[1]:
-            return self._members(key, tool, depth)
+            return self._members(key, schema or {}, depth)
         if follower[2] != key:
             raise BadCall("a tag is not closed")
         self._next += 2
-        types = declared_types(self._tools.schema(tool, key)) if depth == 1 else ()
-        return coerce(self._body[start : follower.start()], types)
+        return coerce(self._body[start : follower.start()], schema)
 
     def _peek(self) -> re.Match[str]:
         if self._next >= len(self._tags):

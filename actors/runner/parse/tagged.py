@@ -10,7 +10,7 @@ from typing import Any
 from attrs import field, frozen
 
 from actorllm.actors.runner.parse.calls import BadCall, Toolbox, load_json, partly
-from actorllm.actors.runner.parse.coerce import coerce, declared_types
+from actorllm.actors.runner.parse.coerce import coerce
 from actorllm.protocol.chat import JsonObject, ToolCall
 
 __all__ = ["TaggedCalls", "invokes"]
@@ -82,7 +82,7 @@ class TaggedCalls:
             return text
         if says == "false":
             return load_json(text)
-        return coerce(text, declared_types(tools.schema(tool, parameter["key"].strip())))
+        return coerce(text, tools.schema(tool, parameter["key"].strip()))
 
 
 def invokes(
