@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actorllm.actors.runner.engine.ladder import RUNGS
+from actorllm.actors.scheduler.room import SHARE_BESIDE_OTHERS
 from actorllm.actors.scheduler.terms import (
     DEFAULT_CONTEXT,
     engine_settings,
+    fitted,
     need,
     rung_notice,
     suits,
@@ -148,3 +150,55 @@ def test_memory_grows_with_slots_and_context():
         return need(model, engine).total
 
     assert 1 << 30 < total(4096, 1) < total(4096, 4) < total(32768, 4)
+
+
+CHAT = make_model(
+    "chat",
+    context_length=131072,
+    memory=MemoryShape(weights=1 << 30, layers=16, kv_values=1 << 14, embedding=2048),
+)
+
+
+def windows(free, idle=0, *, model=CHAT, settings=SETTINGS, **options):
+    """Give the windows of context that a load takes, and whether their slots share them."""
+    engine = engine_settings(model, terms(model, num_ctx=4096, **options), settings, 0)
+    engine = fitted(model, engine, settings, free, idle)
+    if engine.unified and engine.cells:
+        assert engine.slots == 16
+        assert engine.measured
+        return engine.cells / engine.num_ctx, True
+    return engine.slots, engine.unified
+
+
+def needed(count):
+    """Give the free memory in which so many windows have room."""
+    engine = engine_settings(CHAT, terms(CHAT, num_ctx=4096), SETTINGS, 0)
+    engine = attrs.evolve(engine, cells=count * 4096)
+    return int(need(CHAT, engine).total / SHARE_BESIDE_OTHERS) + 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_a_pool_has_as_many_windows_as_have_room_beside_others(count):
+    assert windows(needed(count)) == (count, True)
+    assert windows(needed(count) - 2) == (max(1, count - 1), True)
+
+
+def test_there_are_four_windows_at_most():
+    assert windows(1 << 60) == (4, True)
+
+
+def test_idle_models_go_for_a_single_window_but_not_for_more():
+    assert windows(needed(1), idle=1 << 60) == (1, True)
+    assert windows(needed(1) - 2, idle=1 << 60) == (4, True)
+
+
+def test_without_a_pool_there_are_as_many_slots_as_windows_have_room():
+    assert windows(1 << 60, deterministic=True) == (4, False)
+    assert windows(0, deterministic=True) == (1, False)
+
+
+def test_a_number_of_slots_that_somebody_has_set_is_kept_whatever_the_memory():
+    settings = make_settings(Path("/nowhere"), num_parallel=7)
+    assert windows(0, settings=settings) == (7, True)
+    embedder = make_model("emb", context_length=4096, pooling=1)
+    assert windows(0, model=embedder) == (32, False)
