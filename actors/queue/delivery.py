@@ -1,6 +1,7 @@
 """What a client has got so far, and what the death of a runner means for its request."""
 
 import re
+import signal
 
 import attrs
 
@@ -12,6 +13,13 @@ __all__ = ["MAX_FAILOVERS", "Delivery", "Verdict", "ending", "judge"]
 
 MAX_FAILOVERS = 8
 """Runners that may die under one stream before it gives up."""
+
+_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM})
+"""Signals that a process does not send itself: they come from people, and from the system when
+there is no memory left."""
+_MOST_KILLS = 3
+"""Such ends that a request survives without a token: people stop, but a request that asks for too
+much memory does so each time."""
 
 _LONGEST_WORDS = 300
 _FOLDERS = re.compile(r"(?<![\w.])(?:/[\w.@+~-]+)*/(?=[\w.@+~-])")
@@ -63,7 +71,8 @@ def judge(model: str, exit_: Exit, failovers: int, *, observed: bool, advanced: 
     """Decide how a request goes on after its runner has died.
 
     A request is observed after a death in company: no other suspect runs beside it until it has
-    got a token. If the runner dies then, the request is what kills it.
+    got a token. If the runner dies then, the request is what kills it; where the runner was
+    killed from outside, only if that goes on.
 
     Args:
         model: Its name, for the text.
@@ -75,8 +84,14 @@ def judge(model: str, exit_: Exit, failovers: int, *, observed: bool, advanced: 
     reached = exit_.kind != "unborn"  # else it was dead before the request came to it
     how = ending(exit_)
     if observed and reached and not advanced:
-        text = f"this request crashed the runner of {model!r} twice ({how}); change it"
-        return Verdict(Problem(500, text))
+        if exit_.signal not in _OUTSIDE:
+            text = f"this request crashed the runner of {model!r} twice ({how}); change it"
+            return Verdict(Problem(500, text))
+        if failovers > _MOST_KILLS:
+            text = (
+                f"the runner of {model!r} was killed {failovers} times under this request ({how})"
+            )
+            return Verdict(Problem(500, text))
     if failovers > MAX_FAILOVERS:
         text = f"the runner of {model!r} died {failovers} times under this request ({how})"
         return Verdict(Problem(500, text))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import trio
@@ -92,6 +93,8 @@ class Runner(Actor):
             with receive:
                 async for report in receive:
                     yield report
+            if self._loaded is None:
+                await trio.sleep_forever()  # the load broke down, and this actor with it
         else:
             yield self._ready(self._loaded)
 
@@ -107,7 +110,8 @@ class Runner(Actor):
                 await trio.sleep(_REPORT_EVERY)
                 if part > told[0]:
                     told[0] = part
-                    send.send_nowait(LoadReport(part))
+                    with suppress(trio.WouldBlock):  # the last one was not taken yet
+                        send.send_nowait(LoadReport(part))
 
         told = [-1.0]
         with send:
@@ -165,6 +169,7 @@ class Runner(Actor):
             prepared.stops,
             lambda: call_id(native=native),
             hold_calls=native,
+            one_call=not (m.request.tool_choice is None or m.request.tool_choice.parallel),
         )
         sink = Sink()
         self._host.submit(work, sink)
@@ -185,7 +190,7 @@ class Runner(Actor):
                     chunk, tokens = Chunk(), ()
                 if finish is None:
                     continue
-                done = _done(m, loaded, prepared, finish, unparsed=pieces.unparsed)
+                done = _done(m, loaded, prepared, finish, pieces)
                 context = self._context(m, prepared, pieces)
                 yield Piece(tokens, _with(chunk, evolve(done, context=context)))
                 return
@@ -302,8 +307,7 @@ def _done(
     loaded: Loaded,
     prepared: Prepared,
     finish: Finish,
-    *,
-    unparsed: bool,
+    pieces: Pieces,
 ) -> Done:
     """Say how a generation ended.
 
@@ -313,8 +317,12 @@ def _done(
     if finish.reason in ("error", "cancelled"):
         raise Refused.because(500, finish.error or "the generation was cancelled")
     notices = []
-    if unparsed:
+    if pieces.unparsed:
         notices.append("a tool call could not be read and was returned as text")
+    if pieces.calls_left_out:
+        notices.append(
+            f"{pieces.calls_left_out} more tool calls were left out, since one at a time is allowed"
+        )
     if finish.thinking_ended:
         notices.append(f"the thoughts were ended after {m.request.think_budget} tokens")
     if finish.discarded_tokens:

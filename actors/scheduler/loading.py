@@ -27,6 +27,8 @@ _TRIES_ON_A_RUNG = 3
 """Processes that may be killed from outside before a load is given up."""
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
+_GRACE_SECONDS = 4.5
+"""For a runner to end its pass and put its prefixes on disk, before it is terminated."""
 _CLEAN_UP_SECONDS = 2 * _STOP_SECONDS
 """More than a runner has to stop: a stop that is cut short would leave its process behind."""
 CRASHES = frozenset(
@@ -96,7 +98,7 @@ class Loading:
 
     async def _climb_down(self) -> Runner:
         scheduler = self._scheduler
-        rung = scheduler.rungs.get(self.key)
+        first = rung = scheduler.rungs.get(self.key)
         tries = 0
         while True:
             tries += 1
@@ -110,6 +112,7 @@ class Loading:
                 by_itself = e.exit.signal in CRASHES or e.exit.kind == "crashed"
                 lower = await scheduler.step_down(self.key, rung) if by_itself else rung
                 if lower is None or tries >= _TRIES_ON_A_RUNG * (rung + 1):
+                    await scheduler.remember(self.key, first)  # no rung has helped
                     raise Refused(_load_problem(self.name, e.exit)) from None
                 rung = lower
             except KernelError as e:  # the runner did not take the load up
@@ -175,13 +178,18 @@ class Loading:
         async with runner.ref.stream(Load()) as reports:
             while True:
                 with trio.move_on_after(limit if math.isfinite(limit) else math.inf) as scope:
-                    report = await anext(reports)
+                    report = await anext(reports, None)
                 if scope.cancelled_caught:
+                    self._scheduler.ctx.log.warning(
+                        "a load makes no progress", fault="stalled", model=self.name, seconds=limit
+                    )
                     raise Refused.because(
                         500,
                         f"loading {self.name!r} made no progress for {limit:g} s; "
                         "set ACTORLLM_LOAD_TIMEOUT to wait longer",
                     )
+                if report is None:
+                    raise KernelError("it ended the load without a word")
                 if report.ready:
                     return report
 
@@ -189,7 +197,7 @@ class Loading:
 def _spec(child: str, entry: str, args: RunnerArgs) -> ChildSpec:
     return ChildSpec(
         id=child,
-        start=lambda: ProcessActor(entry, args),
+        start=lambda: ProcessActor(entry, args, grace=_GRACE_SECONDS),
         restart=Restart.TEMPORARY,
         shutdown=_STOP_SECONDS,
         start_timeout=_START_SECONDS,

@@ -12,14 +12,14 @@ _LAST_LINES = 60
 
 
 class Starter:
-    """Starts daemons with the variables that it is given."""
+    """Starts daemons with the arguments that it is given; see `Daemon`."""
 
     def __init__(self, folders: pytest.TempPathFactory) -> None:
         self._folders = folders
         self.started: list[Daemon] = []
 
-    def __call__(self, **environ: str) -> Daemon:
-        daemon = Daemon(self._folders.mktemp("daemon"), **environ)
+    def __call__(self, **arguments: str) -> Daemon:
+        daemon = Daemon(self._folders.mktemp("daemon"), **arguments)
         self.started.append(daemon)
         return daemon.wait()
 

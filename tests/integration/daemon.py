@@ -40,10 +40,14 @@ class Daemon:
 
     Args:
         folder: For everything it writes.
+        main: The module that is run; it takes the arguments of the command.
+        plan: A fault plan.
         environ: Further variables, such as `ACTORLLM_MAX_QUEUE`.
     """
 
-    def __init__(self, folder: Path, **environ: str) -> None:
+    def __init__(
+        self, folder: Path, *, main: str = "actorllm.cli.main", plan: str = "", **environ: str
+    ) -> None:
         self.state = folder / "state"
         self.models = folder / "models"
         self.state.mkdir(parents=True, exist_ok=True)
@@ -56,9 +60,14 @@ class Daemon:
             "ACTORLLM_MODELS": str(self.models),
             **environ,
         }
+        command = [sys.executable, "-m", main, "serve"]
+        if plan:
+            faults = folder / "faults.toml"
+            faults.write_text(plan)
+            command += ["--faults", str(faults)]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "actorllm.cli.main", "serve"],
+                command,
                 env=self.environ,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -36,6 +36,18 @@ def test_a_second_death_under_observation_is_blamed_on_the_request():
     )
 
 
+@pytest.mark.parametrize("number", [9, 15])
+def test_kills_from_outside_are_blamed_on_the_request_only_if_they_go_on(number):
+    exit_ = Exit("killed", "process was killed by somebody", number)
+    for failovers in (2, 3):
+        verdict = judge("m", exit_, failovers, observed=True, advanced=False)
+        assert (verdict.problem, verdict.suspect) == (None, True)
+    problem = judge("m", exit_, 4, observed=True, advanced=False).problem
+    assert problem.text == (
+        "the runner of 'm' was killed 4 times under this request (process was killed by somebody)"
+    )
+
+
 def test_a_request_that_got_a_token_is_not_to_blame():
     verdict = judge("m", KILLED, 2, observed=True, advanced=True)
     assert (verdict.problem, verdict.suspect) == (None, False)

@@ -11,6 +11,7 @@ from actorllm.protocol.codec import evolve
 _HERE = __name__
 
 STUCK = f"{_HERE}:StuckRunner"
+MUTE = f"{_HERE}:MuteRunner"
 SLOW = f"{_HERE}:SlowRunner"
 FRAGILE = f"{_HERE}:FragileRunner"
 HOPELESS = f"{_HERE}:HopelessRunner"
@@ -27,6 +28,13 @@ class StuckRunner(SimulatedRunner):
     async def load(self, m: Load) -> AsyncIterator[LoadReport]:
         yield LoadReport(0.1)
         await trio.sleep_forever()
+
+
+class MuteRunner(SimulatedRunner):
+    """Ends a load without a word of its outcome."""
+
+    async def load(self, m: Load) -> AsyncIterator[LoadReport]:
+        yield LoadReport(0.1)
 
 
 class SlowRunner(SimulatedRunner):

@@ -202,7 +202,18 @@ async def test_a_model_that_crashes_its_runner_is_loaded_more_safely(
         assert (await d.get(ANT)).lease.runner == "/scheduler/ant-1"  # it was remembered
 
 
-async def test_a_model_that_crashes_on_every_rung_is_refused_and_others_load(autojump_clock, desk):
+async def test_a_load_without_an_outcome_is_tried_again_and_then_given_up(autojump_clock, desk):
+    async with desk(entry=runners.MUTE) as d:
+        with pytest.raises(Refused) as refused:
+            await d.get(ANT)
+        assert refused.value.problem.status == 500
+        assert "does not answer" in refused.value.problem.text
+        assert d.processes == []
+
+
+async def test_a_model_that_crashes_on_every_rung_is_refused_and_others_load(
+    autojump_clock, desk, tmp_path
+):
     async with desk(entry=runners.HOPELESS) as d:
         with pytest.raises(Refused) as refused:
             await d.get(ANT)
@@ -212,6 +223,7 @@ async def test_a_model_that_crashes_on_every_rung_is_refused_and_others_load(aut
             "; see the daemon's log, or try another quantization"
         )
         assert d.processes == []
+        assert Rungs(tmp_path / "rungs.json", machine_id()).get(ANT.weights.digest) == 0
         with pytest.raises(Refused):
             await d.get(BEE)
 

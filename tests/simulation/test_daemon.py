@@ -27,6 +27,7 @@ REFUSALS = {
         r"the runner of '[\w-]+' died while loading \(.+\).*",
         r"the runner of '[\w-]+' died \d+ times under this request \(.+\)",
         r"this request crashed the runner of '[\w-]+' twice \(.+\); change it",
+        r"the runner of '[\w-]+' was killed \d+ times under this request \(.+\)",
         r"the runner of '[\w-]+' does not answer; try again",
     ),
 }
@@ -208,7 +209,7 @@ class Killer:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_request_that_kills_its_runner_twice_is_quarantined_and_its_mates_finish(seed, fresh):
+def test_a_request_whose_runners_are_all_killed_is_quarantined_and_its_mates_finish(seed, fresh):
     mates = [
         Client(f"mate-{n}", raw_request("ant", f"mate {n}", n), spoken(f"mate {n}", n))
         for n in range(3)
@@ -226,10 +227,10 @@ def test_a_request_that_kills_its_runner_twice_is_quarantined_and_its_mates_fini
         return killer.kills
 
     report = simulate(seed, lambda: daemon(fresh(), *MODELS), drive_poison)
-    assert report.result == 2
+    assert report.result == 4
     [refused] = poison.endings
     assert refused.problem.status == 500
-    assert re.fullmatch(REFUSALS[500][2], refused.problem.text)
+    assert re.fullmatch(REFUSALS[500][3], refused.problem.text)
     assert "SIGKILL" in refused.problem.text
     assert poison.text == ""
     for mate in mates:

@@ -126,7 +126,9 @@ def with_true_frequencies(settings: EngineSettings, short: int | None) -> Engine
 
 def _with_quick_steps(settings: EngineSettings, context: Context) -> EngineSettings:
     """Take as many slots as a step may have rows, four or more."""
-    few, many = min(_FEW_SLOTS, settings.slots), settings.slots
+    few, many = _FEW_SLOTS, settings.slots
+    if many <= few:
+        return settings
     one, slots = context.step_seconds(2), few
     if one <= _SLOW_STEP / 2:
         row = max(0.0, context.step_seconds(many) - one) / max(many - 2, 1)
