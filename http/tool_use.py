@@ -1,22 +1,20 @@
 """How a request may use its tools: which of them, whether it must, and how many at a time.
 
-The runner holds the answer to it by a grammar; see `actors/runner/forms`.
+The runner holds the answer to it: by a grammar where it knows how the model writes calls (see
+`actors/runner/forms`), and by leaving further calls out where one at a time is allowed.
 """
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import attrs
 
-from actorllm.http.frames import GenerationFrames
-from actorllm.http.metrics import Metrics
 from actorllm.http.wire.binding import found
 from actorllm.protocol.chat import Tool, ToolChoice
 from actorllm.protocol.codec import evolve
 from actorllm.protocol.errors import Refused
-from actorllm.protocol.messages.generation import Chunk, Done, GenerateRequest
+from actorllm.protocol.messages.generation import GenerateRequest
 
-__all__ = ["CallingFrames", "Calls", "ToolUse", "tool_use"]
+__all__ = ["ToolUse", "tool_use"]
 
 
 @attrs.frozen
@@ -60,55 +58,6 @@ class ToolUse:
 def _name(tool: Tool) -> str:
     function = tool.get("function")
     return str(function.get("name") or "") if isinstance(function, dict) else ""
-
-
-class Calls:
-    """Keeps an answer to one call, also where no grammar could."""
-
-    def __init__(self) -> None:
-        self._given = self._left_out = 0
-
-    def keep(self, chunks: Sequence[Chunk]) -> list[Chunk]:
-        """Return chunks as the client shall see them."""
-        return [self._one(chunk) for chunk in chunks]
-
-    def finish(self, done: Done) -> Done:
-        """Say at the end what was left out."""
-        if not self._left_out:
-            return done
-        said = f"{self._left_out} more tool calls were left out, since one at a time is allowed"
-        return evolve(done, notices=(*done.notices, said))
-
-    def _one(self, chunk: Chunk) -> Chunk:
-        if not chunk.tool_calls:
-            return chunk
-        allowed = chunk.tool_calls[: 0 if self._given else 1]
-        self._given += len(allowed)
-        self._left_out += len(chunk.tool_calls) - len(allowed)
-        return evolve(chunk, tool_calls=allowed)
-
-
-class CallingFrames(GenerationFrames):
-    """Frames of a dialect whose requests say how tools may be used.
-
-    Args:
-        metrics: Told when the generation has ended.
-        use: What this request says.
-    """
-
-    def __init__(self, metrics: Metrics, use: ToolUse) -> None:
-        super().__init__(metrics)
-        self._limits = None if use.parallel else Calls()
-
-    def write(self, items: Sequence[Chunk]) -> bytes:
-        return super().write(self.kept(items))
-
-    def kept(self, items: Sequence[Chunk]) -> Sequence[Chunk]:
-        """Return chunks as the client shall see them."""
-        return items if self._limits is None else self._limits.keep(items)
-
-    def finish(self, done: Done) -> dict[str, Any]:
-        return super().finish(done if self._limits is None else self._limits.finish(done))
 
 
 def tool_use(choice: Any, *, parallel: bool | None) -> ToolUse:

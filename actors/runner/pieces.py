@@ -40,6 +40,7 @@ class Pieces:
         stops: The stop sequences of the work.
         new_id: Makes ids of tool calls.
         hold_calls: Keep calls back until the end: so clients of Jinja models know them.
+        one_call: Give the first call only, also where no grammar could keep the model to one.
     """
 
     def __init__(
@@ -51,11 +52,15 @@ class Pieces:
         new_id: Callable[[], str],
         *,
         hold_calls: bool = False,
+        one_call: bool = False,
     ) -> None:
         self._parser = parser
         self._new_id = new_id
         self._hold_calls = hold_calls
         self._held: tuple[ToolCall, ...] = ()
+        self._one_call = one_call
+        self._calls = 0
+        self.calls_left_out = 0
         self._skip_content = resume.content
         self._skip_thinking = resume.thinking
         self._skip_calls = resume.tool_calls
@@ -101,12 +106,19 @@ class Pieces:
         self.unparsed = self.unparsed or parsed.unparsed
         content = parsed.content[self._skip_content :]
         thinking = parsed.thinking[self._skip_thinking :]
-        calls = parsed.tool_calls[self._skip_calls :]
+        allowed = self._allowed(parsed.tool_calls)
+        calls = allowed[self._skip_calls :]
         self._skip_content -= len(parsed.content) - len(content)
         self._skip_thinking -= len(parsed.thinking) - len(thinking)
-        self._skip_calls -= len(parsed.tool_calls) - len(calls)
+        self._skip_calls -= len(allowed) - len(calls)
         named = tuple(self._with_id(call) for call in calls)
         return Parsed(content=content, thinking=thinking, tool_calls=named)
+
+    def _allowed(self, calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
+        most = max(1 - self._calls, 0) if self._one_call else len(calls)
+        self._calls += len(calls)
+        self.calls_left_out += len(calls[most:])
+        return calls[:most]
 
     def _with_id(self, call: ToolCall) -> ToolCall:
         if call.id:

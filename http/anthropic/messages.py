@@ -18,10 +18,9 @@ from actorllm.http.anthropic.request import (
 from actorllm.http.edge import Edge
 from actorllm.http.errors import json_response
 from actorllm.http.facts import cached_tokens
-from actorllm.http.frames import respond
+from actorllm.http.frames import GenerationFrames, respond
 from actorllm.http.generation import client_of_request
 from actorllm.http.metrics import Metrics
-from actorllm.http.tool_use import CallingFrames
 from actorllm.http.v1 import PLAIN_JSON, install, read
 from actorllm.protocol.chat import ToolCall
 from actorllm.protocol.errors import Problem
@@ -48,7 +47,7 @@ def _usage(done: Done) -> Json:
     return counted | ({"cache_read_input_tokens": cached} if cached else {})
 
 
-class MessageFrames(CallingFrames):
+class MessageFrames(GenerationFrames):
     """A message as Anthropic's clients read it: blocks that start, grow and stop.
 
     Args:
@@ -57,7 +56,7 @@ class MessageFrames(CallingFrames):
     """
 
     def __init__(self, body: MessagesBody, metrics: Metrics) -> None:
-        super().__init__(metrics, body.tool_use)
+        super().__init__(metrics)
         self._head: Json = {
             "id": f"msg_{secrets.token_hex(12)}",
             "type": "message",
@@ -77,7 +76,6 @@ class MessageFrames(CallingFrames):
 
     def document(self, chunk: Chunk) -> TrioResponse:
         """Answer with a whole generation."""
-        (chunk,) = self.kept([chunk])
         assert chunk.done is not None
         blocks: list[Json] = []
         if chunk.thinking:

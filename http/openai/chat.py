@@ -26,7 +26,6 @@ from actorllm.http.openai.parts import (
     written_logprobs,
 )
 from actorllm.http.openai.refusals import body_of, refusal
-from actorllm.http.tool_use import ToolUse
 from actorllm.http.v1 import PLAIN_JSON, install, read
 from actorllm.protocol.errors import Problem
 from actorllm.protocol.gojson import quote, text, to_bytes
@@ -54,7 +53,6 @@ class ChatFrames(ChoiceFrames):
     Args:
         head: See `chat_head`; the choices of an answer share one.
         metrics: Told when the generation has ended.
-        use: What the request says of its tools.
         with_usage: A stream ends with a count of tokens.
         index: Of the choice; None: there is one alone, which ends the stream.
     """
@@ -63,12 +61,11 @@ class ChatFrames(ChoiceFrames):
         self,
         head: Json,
         metrics: Metrics,
-        use: ToolUse,
         *,
         with_usage: bool,
         index: int | None = None,
     ) -> None:
-        super().__init__(metrics, use)
+        super().__init__(metrics)
         self._with_usage = with_usage
         self._alone = index is None
         self._index = index or 0
@@ -95,7 +92,6 @@ class ChatFrames(ChoiceFrames):
         return self.answer(answer | said, chunk, PLAIN_JSON)
 
     def choice(self, chunk: Chunk) -> Json:
-        (chunk,) = self.kept([chunk])
         assert chunk.done is not None
         message: Json = {"role": "assistant", "content": chunk.content}
         if chunk.thinking:
@@ -163,7 +159,6 @@ def blueprint(edge: Edge) -> Blueprint:
             ChatFrames,
             chat_head(body.model),
             edge.metrics,
-            body.tool_use,
             with_usage=body.wants_usage,
         )
         n = 1 if body.n is None else body.n

@@ -17,10 +17,10 @@ from quart_trio.wrappers import TrioResponse
 from actorllm.actors.kernel import Items
 from actorllm.http.edge import Edge
 from actorllm.http.errors import json_response
+from actorllm.http.frames import GenerationFrames
 from actorllm.http.generation import WINDOW, check_request, client_of_request, generate, join
 from actorllm.http.openai.parts import DONE, total_usage
 from actorllm.http.stream import SSE, Streamed
-from actorllm.http.tool_use import CallingFrames
 from actorllm.http.v1 import PLAIN_JSON
 from actorllm.protocol.codec import evolve
 from actorllm.protocol.errors import Problem, Refused
@@ -54,7 +54,7 @@ def _choice(request: GenerateRequest, index: int) -> GenerateRequest:
     return evolve(request, options=request.options | {"seed": seed + index})
 
 
-class ChoiceFrames(CallingFrames):
+class ChoiceFrames(GenerationFrames):
     """Frames of one choice among several."""
 
     def choice(self, chunk: Chunk) -> Json:

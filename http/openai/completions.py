@@ -28,7 +28,6 @@ from actorllm.http.openai.parts import (
     usage,
 )
 from actorllm.http.openai.refusals import body_of, refusal
-from actorllm.http.tool_use import ToolUse
 from actorllm.http.v1 import PLAIN_JSON, install, read
 from actorllm.http.wire.binding import FLOAT32, INT, Custom, Mismatch, body, found, given
 from actorllm.http.wire.extras import ExtrasBody, with_extras
@@ -124,6 +123,7 @@ def completion_requests(body: CompletionBody) -> tuple[GenerateRequest, ...]:
 
 def _request(body: CompletionBody, prompt: Prompt) -> GenerateRequest:
     is_text = isinstance(prompt, str)
+    likeliest = max(body.logprobs or 0, 0)
     request = GenerateRequest(
         model=body.model,
         kind="generate",
@@ -142,8 +142,8 @@ def _request(body: CompletionBody, prompt: Prompt) -> GenerateRequest:
             top_p=body.top_p or None,
         ),
         default_options=DEFAULTS | {"frequency_penalty": 0.0, "presence_penalty": 0.0},
-        logprobs=bool(body.logprobs),
-        top_logprobs=body.logprobs or 0,
+        logprobs=likeliest > 0,
+        top_logprobs=likeliest,
         render_only=body.render_only,
     )
     return with_extras(body, request)
@@ -171,7 +171,7 @@ class CompletionFrames(ChoiceFrames):
         echo: str = "",
         index: int | None = None,
     ) -> None:
-        super().__init__(metrics, ToolUse())
+        super().__init__(metrics)
         self._head, self._tail = head, tail
         self._with_usage = with_usage
         self._echo = echo

@@ -10,6 +10,7 @@ from quart_trio.wrappers import TrioResponse
 
 from actorllm.http.edge import Edge
 from actorllm.http.errors import json_response
+from actorllm.http.frames import GenerationFrames
 from actorllm.http.generation import check_request, client_of_request, collect, generate
 from actorllm.http.metrics import Metrics
 from actorllm.http.openai.kept import Keeper, is_id, keeping
@@ -27,7 +28,6 @@ from actorllm.http.openai.responses_object import (
 )
 from actorllm.http.respond import not_found
 from actorllm.http.stream import Streamed
-from actorllm.http.tool_use import CallingFrames
 from actorllm.http.v1 import PLAIN_JSON, install, read
 from actorllm.protocol.chat import ToolCall
 from actorllm.protocol.errors import Problem
@@ -40,14 +40,14 @@ __all__ = ["blueprint"]
 Json = dict[str, Any]
 
 
-class ResponseFrames(CallingFrames):
+class ResponseFrames(GenerationFrames):
     """A response as a sequence of numbered events; items are opened, grown and closed.
 
     The last event waits for the end of the stream, since the answer is kept before.
     """
 
     def __init__(self, body: ResponsesBody, metrics: Metrics) -> None:
-        super().__init__(metrics, body.tool_use)
+        super().__init__(metrics)
         self._object = ResponseObject(body)
         self._number = 0
         self._output: list[Json] = []
@@ -68,7 +68,6 @@ class ResponseFrames(CallingFrames):
 
     def complete(self, chunk: Chunk) -> Json:
         """Make the response of a whole generation."""
-        (chunk,) = self.kept([chunk])
         assert chunk.done is not None
         id_, status = self._object.id, _status(chunk.done)
         output = [reasoning_item(f"rs_{id_}", chunk.thinking)] if chunk.thinking else []

@@ -132,3 +132,13 @@ def test_ids_look_as_clients_know_them(native, shape):
     made = {call_id(native=native) for _ in range(50)}
     assert len(made) == 50
     assert {(len(i), i[: len(shape[1])]) for i in made} == {shape}
+
+
+@pytest.mark.parametrize("delivered", [0, 1])
+def test_one_call_at_a_time_is_the_first_one_whatever_the_grammar(delivered):
+    resume = Resume(tokens=tuple(f"<think>hm</think>{CALL}".encode()), thinking=2, tool_calls=1)
+    made = pieces(resume if delivered else START, one_call=True)
+    text = f"{CALL}{CALL}" if delivered else ANSWER
+    chunks = [chunk for chunk, _ in feed_all(made, [text])]
+    assert sum(len(chunk.tool_calls) for chunk in chunks) == 1 - delivered
+    assert made.calls_left_out == 1 + delivered
