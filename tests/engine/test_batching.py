@@ -4,10 +4,12 @@ from hypothesis import strategies as st
 from actorllm.actors.runner.engine.batching import (
     ORDERLY_ROWS,
     ChunkSizer,
+    Order,
     decode_pass,
     mixed_pass,
     prefill_pass,
     share_rows,
+    side_by_side,
 )
 from actorllm.actors.runner.engine.slots import Slot
 
@@ -21,13 +23,30 @@ def make_slots(*lengths):
     return slots
 
 
+ORDER = Order()
+TILES = Order(8)
+
+
 def prefill(slot, tokens, start, **changes):
-    options = {"room": 1000, "limit": 512, "orderly": False, "can_cut": True, **changes}
+    options = {
+        "prompt": len(tokens),
+        "room": 1000,
+        "limit": 512,
+        "order": ORDER,
+        "orderly": False,
+        "can_cut": True,
+        **changes,
+    }
     return prefill_pass(slot, tokens, start, **options)
 
 
+def decode(due, slots, **changes):
+    options = {"order": ORDER, "orderly": False, "can_cut": True, **changes}
+    return decode_pass(due, slots, **options)
+
+
 def test_every_generating_slot_gets_one_row():
-    plan = decode_pass({0: 7, 1: 8}, make_slots(5, 3, 0), orderly=False, can_cut=True)
+    plan = decode({0: 7, 1: 8}, make_slots(5, 3, 0))
     assert [(r.slot, r.position, r.tokens, r.output) for r in plan.runs] == [
         (0, 5, (7,), True),
         (1, 3, (8,), True),
@@ -36,7 +55,7 @@ def test_every_generating_slot_gets_one_row():
 
 
 def test_gaps_between_generating_slots_are_filled():
-    plan = decode_pass({0: 7, 3: 8}, make_slots(5, 3, 0, 2), orderly=False, can_cut=True)
+    plan = decode({0: 7, 3: 8}, make_slots(5, 3, 0, 2))
     assert [(r.slot, r.position, r.filler) for r in plan.runs] == [
         (0, 5, False),
         (1, 3, True),
@@ -46,19 +65,19 @@ def test_gaps_between_generating_slots_are_filled():
 
 
 def test_a_single_row_stays_alone_unless_order_is_asked_for():
-    plan = decode_pass({1: 7}, make_slots(5, 3), orderly=False, can_cut=True)
+    plan = decode({1: 7}, make_slots(5, 3))
     assert plan.rows == 1
     assert not plan.orderly
 
 
 def test_a_single_row_gets_a_filler_behind_it_for_the_sake_of_order():
-    plan = decode_pass({1: 7}, make_slots(5, 3), orderly=True, can_cut=True)
+    plan = decode({1: 7}, make_slots(5, 3), orderly=True)
     assert [(r.slot, r.position, r.filler) for r in plan.runs] == [(1, 3, False), (1, 4, True)]
     assert plan.orderly
 
 
 def test_rows_that_cannot_be_forgotten_are_not_added():
-    plan = decode_pass({0: 7, 2: 8}, make_slots(5, 3, 0), orderly=True, can_cut=False)
+    plan = decode({0: 7, 2: 8}, make_slots(5, 3, 0), orderly=True, can_cut=False)
     assert [r.slot for r in plan.runs] == [0, 2]
     assert not plan.orderly
 
@@ -103,6 +122,40 @@ def test_a_big_chunk_is_not_orderly():
     assert not prefill(slot, list(range(64)), 0).orderly
     assert prefill(slot, list(range(63)), 0).orderly
     assert not prefill(slot, [1], 0).orderly
+
+
+@given(
+    st.integers(1, 300),
+    st.integers(0, 100),
+    st.integers(0, 300),
+    st.integers(16, 512),
+)
+def test_where_weights_are_tiled_prompts_are_and_answers_are_not(length, answer, done, limit):
+    tokens = list(range(length + answer))
+    start = min(done, max(0, length - 8))
+    (slot,) = make_slots(start)
+    while start < len(tokens):
+        plan = prefill(slot, tokens, start, prompt=length, limit=limit, order=TILES, orderly=True)
+        count = len(plan.runs[0].tokens)
+        rows = TILES.prompts if start < length else TILES.answers
+        assert rows.allow(plan.rows)
+        assert plan.orderly == (start < length)
+        assert start >= length or start + count <= length
+        assert plan.runs[0].output == (start + count == len(tokens))
+        assert len(plan.runs) == 1 or length < 8 or start + count > length
+        start += count
+        slot.place(plan.runs[0].tokens, orderly=plan.orderly)
+    assert slot.orderly == length
+
+
+def test_where_weights_are_tiled_few_slots_generate_in_one_pass():
+    slots = make_slots(*[3] * 16)
+    assert side_by_side([0, 1, 6, 7, 13, 15], TILES.answers.most) == [[0, 1, 6], [7, 13], [15]]
+    assert side_by_side([3], 63) == [[3]]
+    assert side_by_side([], 63) == []
+    plan = decode({7: 1, 13: 2}, slots, order=TILES, orderly=True)
+    assert (plan.rows, plan.orderly) == (7, False)
+    assert decode({7: 1}, slots, order=TILES, orderly=True).rows == 2
 
 
 def test_a_chunk_takes_as_long_as_others_can_wait():

@@ -12,8 +12,9 @@ from actorllm.actors.runner.engine.kernels import Weights, weights_of
 from actorllm.actors.runner.engine.types import Sampling, Work
 from tests.engine.weights import make_model
 
-KINDS = ("Q4_K_M", "Q6_K", "Q4_K_M+q8_0", "Q5_K_M", "Q4_0", "Q8_0", "F16", "Q8_0+q4_0")
-"""Types of weights, some with the type of the KV cache. One that needs other kernels comes first."""
+TILED = ("Q4_K_M", "Q6_K", "Q4_K_M+q8_0", "Q5_K_M")
+OTHERS = ("Q4_0", "Q8_0", "F16", "Q8_0+q4_0")
+"""Types of weights, some with the type of the KV cache. A process takes tiles or it does not."""
 
 pytestmark = pytest.mark.skipif(
     platform.machine().lower() not in ("x86_64", "amd64"), reason="measured on x86-64 only"
@@ -33,11 +34,12 @@ def run_matrix(folder, *kinds):
     return {row.pop("kind"): row for row in map(json.loads, (x[7:] for x in lines))}
 
 
-def test_all_types_say_the_same_in_every_situation_once_loaded_for_it(folder):
-    rows = run_matrix(folder, *KINDS)
-    assert set(rows) == set(KINDS)
+@pytest.mark.parametrize("kinds", [TILED, OTHERS])
+def test_all_types_say_the_same_in_every_situation_once_loaded_for_it(folder, kinds):
+    rows = run_matrix(folder, *kinds)
+    assert set(rows) == set(kinds)
     assert {kind: [k for k, v in row.items() if not v] for kind, row in rows.items()} == {
-        kind: [] for kind in KINDS
+        kind: [] for kind in kinds
     }
 
 
@@ -65,10 +67,10 @@ def tensors(**types):
         ({"q": "Q4_0", "output": "Q6_K"}, True, True, 7, True),
         ({"q": "Q4_0", "output": "Q6_K"}, True, True, 8, False),
         ({"q": "Q4_0", "output": "Q6_K"}, True, False, 63, True),
-        ({"q": "Q6_K", "output": "Q6_K"}, True, True, 1, False),
+        ({"q": "Q6_K", "output": "Q6_K"}, True, True, 16, True),
         ({"q": "Q6_K", "output": "Q6_K"}, True, False, 63, True),
         ({"q": "Q4_K", "output": "Q6_K"}, True, False, 4, False),
-        ({"q": "Q4_K", "output": "Q6_K"}, False, True, 4, False),
+        ({"q": "Q4_K", "output": "Q6_K"}, False, True, 16, True),
         ({"q": "Q4_K", "output": "Q6_K"}, False, False, 63, True),
         ({"q": "Q8_0", "output": "Q4_K"}, True, True, 4, False),
     ],
@@ -78,9 +80,23 @@ def test_what_is_steady_follows_from_the_types(types, repacked, tiles, slots, st
     assert weights.steady(repacked=repacked, tiles=tiles, slots=slots) is steady
 
 
+@pytest.mark.parametrize(
+    ("types", "rows", "in_part"),
+    [
+        ({"q": "Q4_0", "output": "Q8_0"}, 0, False),
+        ({"q": "Q4_0", "output": "Q6_K"}, 0, True),
+        ({"q": "Q4_0", "k": "Q5_K", "output": "Q6_K"}, 8, False),
+    ],
+)
+def test_tiles_are_refused_where_only_some_rows_of_a_pass_would_be_in_them(types, rows, in_part):
+    weights = Weights(tensors(**types))
+    assert (weights.tiled_rows, weights.tiled_in_part) == (rows, in_part)
+
+
 def test_unknown_weights_are_steady_without_repacking_and_tiles_only():
     weights = weights_of(("/nowhere",))
-    assert weights.tiles
+    assert weights.tiled_in_part
+    assert not weights.tiled_rows
     assert weights.repacks_unsteadily
     assert weights.steady(repacked=False, tiles=False, slots=63)
     assert not weights.steady(repacked=False, tiles=True, slots=1)

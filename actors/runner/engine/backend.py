@@ -43,6 +43,8 @@ class Backend(Protocol):
     """Of all slots together."""
     deterministic: bool
     """Whether orderly passes give the same bits whatever their shape."""
+    tiled: int
+    """Rows from which on weights are multiplied in tiles, with other bits; 0: they never are."""
     bos: int
     n_vocab: int
 

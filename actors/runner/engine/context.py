@@ -152,6 +152,7 @@ class Context:
         self.flash_attention = params.flash_attn_type
         self.why_not_deterministic = self._why_not_deterministic()
         self.deterministic = not self.why_not_deterministic
+        self.tiled = model.weights.tiled_rows if model.tiles else 0
         self.bos = self.vocab.bos
         self.n_vocab = self.vocab.size
 

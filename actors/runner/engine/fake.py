@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import attrs
 from attrs import evolve
 
+from actorllm.actors.runner.engine.arrivals import Archive
 from actorllm.actors.runner.engine.batching import Pass
 from actorllm.actors.runner.engine.seeds import position_seed
 from actorllm.actors.runner.engine.stepper import Stepper
@@ -57,6 +58,7 @@ class FakeEngine:
         pass_seconds: float = 0.01,
         row_seconds: float = 0.0001,
         script: Script = babble,
+        archive: Archive | None = None,
     ) -> None:
         """Prepare.
 
@@ -66,6 +68,7 @@ class FakeEngine:
             pass_seconds: What a pass costs, and
             row_seconds: what each of its rows costs.
             script: Writes the answers.
+            archive: What is left of earlier engines.
         """
         self._settings = settings
         self._backend = _FakeBackend(settings, pass_seconds, row_seconds, script)
@@ -77,6 +80,7 @@ class FakeEngine:
             clock=clock,
             deterministic=settings.deterministic,
             memory=settings.saved_bytes,
+            archive=archive,
         )
 
     def load(self, progress: Callable[[float], bool] | None = None) -> Loaded:
@@ -173,6 +177,7 @@ class FakeEngine:
     def close(self) -> list[Delta]:
         """End all streams and give their last deltas."""
         self._stepper.end_all("")
+        self._stepper.archive()
         return self._stepper.collect()
 
 
@@ -186,6 +191,7 @@ class _FakeBackend:
     """Keeps the cells as a KV cache would, and checks that it is asked for sensible things."""
 
     can_cut = can_cut_saved = can_shift = True
+    tiled = 0
     bos = FAKE_BOS
     n_vocab = _VOCABULARY
 

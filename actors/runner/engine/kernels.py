@@ -4,12 +4,11 @@ Measured on x86-64 with flash attention on, in passes of 2 to 63 rows: every typ
 as long as its rows always take the same kernel. Two things make the kernel depend on the rows:
 
 - Repacked weights of some types: three rows or fewer, and what is left over of a multiple of four,
-  take another kernel than the rest.
-- Tiles: from 8 rows on, K- and I-quants are multiplied in tiles. `GGML_CPU_TILED_MM=0` in the
-  environment switches that off; llama.cpp reads it once per process.
-
-Without both, long prompts of these types take two to three times as long, so they are switched off
-for deterministic loads only.
+  take another kernel than the rest. Deterministic loads of these types are without them.
+- Tiles: from 8 rows on, K- and I-quants are multiplied in tiles. Where all of a model is, passes
+  are kept to one side of the 8 rows (see `batching`). Where only a few rows of a pass go through
+  such weights, that would help nothing; there, tiles are refused: `GGML_CPU_TILED_MM=0` in the
+  environment switches them off, and llama.cpp reads it once per process.
 """
 
 import os
@@ -55,12 +54,17 @@ class Weights:
         return not self.known or bool(self._types & _REPACKED)
 
     @property
-    def tiles(self) -> bool:
-        """Whether some rows may be computed in tiles."""
-        return not self.known or bool(self._types)
+    def tiled_rows(self) -> int:
+        """Rows from which on a pass computes otherwise; 0: the rows do not matter."""
+        return _TILE_ROWS if self._types and not self._only_output else 0
+
+    @property
+    def tiled_in_part(self) -> bool:
+        """Whether tiles are taken, or may be, for some of the rows of a pass."""
+        return not self.known or (bool(self._types) and self._only_output)
 
     def steady(self, *, repacked: bool, tiles: bool, slots: int) -> bool:
-        """Whether a row has the same bits in every pass of 2 to 63 rows.
+        """Whether a row has the same bits in every orderly pass.
 
         Args:
             repacked: Whether llama.cpp may repack weights.
@@ -71,8 +75,8 @@ class Weights:
             return False
         if repacked and self.repacks_unsteadily:
             return False
-        few = self.known and self._only_output and slots < _TILE_ROWS
-        return few or not (tiles and self.tiles)
+        few = self.known and slots < _TILE_ROWS
+        return few or not (tiles and self.tiled_in_part)
 
 
 def weights_of(paths: Sequence[str]) -> Weights:

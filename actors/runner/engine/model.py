@@ -105,7 +105,7 @@ def load_model(settings: EngineSettings, progress: Progress | None = None) -> Mo
     log.install_log()
     log.forget_log()
     weights = weights_of((settings.model_path, *settings.splits))
-    tiles = not refuse_tiles(wanted=settings.deterministic and weights.tiles)
+    tiles = not refuse_tiles(wanted=settings.deterministic and weights.tiled_in_part)
     if settings.deterministic and weights.repacks_unsteadily:
         settings = attrs.evolve(settings, extra_buffers=False)
     cpp.llama_backend_init()

@@ -19,11 +19,13 @@ from actorllm.actors.runner.engine.batching import (
     ChunkSizer,
     Pass,
     decode_pass,
+    Order,
     mixed_pass,
     prefill_pass,
     share_rows,
 )
 from actorllm.actors.runner.engine.prefix import MIN_COPY_GAIN
+    side_by_side,
 from actorllm.actors.runner.engine.prefixes import Archive, Prefixes
 from actorllm.actors.runner.engine.radix import common_prefix
 from actorllm.actors.runner.engine.slots import Slot, cells_of
@@ -82,6 +84,7 @@ class Stepper:
         """Those that are evaluated, in the order of their coming."""
         self._chunks = ChunkSizer(num_batch)
         self._prefixes = Prefixes(
+        self._order = Order(backend.tiled)
             backend, self._slots, memory=memory, archive=archive, rate=lambda: self._chunks.rate
         )
         self._num_batch = num_batch
@@ -232,7 +235,7 @@ class Stepper:
         return False
 
     def _begin(self, stream: Stream) -> None:
-        claim = self._prefixes.begin(stream.tokens, orderly=self._orderly(stream))
+        claim = self._prefixes.begin(self._sought(stream), orderly=self._orderly(stream))
         assert claim is not None
         slot, keep = claim
         again = stream.sampler is not None
@@ -267,6 +270,15 @@ class Stepper:
     def _due(self) -> dict[int, Stream]:
         return {
             slot.index: slot.stream
+    def _sought(self, stream: Stream) -> Sequence[int]:
+        """The tokens whose cells a stream may have from others, and one more.
+
+        In tiles a prompt leaves enough rows for a pass; an answer has none of its cells from there.
+        """
+        if not self._order.tiled or not self._orderly(stream):
+            return stream.tokens
+        return stream.tokens[: max(1, len(stream.work.prompt) - self._order.tiled + 1)]
+
             for slot in self._slots
             if slot.stream is not None and slot.stream.phase == "decode"
         }
@@ -312,7 +324,11 @@ class Stepper:
         if plan.kind == "prefill":
             self._chunks.measured(plan.rows, seconds)
             self._prompt_tokens += plan.rows - generating
-        elif seconds > 0:
+        else:
+            self._measure_step(seconds, generating)
+
+    def _measure_step(self, seconds: float, generating: int) -> None:
+        if seconds > 0:
             self._step_seconds = seconds
             rate = generating / seconds
             self._decode_rate = 0.9 * self._decode_rate + 0.1 * rate if self._decode_rate else rate
@@ -320,13 +336,19 @@ class Stepper:
     def _decode(self, due: dict[int, Stream]) -> None:
         for stream in due.values():
             self._make_room(stream)
-        plan = decode_pass(
-            {index: stream.tokens[-1] for index, stream in due.items()},
-            self._slots,
-            orderly=any(map(self._orderly, due.values())),
-            can_cut=self._backend.can_cut,
-        )
-        self._measure(plan, self._run(plan, tuple(due.values())), len(due))
+        orderly = any(map(self._orderly, due.values()))
+        most = self._order.answers.most if orderly else len(self._slots)
+        seconds = 0.0
+        for indices in side_by_side(sorted(due), most):
+            plan = decode_pass(
+                {index: due[index].tokens[-1] for index in indices},
+                self._slots,
+                order=self._order,
+                orderly=orderly,
+                can_cut=self._backend.can_cut,
+            )
+            seconds += self._run(plan, [due[index] for index in indices])
+        self._measure_step(seconds, len(due))
 
     def _prefill(self, stream: Stream, *, alone: bool) -> None:
         assert stream.slot is not None
@@ -354,8 +376,10 @@ class Stepper:
             self._backend.decode(plan)
         except EngineError as e:
             for stream in streams:
+            prompt=len(stream.work.prompt),
                 self._end(stream, "error", str(e))
             return 0.0
+            order=self._order,
         now = self._clock()
         row = 0
         for run in plan.runs:
