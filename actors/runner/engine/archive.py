@@ -16,7 +16,7 @@ import stat
 import struct
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import BufferedReader, BufferedWriter
 from pathlib import Path
 
@@ -39,7 +39,7 @@ _MOST_ENTRIES = 1024
 _WRITE_SECONDS = 2.5
 """What has not been written by then is lost: whoever stops a process waits for it."""
 _PART = 1 << 24
-"""Bytes that are written between two looks at the clock."""
+"""Bytes that are read or written in one go; some 20 ms."""
 _STALE_SECONDS = 3600.0
 """Age of a file that somebody began to write and did not end."""
 
@@ -71,17 +71,9 @@ class FileArchive:
                     found.append(saved)
         return found
 
-    def read(self, saved: Saved) -> bytearray | None:
-        """Read the state of an entry; None, and the file is gone, if it is not what it was."""
-        path = self._folder / saved.name
-        try:
-            data = self._read(path, saved)
-            os.utime(path)
-        except OSError:
-            data = None
-        if data is None:
-            path.unlink(missing_ok=True)
-        return data
+    def open(self, saved: Saved) -> "FileReading":
+        """Begin to read the state of an entry."""
+        return FileReading(self._folder / saved.name, saved, self._key)
 
     def write(self, entries: Sequence[Saved], outgrown: Sequence[Saved] = ()) -> None:
         """Keep states, the first ones first; the files that were not used for longest give way.
@@ -129,19 +121,6 @@ class FileArchive:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-
-    def _read(self, path: Path, saved: Saved) -> bytearray | None:
-        with _open(path) as file:
-            header = _parse(file.read(_HEADER.size), os.fstat(file.fileno()).st_size)
-            if header is None or header.key != self._key or header.size != saved.size:
-                return None
-            tokens = file.read(4 * header.tokens)
-            if not header.proves(tokens) or _unpacked(tokens) != saved.tokens:
-                return None
-            data = bytearray(header.size)
-            count = file.readinto(data)
-        whole = count == header.size and _digest(data) == header.data_digest
-        return data if whole else None
 
     def _name(self, tokens: bytes, orderly: int) -> str:
         content = _digest(tokens + struct.pack("<I", orderly)).hex()[:32]
@@ -191,6 +170,46 @@ class FileArchive:
                     path.unlink()
             except OSError:
                 continue
+
+
+class FileReading:
+    """Reads the state of an entry in parts. If the file is not what it was, it goes."""
+
+    def __init__(self, path: Path, saved: Saved, key: bytes) -> None:
+        self._path = path
+        self._parts = self._read(saved, key)
+        self.data: bytearray | None = None
+
+    def go_on(self) -> bool:
+        """Read a part; false if there is none left."""
+        try:
+            for _ in self._parts:
+                return True
+        except OSError:
+            pass
+        if self.data is None:
+            self._path.unlink(missing_ok=True)
+        return False
+
+    def _read(self, saved: Saved, key: bytes) -> Iterator[None]:
+        with _open(self._path) as file:
+            header = _parse(file.read(_HEADER.size), os.fstat(file.fileno()).st_size)
+            if header is None or header.key != key or header.size != saved.size:
+                return
+            tokens = file.read(4 * header.tokens)
+            if not header.proves(tokens) or _unpacked(tokens) != saved.tokens:
+                return
+            data, digest = bytearray(header.size), hashlib.blake2b(digest_size=32)
+            with memoryview(data) as view:
+                for at in range(0, header.size, _PART):
+                    part = view[at : at + _PART]
+                    if file.readinto(part) != len(part):
+                        return
+                    digest.update(part)
+                    yield
+        if digest.digest() == header.data_digest:
+            os.utime(self._path)
+            self.data = data
 
 
 @attrs.frozen

@@ -3,11 +3,15 @@
 A prompt begins with the longest prefix that anyone has computed: in its slot already, in another
 slot, in host memory, or on disk. What a prompt overwrites is saved before, if it would take longer
 to compute it anew than to copy it.
+
+llama.cpp copies the state of a sequence in one go, and meanwhile no stream gets a token. So what
+would take longer than running streams may wait is not saved while there are any. What is on disk
+is read in parts, between passes.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
+from actorllm.actors.runner.engine.arrivals import Archive, Arrivals
 from actorllm.actors.runner.engine.backend import Backend
 from actorllm.actors.runner.engine.prefix import (
     MIN_COPY_GAIN,
@@ -20,32 +24,18 @@ from actorllm.actors.runner.engine.radix import RadixTree
 from actorllm.actors.runner.engine.slots import Slot, cells_of
 from actorllm.actors.runner.engine.store import Saved, Store
 
-__all__ = ["Archive", "Prefixes"]
+__all__ = ["Prefixes"]
 
 _MIN_SAVED = 64
 """Tokens that nobody else has, below which nothing is saved."""
-_COPIED_PER_SECOND = 5e8
-"""Bytes; copying must be faster than computing by so much that it is not worth a measurement."""
+_COPIED_PER_SECOND = 2e9
+"""Bytes, until a copy has been measured."""
+_MEASURED = 1 << 20
+"""Bytes of a copy from which on its time says something."""
 _GUESSED_RATE = 1000.0
 """Tokens per second, before the first prompt was measured."""
 _FILED = 256
 """Tokens below which a state is not worth a file."""
-
-
-class Archive(Protocol):
-    """Where saved states survive the process."""
-
-    def entries(self) -> list[Saved]:
-        """Give what is there, the latest first; their data is read when it is needed."""
-
-    def read(self, saved: Saved) -> bytearray | None:
-        """Read the state of an entry; None, and it is gone, if it cannot be used."""
-
-    def write(self, entries: Sequence[Saved], outgrown: Sequence[Saved]) -> None:
-        """Keep entries, the first ones first, as far as there is room and time.
-
-        Of those that are there, the outgrown ones go if what replaces them was written.
-        """
 
 
 class Prefixes:
@@ -59,6 +49,8 @@ class Prefixes:
         memory: int,
         archive: Archive | None,
         rate: Callable[[], float],
+        patience: Callable[[], float],
+        clock: Callable[[], float],
     ) -> None:
         """Prepare.
 
@@ -68,17 +60,25 @@ class Prefixes:
             memory: Bytes for saved states.
             archive: What is left of earlier processes.
             rate: Tokens of a prompt that are evaluated in a second; 0 if it is not known yet.
+            patience: Seconds that a copy may take now.
+            clock: Monotonic seconds.
         """
         self._backend = backend
         self._slots = slots
         self._store = Store(memory)
         self._archive = archive
+        self._arrivals = None if archive is None else Arrivals(archive)
+        self._arrived: Saved | None = None
+        """It has its data until another one arrives, even if the store does not want it."""
         self._rate = rate
+        self._patience = patience
+        self._clock = clock
+        self._copied = _COPIED_PER_SECOND
         self._tree: RadixTree[Slot | Saved] = RadixTree()
         self._outgrown: list[Saved] = []
         """Those in the archive that are the beginning of a later one."""
-        self.restored = self.saved = 0
-        """States that came back, and that were put aside."""
+        self.restored = self.saved = self.lost = 0
+        """States that came back, that were put aside, and that were not, as it would take long."""
         for saved in [] if archive is None else archive.entries():
             self._tree.insert(saved.tokens, saved)
 
@@ -102,7 +102,7 @@ class Prefixes:
         while True:
             usable = self._usable(tokens, orderly=orderly)
             slots = {h: n for h, n in usable.items() if isinstance(h, Slot)}
-            entries = [h for h in usable if isinstance(h, Saved)]
+            entries = [h for h in usable if isinstance(h, Saved) and h.data is not None]
             place = place_prompt(self._slots, slots)
             if place is None:
                 return None
@@ -113,6 +113,30 @@ class Prefixes:
             if self._restore(slot, saved):
                 return slot, self._cut(slot, usable[saved])
             # The entry could not be used and has gone: look again.
+
+    def awaits(self, tokens: Sequence[int], *, orderly: bool) -> bool:
+        """Whether the longest prefix of a prompt is on its way from disk, which it is from now on."""
+        if self._arrivals is None:
+            return False
+        usable = self._usable(tokens, orderly=orderly)
+        on_disk = {h: n for h, n in usable.items() if isinstance(h, Saved) and h.data is None}
+        if not on_disk:
+            return False
+        here = max((n for h, n in usable.items() if h not in on_disk), default=0)
+        longest = max(on_disk, key=on_disk.__getitem__)
+        if not self._gains(on_disk[longest] - here):
+            return False
+        self._arrivals.expect(longest)
+        return True
+
+    def read_on(self) -> bool:
+        """Read a part of what is on its way; false if nothing is."""
+        if self._arrivals is None or not self._arrivals.busy:
+            return False
+        arrival = self._arrivals.go_on()
+        if arrival is not None:
+            self._arrive(*arrival)
+        return True
 
     def best(self, tokens: Sequence[int], *, orderly: bool) -> int:
         """Count the tokens of a prompt that need not be computed."""
@@ -205,16 +229,19 @@ class Prefixes:
         if spare < _MIN_SAVED or not self._cuts_to_exact(slot):
             return
         size = self._backend.state_size(slot.index)
-        if self._store.fits(size) and self._seconds(spare) > size / _COPIED_PER_SECOND:
-            self._save(slot, spare)
+        seconds = size / self._copied
+        if not self._store.fits(size) or self._seconds(spare) <= seconds:
+            return
+        if seconds > self._patience():
+            self.lost += 1
+            return
+        self._save(slot, spare)
 
     def _seconds(self, tokens: int) -> float:
         """Predict how long it takes to compute tokens of a prompt."""
         return tokens / (self._rate() or _GUESSED_RATE)
 
-    def _spare(
-        self, slot: Slot, keep: int, *, beside: tuple[type, ...] = (Slot, Saved)
-    ) -> int:
+    def _spare(self, slot: Slot, keep: int, *, beside: tuple[type, ...] = (Slot, Saved)) -> int:
         """Count the tokens that nobody but a slot would have, if it kept some."""
         if not slot.exact:
             return 0
@@ -241,9 +268,11 @@ class Prefixes:
         return True
 
     def _save(self, slot: Slot, spare: int) -> None:
+        began = self._clock()
         data = self._backend.save(slot.index)
         if data is None:
             return
+        self._measure(len(data), self._clock() - began)
         saved = Saved(
             tokens=tuple(slot.tokens),
             orderly=slot.orderly,
@@ -273,26 +302,38 @@ class Prefixes:
             if not gone.name:
                 self._tree.discard(gone)
 
+    def _arrive(self, saved: Saved, data: bytearray | None) -> None:
+        """Keep what was read; if it was of no use, the entry goes."""
+        if data is None:
+            self._tree.discard(saved)
+            return
+        last, self._arrived = self._arrived, saved
+        if last is not None and last not in self._store:
+            last.data = None
+        self._keep(saved)
+        saved.data = data
+
     def _restore(self, slot: Slot, saved: Saved) -> bool:
         """Put a saved state into a slot; if that fails the entry goes."""
-        self.put_aside(slot)
         data = saved.data
-        if data is None and self._archive is not None:
-            data = saved.data = self._archive.read(saved)
-            if data is not None:
-                self._keep(saved)
-        if (
-            data is None
-            or not self.room(len(saved.tokens))
-            or not self._backend.restore(slot.index, data)
-        ):
+        assert data is not None
+        self.put_aside(slot)
+        room = self.room(len(saved.tokens))
+        began = self._clock()
+        if not room or not self._backend.restore(slot.index, data):
             self._store.remove(saved)
             self._tree.discard(saved)
             return False
+        self._measure(len(data), self._clock() - began)
         slot.restore(saved.tokens, saved.orderly)
         self._store.touch(saved)
         self.restored += 1
         return True
+
+    def _measure(self, size: int, seconds: float) -> None:
+        """Learn from a copy. Small ones say little about speed and are left out."""
+        if size >= _MEASURED and seconds > 0:
+            self._copied = 0.7 * self._copied + 0.3 * size / seconds
 
     def _make_own(self, slot: Slot, begin: int) -> bool:
         """See to it that nobody else has the cells of a slot from `begin` on.

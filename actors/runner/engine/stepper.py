@@ -11,22 +11,24 @@ aside, and after that the stream that came last: it goes back to the queue, and 
 room again.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from actorllm.actors.runner.engine.arrivals import Archive
 from actorllm.actors.runner.engine.backend import Backend
 from actorllm.actors.runner.engine.batching import (
     ChunkSizer,
+    Order,
     Pass,
     decode_pass,
-    Order,
     mixed_pass,
     prefill_pass,
     share_rows,
+    side_by_side,
 )
 from actorllm.actors.runner.engine.prefix import MIN_COPY_GAIN
-    side_by_side,
-from actorllm.actors.runner.engine.prefixes import Archive, Prefixes
+from actorllm.actors.runner.engine.prefixes import Prefixes
 from actorllm.actors.runner.engine.radix import common_prefix
 from actorllm.actors.runner.engine.slots import Slot, cells_of
 from actorllm.actors.runner.engine.streams import Stream
@@ -82,10 +84,16 @@ class Stepper:
         self._streams: dict[int, Stream] = {}
         self._prompts: list[Stream] = []
         """Those that are evaluated, in the order of their coming."""
+        self._order = Order(backend.tiled)
         self._chunks = ChunkSizer(num_batch)
         self._prefixes = Prefixes(
-        self._order = Order(backend.tiled)
-            backend, self._slots, memory=memory, archive=archive, rate=lambda: self._chunks.rate
+            backend,
+            self._slots,
+            memory=memory,
+            archive=archive,
+            rate=lambda: self._chunks.rate,
+            patience=self._patience,
+            clock=clock,
         )
         self._num_batch = num_batch
         self._prefill_left = num_batch
@@ -143,16 +151,17 @@ class Stepper:
     def step(self) -> bool:
         """Run one pass; false if there was nothing to do."""
         self._admit()
+        read = self._prefixes.read_on()
         due = self._due()
         if self._backend.unified:
-            return self._mixed(due)
+            return self._mixed(due) or read
         if due and (not self._prompts or self._prefill_left <= 0):
             self._prefill_left = self._num_batch
             self._decode(due)
         elif self._prompts:
             self._prefill(self._prompts[0], alone=not due)
         else:
-            return False
+            return read
         return True
 
     def collect(self) -> list[Delta]:
@@ -191,18 +200,26 @@ class Stepper:
             saved_bytes=self._prefixes.bytes_used,
             saved=self._prefixes.saved,
             restored=self._prefixes.restored,
+            lost=self._prefixes.lost,
         )
 
     # Admission
 
     def _admit(self) -> None:
-        """Give slots to those whose turn it is."""
+        """Give slots to those whose turn it is, as long as the running streams can wait."""
+        began = self._clock()
         for stream in tuple(self._queue):
-            if not self._may_admit(stream):
+            if not self._may_admit(stream) or self._clock() - began > self._patience():
                 return
             if not self._waits(stream):
                 self._queue.remove(stream)
                 self._begin(stream)
+
+    def _patience(self) -> float:
+        """Seconds that something beside passes may take."""
+        if any(s.stream and s.stream.phase == "decode" for s in self._slots):
+            return max(self._chunks.SHARED_SECONDS / 2, self._step_seconds)
+        return math.inf
 
     def _may_admit(self, stream: Stream) -> bool:
         if all(slot.stream is not None for slot in self._slots):
@@ -218,7 +235,9 @@ class Stepper:
         return cells_of(busy, self._backend.cells - needed) + needed <= self._backend.cells
 
     def _waits(self, stream: Stream) -> bool:
-        """Whether a prompt that is evaluated now will have more of a stream's than is there."""
+        """Whether more of a stream's prompt will soon be there: it is evaluated now, or read."""
+        if self._prefixes.awaits(self._sought(stream), orderly=self._orderly(stream)):
+            return True
         if not self._backend.can_cut or not self._prompts:
             return False
         if stream.awaited is not None:
@@ -251,6 +270,15 @@ class Stepper:
         if stream.phase == "prefill":
             self._prompts.append(stream)
 
+    def _sought(self, stream: Stream) -> Sequence[int]:
+        """The tokens whose cells a stream may have from others, and one more.
+
+        In tiles a prompt leaves enough rows for a pass; an answer has none of its cells from there.
+        """
+        if not self._order.tiled or not self._orderly(stream):
+            return stream.tokens
+        return stream.tokens[: max(1, len(stream.work.prompt) - self._order.tiled + 1)]
+
     def _orderly(self, stream: Stream) -> bool:
         return stream.work.deterministic and self._backend.deterministic
 
@@ -270,15 +298,6 @@ class Stepper:
     def _due(self) -> dict[int, Stream]:
         return {
             slot.index: slot.stream
-    def _sought(self, stream: Stream) -> Sequence[int]:
-        """The tokens whose cells a stream may have from others, and one more.
-
-        In tiles a prompt leaves enough rows for a pass; an answer has none of its cells from there.
-        """
-        if not self._order.tiled or not self._orderly(stream):
-            return stream.tokens
-        return stream.tokens[: max(1, len(stream.work.prompt) - self._order.tiled + 1)]
-
             for slot in self._slots
             if slot.stream is not None and slot.stream.phase == "decode"
         }
@@ -357,8 +376,10 @@ class Stepper:
             stream.slot,
             stream.tokens,
             stream.placed,
+            prompt=len(stream.work.prompt),
             room=stream.room,
             limit=min(self._chunks.limit(alone=alone), self._left(stream)),
+            order=self._order,
             orderly=self._orderly(stream),
             can_cut=self._backend.can_cut,
         )
@@ -376,10 +397,8 @@ class Stepper:
             self._backend.decode(plan)
         except EngineError as e:
             for stream in streams:
-            prompt=len(stream.work.prompt),
                 self._end(stream, "error", str(e))
             return 0.0
-            order=self._order,
         now = self._clock()
         row = 0
         for run in plan.runs:

@@ -44,6 +44,9 @@ class Store:
         """From the one whose loss costs least to the dearest."""
         return iter(sorted(self._entries, key=lambda saved: saved.credit))
 
+    def __contains__(self, saved: Saved) -> bool:
+        return saved in self._entries
+
     def __len__(self) -> int:
         return len(self._entries)
 

@@ -324,5 +324,7 @@ class EngineStats:
     """Prefixes that were put aside since the start."""
     restored: int = 0
     """Prefixes that came back."""
+    lost: int = 0
+    """Prefixes that were not put aside, as running streams would have waited for it."""
     threads: int = 0
     """That compute now; 0: not known."""
