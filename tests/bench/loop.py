@@ -62,14 +62,18 @@ class Times:
 
 
 def best(work: Work) -> Times:
-    """Return the faster of a loop with a thread for each core and one with a single thread."""
+    """Return the faster of a loop with a thread for each core and one with a single thread.
+
+    Prompts alone, with hardly a token behind them, are always faster with all cores.
+    """
 
     def run(threads: int) -> Times:
         # A process for each: threads that a loop left behind would slow down the next one.
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
             return pool.submit(generate, work, threads).result()
 
-    times = [run(threads) for threads in sorted({1, usable_cores()})]
+    counts = {usable_cores()} if work.tokens == 1 else {1, usable_cores()}
+    times = [run(threads) for threads in sorted(counts)]
     return min(times, key=lambda one: (one.total / max(one.tokens, 1), one.threads))
 
 

@@ -5,12 +5,13 @@
 
     shared-prefix   16 requests at once that share a system prompt of 1,000 tokens
     stall           the longest gap in a running stream while a prompt of 6,000 tokens loads
-    second-prompt   the same prompt of 4,000 tokens again: at once, in another slot, after an
-                    unload, after a restart
+    second-prompt   the same prompt of 4,000 tokens again: at once, in another slot, after others
+                    took its slots, after an unload, after a restart; the model is loaded each
+                    time, so that its load does not count, but reading the prompt's state does
     streams         tokens/s with prompts of 64 tokens, of 1, 4, 8 and 16 streams
     busy            one stream while one and two other processes compute
 
-On two quiet cores a round of a row takes about a minute. The model is random, of half a billion
+On two quiet cores a round of a row takes one or two minutes. The model is random, of half a billion
 parameters in Q8_0. Daemon and loop take turns; a ratio is the median of the rounds' ratios.
 """
 
@@ -154,6 +155,7 @@ async def second_prompt(folder: Path, rounds: int) -> list[Line]:
     again: dict[str, list[float]] = {
         "at once": [],
         "in another slot": [],
+        "after others took its slots": [],
         "after an unload": [],
         "after a restart": [],
     }
@@ -165,6 +167,9 @@ async def second_prompt(folder: Path, rounds: int) -> list[Line]:
             first.append(await _first_token(stage, text))
             again["at once"].append(await _first_token(stage, text))
             again["in another slot"].append(await _first_token(stage, text, occupied=True))
+            for other in range(2 * stage.slots):
+                await _first_token(stage, f"{number}.{other}: " + text[:100])
+            again["after others took its slots"].append(await _first_token(stage, text))
             stage.unload()
             stage.load(part.window)
             again["after an unload"].append(await _first_token(stage, text))
