@@ -2,21 +2,23 @@
 
     python -m tests.engine.matrix FOLDER TYPE[+KV_TYPE]...
 
-It prints, for each type, whether a work says the same beside 15 others, behind a cached prefix and
-when it is resumed as it says alone. Kernels are chosen once per process: so it has its own.
+It prints, for each type, whether a work says the same beside 15 others, behind a cached prefix,
+behind one that comes back from memory or from disk, and when it is resumed as it says alone. Kernels
+are chosen once per process: so it has its own.
 """
 
 import json
 import random
 import sys
+import tempfile
 from pathlib import Path
 
-from actorllm.actors.runner.engine.types import Sampling, Work
+from actorllm.actors.runner.engine.types import Archiving, Sampling, Work
 from tests.engine.conftest import Host
 from tests.engine.weights import make_model
 
 LENGTH = 16
-PROMPTS = {1: 7, 2: 70, 3: 200}
+PROMPTS = {1: 7, 2: 70, 3: 300}
 """Tokens in the prompt of each work."""
 OTHERS = 15
 FIRST = 300
@@ -53,7 +55,7 @@ def make_others() -> list[Work]:
 
 def compare(path: str, **settings) -> dict[str, object]:
     """Run the works in each of the situations."""
-    settings = {"num_ctx": 256, "threads": 1, "deterministic": True, **settings}
+    settings = {"num_ctx": 512, "threads": 1, "deterministic": True, **settings}
     host = Host(path, slots=1, **settings)
     alone, sure = {}, []
     for number in PROMPTS:
@@ -76,6 +78,28 @@ def compare(path: str, **settings) -> dict[str, object]:
     done = host.run(*(make_work(n, cuts[n]) for n in PROMPTS), *make_others())
     result["resumed"] = {n: cuts[n] + t for n, t in _tokens(done).items()} == alone
     host.engine.close()
+    return result | _restored(path, settings, alone)
+
+
+def _restored(path: str, settings, alone) -> dict[str, object]:
+    """Take the slot from each work, so that its prompt has to come back."""
+
+    def run_one_by_one(host: Host) -> dict[int, tuple[int, ...]]:
+        return {number: host.run(make_work(number))[number][0] for number in PROMPTS}
+
+    result: dict[str, object] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Archiving(folder=folder, key="matrix", quota=1 << 26)
+        more = {"slots": 1, "saved_bytes": 1 << 26, "archive": archive}
+        host = Host(path, **settings, **more)
+        run_one_by_one(host)
+        result["restored from memory"] = run_one_by_one(host) == alone
+        assert host.engine.stats().restored
+        host.engine.close()
+        host = Host(path, **settings, **more)
+        result["restored from disk"] = run_one_by_one(host) == alone
+        assert host.engine.stats().restored
+        host.engine.close()
     return result
 
 
