@@ -9,7 +9,7 @@ from actorllm.http.connection import BodyStalled, BodyTooLarge
 from actorllm.protocol.errors import Problem, Refused
 from actorllm.protocol.gojson import dumps
 
-__all__ = ["JSON", "PLAIN_JSON", "is_expected", "json_response", "problem_of", "refusal"]
+__all__ = ["JSON", "PLAIN_JSON", "is_expected", "json_response", "problem_of", "refusal", "sizes"]
 
 JSON = "application/json; charset=utf-8"
 PLAIN_JSON = "application/json"
@@ -64,10 +64,15 @@ def json_response(
     return response
 
 
+def sizes(problem: Problem) -> dict[str, int]:
+    """Tell by how much a prompt is too long, where that is the problem."""
+    return {"n_prompt": problem.n_prompt, "n_ctx": problem.n_ctx} if problem.n_ctx else {}
+
+
 def refusal(problem: Problem, *, content_type: str = JSON) -> TrioResponse:
     """Answer in the dialect of `/api`."""
     return json_response(
-        {"error": problem.text},
+        {"error": problem.text} | sizes(problem),
         problem.status,
         content_type=content_type,
         retry_after=problem.retry_after,

@@ -26,6 +26,10 @@ class Problem(Value):
     by_runner: bool = False
     """Whether the runner said it, with the model loaded: the reference sends such answers to
     streams without a charset."""
+    n_prompt: int = 0
+    """Tokens of a prompt that does not fit; 0: this is not why."""
+    n_ctx: int = 0
+    """Tokens of the context into which it does not fit."""
 
 
 class Refused(Exception):  # noqa: N818 -- an answer, not an error of the program

@@ -9,7 +9,8 @@ import trio
 
 from actorllm.actors.kernel import Actor, concurrent
 from actorllm.actors.runner.embedding import fit_inputs, score, shape_vectors
-from actorllm.actors.runner.engine.types import EngineError, EngineSettings, Finish, Loaded, Work
+from actorllm.actors.runner.ending import done_of, lost, rendered
+from actorllm.actors.runner.engine.types import EngineError, EngineSettings, Loaded, Work
 from actorllm.actors.runner.host import EngineHost, Sink, ThreadHost
 from actorllm.actors.runner.inspecting import detokenize, prompt_of, tokenize
 from actorllm.actors.runner.messages import (
@@ -37,7 +38,6 @@ __all__ = ["Runner"]
 
 T = TypeVar("T")
 
-_NS = 1_000_000_000
 _REPORT_EVERY = 0.25
 """Seconds between two reports of a load."""
 _PREPARERS = 4
@@ -145,8 +145,10 @@ class Runner(Actor):
         loaded = self._require_loaded()
         prepared = await self._prepare(loaded, m)
         if m.request.render_only:
-            yield Piece((), Chunk(notices=prepared.notices, done=_rendered(prepared)))
+            yield Piece((), Chunk(notices=prepared.notices, done=rendered(prepared)))
             return
+        if prepared.truncated_tokens:
+            self.ctx.log.info("cut a prompt", **lost(prepared))
         self._born += 1
         work = Work(
             id=self._born,
@@ -190,7 +192,11 @@ class Runner(Actor):
                     chunk, tokens = Chunk(), ()
                 if finish is None:
                     continue
-                done = _done(m, loaded, prepared, finish, pieces)
+                done = done_of(m, loaded, prepared, finish, pieces)
+                if done.shifted_tokens:
+                    self.ctx.log.info(
+                        "shifted a window", tokens=done.shifted_tokens, n_ctx=prepared.window
+                    )
                 context = self._context(m, prepared, pieces)
                 yield Piece(tokens, _with(chunk, evolve(done, context=context)))
                 return
@@ -290,59 +296,3 @@ def _goes_ahead(chunk: Chunk, *, native: bool) -> bool:
 
 def _with(chunk: Chunk, done: Done) -> Chunk:
     return evolve(chunk, done=done)
-
-
-def _rendered(prepared: Prepared) -> Done:
-    return Done(
-        "",
-        rendered=prepared.text,
-        image_count=prepared.images,
-        truncated_messages=prepared.truncated_messages,
-        truncated_tokens=prepared.truncated_tokens,
-    )
-
-
-def _done(
-    m: Generate,
-    loaded: Loaded,
-    prepared: Prepared,
-    finish: Finish,
-    pieces: Pieces,
-) -> Done:
-    """Say how a generation ended.
-
-    Raises:
-        Refused: 500, it broke.
-    """
-    if finish.reason in ("error", "cancelled"):
-        raise Refused.because(500, finish.error or "the generation was cancelled")
-    notices = []
-    if pieces.unparsed:
-        notices.append("a tool call could not be read and was returned as text")
-    if pieces.calls_left_out:
-        notices.append(
-            f"{pieces.calls_left_out} more tool calls were left out, since one at a time is allowed"
-        )
-    if finish.thinking_ended:
-        notices.append(f"the thoughts were ended after {m.request.think_budget} tokens")
-    if finish.discarded_tokens:
-        notices.append(f"the context was full: {finish.discarded_tokens} tokens were dropped")
-    if m.options.deterministic and not finish.deterministic:
-        notices.append(
-            f"not deterministic: {loaded.why_not_deterministic or 'it was not possible'}"
-        )
-    return Done(
-        finish.reason,
-        prompt_eval_count=finish.prompt_tokens,
-        prompt_cached_count=finish.cached_tokens,
-        prompt_eval_duration=max(1, int(finish.prompt_seconds * _NS)),
-        eval_count=finish.generated_tokens,
-        eval_duration=max(1, int(finish.generation_seconds * _NS)),
-        thinking_count=finish.thinking_tokens,
-        think_budget=prepared.thinking.budget if prepared.thinking is not None else None,
-        notices=tuple(notices),
-        truncated_messages=prepared.truncated_messages,
-        truncated_tokens=prepared.truncated_tokens,
-        shifted_tokens=finish.discarded_tokens,
-        stop_sequence=finish.stop_text,
-    )

@@ -88,9 +88,9 @@ def fit_tokens(fitted: Fitted, window: int, keep: int, *, shift: bool, truncate:
             f"request ({count} tokens) exceeds the available context size ({window} tokens), "
             "try increasing it"
         )
-        raise Refused(Problem(400, text, by_runner=True))
+        raise Refused(Problem(400, text, by_runner=True, n_prompt=count, n_ctx=window))
     if not shift:
-        raise Refused(Problem(400, TOO_LONG, by_runner=True))
+        raise Refused(Problem(400, TOO_LONG, by_runner=True, n_prompt=count, n_ctx=window))
     keep = min(max(keep, 0), window // 4) if keep >= 0 else window // 4
     tail = max(1, window // 2 - keep)
     tokens = (*fitted.tokens[:keep], *fitted.tokens[count - tail :])

@@ -1,6 +1,7 @@
 """Refusals in Anthropic's form."""
 
 from actorllm.actors.kernel import trace_id
+from actorllm.http.errors import sizes
 from actorllm.http.v1 import refuse_with
 from actorllm.protocol.errors import Problem
 
@@ -25,11 +26,8 @@ def request_id() -> str:
 
 def body_of(problem: Problem) -> dict[str, object]:
     """Return the JSON of a refusal."""
-    return {
-        "type": "error",
-        "error": {"type": _KINDS.get(problem.status, "api_error"), "message": problem.text},
-        "request_id": request_id(),
-    }
+    said = {"type": _KINDS.get(problem.status, "api_error"), "message": problem.text}
+    return {"type": "error", "error": said | sizes(problem), "request_id": request_id()}
 
 
 refusal = refuse_with(body_of)

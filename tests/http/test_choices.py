@@ -149,13 +149,6 @@ async def test_the_dialects_own_word_on_thinking_wins(client, world):
     assert world.requests[0].think is False
 
 
-async def test_one_call_at_a_time_leaves_the_others_out_and_says_so(client):
-    for stream in (False, True):
-        answer = await chat(client, "calls-twice", parallel_tool_calls=False, stream=stream)
-        assert answer.text.count('"get_weather"') == 1
-        assert "1 more tool calls were left out" in answer.text
-
-
 async def test_many_cached_tokens_are_told(client):
     few = (await chat(client, "text")).json()
     assert "prompt_tokens_details" not in few["usage"]
