@@ -78,6 +78,12 @@ class Client:
             raise failure(answer, b"")
         return answer.status_code == 200
 
+    def adopt_blob(self, digest: str, name: str) -> bool:
+        """Let the server take a file of its own folder as a blob; False: it does not."""
+        with self._errors():
+            answer = self._http.post(f"/api/blobs/{digest}", params={"adopt": name})
+        return answer.is_success
+
     def upload_blob(self, digest: str, chunks: Iterator[bytes], size: int) -> None:
         """POST a blob of `size` bytes piece by piece."""
         headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}

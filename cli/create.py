@@ -4,9 +4,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
 import click
 
-from actorllm.cli.daemon import connect
+from actorllm.cli.daemon import connect, read_settings
 from actorllm.cli.errors import Failure
 from actorllm.cli.progress import Report
 from actorllm.cli.sources import find_source, source_files, upload
@@ -36,17 +37,25 @@ _HERE = b"FROM .\n"
     "--quantize",
     default="",
     metavar="TYPE",
-    help="Quantize to this type: q4_K_M, q4_K_S, q8_0, f16 or f32.",
+    help="Quantize to this type: q4_K_M, q8_0, q6_K, iq4_XS, f16, bf16 or any other of llama.cpp's.",
 )
 @click.option("--draft-quantize", default="", metavar="TYPE", help="Quantize the draft model.")
-def create(model: str, file: str, quantize: str, draft_quantize: str) -> None:
-    """Create a model from a Modelfile."""
+@click.option(
+    "--copy", is_flag=True, help="Copy files into the store where they could share its disk space."
+)
+def create(model: str, file: str, quantize: str, draft_quantize: str, copy: bool) -> None:
+    """Create a model from a Modelfile.
+
+    Files on the disk of the server's models take no further space: their blocks are shared, or they
+    are linked. Do not write to a linked file afterwards, or give --copy.
+    """
     recipe, folder = _read(file)
     for warning in recipe.warnings:
         click.echo(one_line(warning), err=True)
     client = connect()
     with Report() as report:
-        request = {"model": model} | _request(client, recipe, folder, report)
+        files = _Files(client, folder, report, None if copy else _local_store(client))
+        request = {"model": model} | _request(recipe, files)
         request |= {"quantize": quantize} if quantize else {}
         request |= {"draft_quantize": draft_quantize} if draft_quantize else {}
         with client.stream("/api/create", request) as items:
@@ -79,19 +88,24 @@ def _read(file: str) -> "tuple[Recipe, Path]":
         raise Failure(one_line(str(e))) from e
 
 
-def _request(client: "Client", recipe: "Recipe", folder: Path, report: Report) -> Json:
+def _local_store(client: "Client") -> Path | None:
+    """Return the folder of models of a server on this machine, as far as we know it."""
+    return read_settings().models if client.address.is_local else None
+
+
+def _request(recipe: "Recipe", files: "_Files") -> Json:
     """Upload what the recipe names, and return the fields of the request that it fills."""
-    names = [s for s in recipe.sources if s and find_source(s, folder) is None]
+    names = [s for s in recipe.sources if s and find_source(s, files.folder) is None]
     if len(set(names)) > 1:
         raise Failure(f"FROM names more than one model: {one_line(', '.join(names))}")
-    files = [source for source in recipe.sources if source and source not in names]
-    if files and names:
+    sources = [source for source in recipe.sources if source and source not in names]
+    if sources and names:
         raise Failure(f"FROM names files, and {one_line(names[0])!r}, which is no file here")
     fields: Json = {
         "from": names[0] if names else "",
-        "files": _upload_all(client, files, folder, report),
-        "adapters": _upload_all(client, recipe.adapters, folder, report),
-        "draft_files": _upload_all(client, recipe.drafts, folder, report),
+        "files": files.upload(sources),
+        "adapters": files.upload(recipe.adapters),
+        "draft_files": files.upload(recipe.drafts),
         "template": recipe.template,
         "system": recipe.system,
         "license": list(recipe.licenses),
@@ -104,17 +118,26 @@ def _request(client: "Client", recipe: "Recipe", folder: Path, report: Report) -
     return {key: value for key, value in fields.items() if value}
 
 
-def _upload_all(
-    client: "Client", sources: "list[str] | tuple[str, ...]", folder: Path, report: Report
-) -> dict[str, str]:
-    """Upload files and folders; return the digest of each file by its name."""
-    digests: dict[str, str] = {}
-    for source in sources:
-        path = find_source(source, folder)
-        if path is None:
-            raise Failure(f"there is no file {one_line(source)!r}")
-        for name, file in source_files(path).items():
-            digest = upload(client, file, report)
-            if digests.setdefault(name, digest) != digest:
-                raise Failure(f"two files are called {one_line(name)!r}; rename one")
-    return digests
+@attrs.frozen
+class _Files:
+    """Where the files of a recipe are, and where they go."""
+
+    client: "Client"
+    folder: Path
+    """The Modelfile's."""
+    report: Report
+    store: Path | None
+    """See `upload`."""
+
+    def upload(self, sources: "list[str] | tuple[str, ...]") -> dict[str, str]:
+        """Upload files and folders; return the digest of each file by its name."""
+        digests: dict[str, str] = {}
+        for source in sources:
+            path = find_source(source, self.folder)
+            if path is None:
+                raise Failure(f"there is no file {one_line(source)!r}")
+            for name, file in source_files(path).items():
+                digest = upload(self.client, file, self.report, self.store)
+                if digests.setdefault(name, digest) != digest:
+                    raise Failure(f"two files are called {one_line(name)!r}; rename one")
+        return digests

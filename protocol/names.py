@@ -19,15 +19,18 @@ from actorllm.protocol.codec import message
 from actorllm.protocol.errors import Refused
 
 __all__ = [
+    "CLOUD_MODEL",
     "DEFAULT_HOST",
     "DEFAULT_NAMESPACE",
     "DEFAULT_TAG",
     "MISSING",
+    "TEMP_SUFFIX",
     "ModelRef",
     "Name",
     "blob_file",
     "digest_of",
     "existing_spelling",
+    "is_temp_file",
     "name_of_path",
     "parse_digest",
     "parse_name",
@@ -35,11 +38,18 @@ __all__ = [
     "valid_name",
 ]
 
+CLOUD_MODEL = "ollama cloud is disabled: remote model is unavailable"
+"""What is said of a model on another machine, in the words that clients know."""
+
 DEFAULT_HOST = "registry.ollama.ai"
 DEFAULT_NAMESPACE = "library"
 DEFAULT_TAG = "latest"
 MISSING = "!MISSING!"
 """Stands for a part that a separator promises but that is empty; such a name is not valid."""
+
+TEMP_SUFFIX = ".actorllm-tmp"
+"""End of the names of temporary files among blobs. They start with a dot, which no blob and no tag
+does, so other programs on the same store skip them, and remove old ones as leftovers."""
 
 _MAX_TEXT = 1024
 """Longest text that is taken apart, in characters; a valid name has at most 593."""
@@ -214,6 +224,11 @@ def _cut_source(text: str) -> tuple[str, Literal["", "cloud", "local"]]:
     if word.endswith("-cloud"):
         return text[: -len("-cloud")], "cloud"
     return text, ""
+
+
+def is_temp_file(name: str) -> bool:
+    """Tell whether a text is the name of a temporary file in the folder of blobs."""
+    return name.startswith(".") and name.endswith(TEMP_SUFFIX) and "/" not in name
 
 
 def parse_digest(text: str) -> str:

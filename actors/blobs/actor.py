@@ -10,6 +10,7 @@ from actorllm.actors.blobs.writer import BlobWriter
 from actorllm.actors.kernel import Actor, concurrent
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.blobs import (
+    AdoptBlob,
     BlobStat,
     BlobStored,
     CommitBlob,
@@ -94,6 +95,14 @@ class BlobsActor(Actor):
         """Refused with 400 for another digest than was promised."""
         upload = self._find(m.upload)
         stored = await self._use(upload, upload.writer.commit)
+        return BlobStored(stored.digest, stored.size)
+
+    @concurrent
+    async def adopt(self, m: AdoptBlob) -> BlobStored:
+        """See `AdoptBlob`."""
+        stored = await trio.to_thread.run_sync(
+            self._store.adopt_named, m.name, m.digest, limiter=self._threads
+        )
         return BlobStored(stored.digest, stored.size)
 
     def _find(self, id_: int) -> "_Upload":

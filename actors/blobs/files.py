@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from actorllm.protocol.errors import Refused
+from actorllm.protocol.names import TEMP_SUFFIX
 
 __all__ = [
-    "TEMP_SUFFIX",
     "create_temp",
     "fsync_folder",
     "no_space_refused",
@@ -26,10 +26,6 @@ __all__ = [
     "write_all",
     "write_atomically",
 ]
-
-TEMP_SUFFIX: Final = ".actorllm-tmp"
-"""End of the names of temporary files. They start with a dot, which no blob and no tag does, so other
-programs on the same store skip them, and remove old ones as leftovers."""
 
 _NEWBORN: Final = 60.0
 """Seconds in which a temporary file may exist without a lock on it yet."""

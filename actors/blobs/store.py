@@ -4,35 +4,30 @@ Several processes, ours and others, may use one store: a blob appears by a renam
 verified, and is never changed after. All of it blocks: call it from a thread.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
-from io import FileIO
 from pathlib import Path
 from typing import Final
 
 import attrs
 
 from actorllm.actors.blobs.files import (
-    TEMP_SUFFIX,
     create_temp,
     fsync_folder,
     no_space_refused,
     remove_dead_temps,
 )
+from actorllm.actors.blobs.links import LinkNotes, stamp_of
 from actorllm.actors.blobs.pins import StoreLock
 from actorllm.actors.blobs.writer import BlobWriter, Stored, digest_mismatch
 from actorllm.protocol.errors import Refused
-from actorllm.protocol.names import blob_file, parse_digest
+from actorllm.protocol.names import TEMP_SUFFIX, blob_file, is_temp_file, parse_digest
 
 __all__ = ["BlobEntry", "BlobStore", "hash_file"]
-
-_FICLONE: Final = 0x40049409
-"""ioctl of Linux: share the blocks of another file, copy on write."""
 
 OWN_FOLDER: Final = ".actorllm"
 """Folder in the root for what is ours alone: lock, pins, caches."""
@@ -63,6 +58,7 @@ class BlobStore:
         self.root = root
         self.folder = root / "blobs"
         self.read_only = read_only
+        self._links = LinkNotes(self.own_folder / "linked")
         if not read_only:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.lock = StoreLock(self.own_folder)
@@ -83,12 +79,15 @@ class BlobStore:
         return self.size(digest) is not None
 
     def size(self, digest: str) -> int | None:
-        """Return the bytes of a blob, None if it is not there."""
+        """Return the bytes of a blob, None if it is not there, or is a link that was written to."""
+        path = self.path(digest)
         try:
-            found = self.path(digest).stat()
+            found = path.stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return found.st_size if stat.S_ISREG(found.st_mode) else None
+        if not stat.S_ISREG(found.st_mode) or self._links.is_changed(path.name, found):
+            return None
+        return found.st_size
 
     def open_writer(self, expected: str | None = None) -> BlobWriter:
         """Begin a blob.
@@ -99,7 +98,8 @@ class BlobStore:
         Raises:
             Refused: `expected` is no digest: 400.
         """
-        return BlobWriter(self.folder, None if expected is None else parse_digest(expected))
+        digest = None if expected is None else parse_digest(expected)
+        return BlobWriter(self.folder, digest, self.size)
 
     def put(self, data: bytes) -> Stored:
         """Store bytes."""
@@ -107,64 +107,74 @@ class BlobStore:
             writer.write(data)
             return writer.commit()
 
-    def import_file(
-        self, source: Path, expected: str | None = None, *, immutable: bool = False
-    ) -> Stored:
-        """Store the content of a file: its blocks are shared if the file system can, else copied.
+    def import_file(self, source: Path, expected: str | None = None) -> Stored:
+        """Store a copy of a file.
 
         Args:
             source: The file; it stays.
             expected: Its digest if that is known.
-            immutable: Nobody ever writes to the file again, so a hard link will do.
 
         Raises:
             Refused: Another digest than expected: 400; the disk is full: 507.
         """
-        if immutable:
-            with suppress(OSError):
-                return self._link(source, expected)
         file, temp = create_temp(self.folder)
         with file:
             try:
-                if not _clone(source, file):
-                    with no_space_refused():
-                        shutil.copyfile(source, temp)
+                with no_space_refused():
+                    shutil.copyfile(source, temp)
                 return self.adopt(temp, expected)
             finally:
                 temp.unlink(missing_ok=True)
 
-    def _link(self, source: Path, expected: str | None) -> Stored:
-        digest = _verified(source, expected)
-        path = self.path(digest)
-        with suppress(FileExistsError):
-            os.link(source.resolve(), path)
-            fsync_folder(self.folder)
-        return Stored(digest, path.stat().st_size, path)
+    def adopt_named(self, name: str, expected: str) -> Stored:
+        """Make a blob of a file that somebody has put into the folder of blobs.
+
+        Raises:
+            Refused: There is no such file, or it cannot be read: 404; for the others see `adopt`.
+        """
+        file = self.folder / name
+        try:
+            if is_temp_file(name) and stat.S_ISREG(file.lstat().st_mode):
+                return self.adopt(file, expected)
+        except OSError as e:
+            raise Refused.because(404, f"the file cannot be taken: {e.strerror}") from e
+        except ValueError:  # a zero byte
+            pass
+        raise Refused.because(404, "there is no such file in the folder of the blobs")
 
     def adopt(self, file: Path, expected: str | None = None) -> Stored:
         """Verify a file that lies in the folder of blobs under another name, and make it a blob.
 
         Raises:
-            Refused: Another digest than expected: 400; the file is left alone.
+            Refused: Another digest than expected: 400; it was written to meanwhile: 409; the disk is
+                full: 507. The file is left alone.
         """
+        before = file.stat()
         digest = _verified(file, expected)
         path = self.path(digest)
-        size = file.stat().st_size
-        if self.size(digest) == size:
+        if self.size(digest) == before.st_size:
             file.unlink()
-        else:
-            with file.open("rb") as opened, no_space_refused():
-                os.fsync(opened.fileno())
-            file.replace(path)
-            fsync_folder(self.folder)
-        return Stored(digest, size, path)
+            return Stored(digest, before.st_size, path)
+        with file.open("rb") as opened, no_space_refused():
+            os.fsync(opened.fileno())
+            found = os.fstat(opened.fileno())
+        if stamp_of(found) != stamp_of(before):
+            raise Refused.because(409, "the file was written to while it was read; try again")
+        if found.st_nlink > 1:
+            self._links.note(path.name, found)
+        file.replace(path)
+        fsync_folder(self.folder)
+        return Stored(digest, found.st_size, path)
 
     def delete(self, digest: str) -> int:
         """Remove a blob, and return the bytes that it had. Only while `lock.removing` is held."""
-        size = self.size(digest)
-        if size is None:
+        path = self.path(digest)
+        try:
+            size = path.stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
             return 0
-        self.path(digest).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+        self._links.forget(path.name)
         return size
 
     def entries(self) -> Iterator[BlobEntry]:
@@ -216,12 +226,3 @@ def _verified(file: Path, expected: str | None) -> str:
     if expected is not None and parse_digest(expected) != digest:
         raise digest_mismatch(parse_digest(expected), digest)
     return digest
-
-
-def _clone(source: Path, target: FileIO) -> bool:
-    with source.open("rb") as old:
-        try:
-            fcntl.ioctl(target.fileno(), _FICLONE, old.fileno())
-        except OSError:
-            return False
-    return True

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -34,11 +35,19 @@ class BlobWriter:
     """Writes a blob that nobody sees before its digest is known and right.
 
     Leave the block, or call `abort`, before `commit`, and nothing is kept.
+
+    Args:
+        folder: Gets it.
+        expected: Its digest if that is known.
+        size_of: Tells the bytes of a blob that is there, by its digest.
     """
 
-    def __init__(self, folder: Path, expected: str | None) -> None:
+    def __init__(
+        self, folder: Path, expected: str | None, size_of: Callable[[str], int | None]
+    ) -> None:
         self._folder = folder
         self._expected = expected
+        self._size_of = size_of
         self._file, self._temp = create_temp(folder)
         self._hash = hashlib.sha256()
         self.size = 0
@@ -70,18 +79,14 @@ class BlobWriter:
             if self._expected is not None and self._expected != digest:
                 raise digest_mismatch(self._expected, digest)
             path = self._folder / blob_file(digest)
-            self._publish(path)
+            # The same blob may be there already, mapped by a runner: then it stays as it is.
+            if self._size_of(digest) != self.size:
+                self._publish(path)
         finally:
             self.abort()
         return Stored(digest, self.size, path)
 
     def _publish(self, path: Path) -> None:
-        # The same blob may be there already, mapped by a runner: then it stays as it is.
-        try:
-            if path.stat().st_size == self.size:
-                return
-        except FileNotFoundError:
-            pass
         with no_space_refused():
             os.fsync(self._file.fileno())
         self._temp.replace(path)

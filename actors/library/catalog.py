@@ -12,12 +12,11 @@ from typing import Final
 
 import attrs
 
-from actorllm.actors.blobs.files import TEMP_SUFFIX
 from actorllm.actors.blobs.store import BlobEntry, BlobStore
 from actorllm.actors.library.manifests import Installed, ManifestFolder, Unreadable
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.manifest import Manifest, ManifestError, parse_manifest
-from actorllm.protocol.names import Name, existing_spelling
+from actorllm.protocol.names import TEMP_SUFFIX, Name, existing_spelling
 
 __all__ = ["BUILTIN_ROOT", "Catalog", "Garbage"]
 

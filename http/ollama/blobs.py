@@ -7,7 +7,7 @@ from actorllm.http.connection import BodyTooLarge, RequestBody
 from actorllm.http.edge import Edge
 from actorllm.http.respond import empty
 from actorllm.protocol.errors import Refused
-from actorllm.protocol.messages.blobs import CommitBlob, FindBlob, UploadBlob, WriteBlob
+from actorllm.protocol.messages.blobs import AdoptBlob, CommitBlob, FindBlob, UploadBlob, WriteBlob
 
 __all__ = ["blueprint"]
 
@@ -33,6 +33,10 @@ def blueprint(edge: Edge) -> Blueprint:
     async def upload(digest: str) -> Response:
         if (await edge.ask("/blobs", FindBlob(digest))).exists:
             return empty(200)
+        if name := request.args.get("adopt"):
+            ask = AdoptBlob(digest, name)
+            await edge.node.ref("/blobs").ask(ask, timeout=_VERIFY_TIMEOUT)
+            return empty(201)
         body = request.body
         assert isinstance(body, RequestBody)
         if (body.expected or 0) > edge.settings.max_blob_bytes:

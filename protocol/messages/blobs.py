@@ -8,6 +8,7 @@ before the commit discards what was written.
 from actorllm.protocol.codec import Ask, Stream, Value, message
 
 __all__ = [
+    "AdoptBlob",
     "BlobStat",
     "BlobStored",
     "CommitBlob",
@@ -71,6 +72,19 @@ class BlobStored(Value):
 
     digest: str
     size: int
+
+
+@message
+class AdoptBlob(Ask[BlobStored]):
+    """Verify a file that lies in the folder of blobs, and make it a blob.
+
+    Whoever may put a file there may as well be its owner. Refused with 404 if there is none, 400 on a
+    mismatch, 409 if it was written to meanwhile; the file is left alone.
+    """
+
+    digest: str
+    name: str
+    """A temporary one."""
 
 
 @message

@@ -9,9 +9,10 @@ import time
 
 import pytest
 
-from actorllm.actors.blobs.files import TEMP_SUFFIX, remove_dead_temps, write_atomically
+from actorllm.actors.blobs.files import remove_dead_temps, write_atomically
 from actorllm.actors.blobs.store import BlobStore
 from actorllm.protocol.errors import Refused
+from actorllm.protocol.names import TEMP_SUFFIX
 
 HELLO = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 ZEROS = "sha256:" + "0" * 64
@@ -94,16 +95,15 @@ def test_a_damaged_blob_of_another_size_is_mended(store):
     assert store.path(HELLO).read_bytes() == b"hello"
 
 
-@pytest.mark.parametrize("immutable", [False, True])
-def test_a_file_is_imported_and_stays(store, tmp_path, immutable):
+def test_a_file_is_imported_and_stays(store, tmp_path):
     source = tmp_path / "model.gguf"
     source.write_bytes(b"hello")
-    assert store.import_file(source, HELLO, immutable=immutable).digest == HELLO
-    assert store.import_file(source, immutable=immutable).digest == HELLO
+    assert store.import_file(source, HELLO).digest == HELLO
+    assert store.import_file(source).digest == HELLO
     assert source.read_bytes() == b"hello"
     assert names(store) == [HELLO.replace(":", "-")]
     with pytest.raises(Refused, match="digest mismatch"):
-        store.import_file(source, ZEROS, immutable=immutable)
+        store.import_file(source, ZEROS)
     assert len(names(store)) == 1
 
 

@@ -82,6 +82,18 @@ def test_a_folder_of_safetensors_brings_its_companions(actorllm, server, folder)
     assert sorted(server.bodies("/api/create")[0]["files"]) == sorted(names)
 
 
+def test_a_part_of_split_weights_brings_the_others(actorllm, server, folder):
+    names = [f"big-{number:05}-of-00003.gguf" for number in (1, 2, 3)]
+    for name in names:
+        (folder / name).write_bytes(WEIGHTS)
+    (folder / "Modelfile").write_text(f"FROM ./{names[0]}")
+    assert actorllm("create", "mine").status == 0
+    assert list(server.bodies("/api/create")[0]["files"]) == names
+    (folder / names[1]).unlink()
+    result = actorllm("create", "mine")
+    assert result.err == f"Error: 1 of 3 parts are missing: {names[1]} ...\n"
+
+
 def test_a_link_that_leads_out_of_the_folder_is_refused(actorllm, server, folder):
     model = folder / "model"
     model.mkdir()

@@ -71,18 +71,28 @@ def variables() -> str:
 
 def commands() -> str:
     """All commands with their arguments and options."""
-    context = click.Context(cli, info_name="actorllm")
-    return "\n".join(_command(context, name) for name in cli.list_commands(context))
+    return "\n".join(_commands(click.Context(cli, info_name="actorllm")))
 
 
-def _command(parent: click.Context, name: str) -> str:
-    command = cli.get_command(parent, name)
-    assert command is not None
-    context = click.Context(command, info_name=name, parent=parent)
+def _commands(parent: click.Context) -> Iterator[str]:
+    """Go through the commands of a group, and of the groups in it."""
+    group = parent.command
+    assert isinstance(group, click.Group)
+    for name in group.list_commands(parent):
+        command = group.get_command(parent, name)
+        assert command is not None
+        context = click.Context(command, info_name=name, parent=parent)
+        yield _command(command, context)
+        if isinstance(command, click.Group):
+            yield from _commands(context)
+
+
+def _command(command: click.Command, context: click.Context) -> str:
     usage = " ".join(command.collect_usage_pieces(context))
     rows = (_option(p, context) for p in command.params if isinstance(p, click.Option))
     help_ = "\n\n".join(_cell(part) for part in (command.help or "").split("\n\n"))
-    return f"## actorllm {name}\n\n`actorllm {name} {usage}`\n\n{help_}\n\n" + _table(
+    path = context.command_path
+    return f"## {path}\n\n`{path} {usage}`\n\n{help_}\n\n" + _table(
         ("option", "meaning"), iter([*rows, ("`-h`, `--help`", "Show the help and exit.")])
     )
 

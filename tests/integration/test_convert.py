@@ -1,4 +1,4 @@
-"""A checkpoint in safetensors, from the command line to an answer."""
+"""Checkpoints and files of weights, from the command line to an answer."""
 
 import json
 import subprocess
@@ -7,9 +7,12 @@ import sys
 import numpy as np
 import pytest
 
+from actorllm.actors.library.catalog import BUILTIN_ROOT
+from actorllm.protocol.names import digest_of
 from tests.builder.convert.making import safetensors, seedling_folder
 from tests.integration.daemon import TIMEOUT, Daemon
 
+WEIGHTS = max((BUILTIN_ROOT / "blobs").iterdir(), key=lambda path: path.stat().st_size)
 QUESTION = "What is the capital of France?"
 ADAPTED = "base_model.model.model.layers.0.self_attn.q_proj"
 
@@ -24,12 +27,12 @@ def create(daemon: Daemon, tmp_path):
     """Runs `actorllm create` on a Modelfile; returns what it says."""
     made = []
 
-    def run(name, modelfile):
+    def run(name, modelfile, *options):
         path = tmp_path / f"{name}.Modelfile"
         path.write_text(modelfile)
         made.append(name)
         done = subprocess.run(
-            [sys.executable, "-m", "actorllm.cli.main", "create", name, "-f", str(path)],
+            [sys.executable, "-m", "actorllm.cli.main", "create", name, "-f", str(path), *options],
             env=daemon.environ | {"ACTORLLM_HOST": daemon.url},
             capture_output=True,
             text=True,
@@ -76,3 +79,32 @@ def test_an_adapter_changes_what_a_model_says(daemon: Daemon, create, tmp_path):
     (folder / "adapter_config.json").write_text(json.dumps(config))
     assert "converting adapter" in create("adapted", f"FROM seedling\nADAPTER {folder}\n")
     assert answer(daemon, "adapted") != answer(daemon, "seedling")
+
+
+def test_a_file_is_taken_in_place_unless_a_copy_is_wanted(daemon: Daemon, create, tmp_path):
+    weights = tmp_path / "weights.gguf"
+    weights.write_bytes(WEIGHTS.read_bytes() + b"in place")
+    blob = daemon.models / "blobs" / digest_of(weights.read_bytes()).replace(":", "-")
+    assert "sharing file" in create("in-place", f"FROM {weights}\n")
+    assert blob.read_bytes() == weights.read_bytes()
+    assert answer(daemon, "in-place") == answer(daemon, "seedling")
+    daemon.client.request("DELETE", "/api/delete", json={"model": "in-place"}).raise_for_status()
+    assert not blob.exists()
+    assert "copying file" in create("copied", f"FROM {weights}\n", "--copy")
+    assert not blob.samefile(weights)
+
+
+def test_a_model_whose_linked_file_was_written_to_is_said_to_be_damaged(
+    daemon: Daemon, create, tmp_path
+):
+    weights = tmp_path / "weights.gguf"
+    weights.write_bytes(WEIGHTS.read_bytes() + b"linked")
+    create("linked", f"FROM {weights}\n")
+    blob = daemon.models / "blobs" / digest_of(weights.read_bytes()).replace(":", "-")
+    if not blob.samefile(weights):
+        pytest.skip("this file system shares blocks, so nothing is linked")
+    with weights.open("r+b") as file:
+        file.truncate(1000)
+    refused = daemon.post("/api/chat", model="linked")
+    assert refused.status_code == 500
+    assert "its model is missing" in refused.json()["error"]
