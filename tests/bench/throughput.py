@@ -21,7 +21,7 @@ import attrs
 
 from tests.bench.loop import Work, best
 from tests.bench.machine import describe
-from tests.bench.models import create, half_billion, seedling
+from tests.bench.models import ENDS, create, half_billion, seedling
 from tests.integration.daemon import Daemon
 
 WINDOW = 1024
@@ -64,25 +64,25 @@ def through_http(daemon: Daemon, model: str, streams: int, tokens: int) -> float
                 if not data:
                     selector.unregister(key.fileobj)
                     key.fileobj.close()
-                    counted += eval_count(bytes(key.data))
+                    counted += eval_count(bytes(key.data), tokens)
     return (counted - streams) / (time.perf_counter() - first)
 
 
 def request(model: str, seed: int, tokens: int) -> bytes:
     """A raw request that closes its connection at the end."""
     prompt = " ".join("abcdefgh"[:PROMPT_TOKENS])
-    options = {"seed": seed, "num_predict": tokens, "num_ctx": WINDOW}
+    options = {"seed": seed, "num_predict": tokens, "num_ctx": WINDOW, "logit_bias": ENDS}
     body = {"model": model, "prompt": prompt, "raw": True, "options": options}
     data = json.dumps(body).encode()
     head = f"POST /api/generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(data)}\r\n"
     return head.encode() + b"Connection: close\r\n\r\n" + data
 
 
-def eval_count(answer: bytes) -> int:
-    """The tokens that the last frame counts."""
+def eval_count(answer: bytes, asked: int) -> int:
+    """The tokens that the last frame counts: all that were asked for."""
     last = next(line for line in reversed(answer.splitlines()) if line.startswith(b"{"))
     frame = json.loads(last)
-    assert frame.get("done"), frame
+    assert frame.get("eval_count") == asked, frame
     return int(frame["eval_count"])
 
 
