@@ -16,11 +16,20 @@ from actorllm.http.stream import SSE, Streamed
 from actorllm.protocol.errors import Problem
 from actorllm.protocol.messages.generation import Chunk, Done, GenerateRequest
 
-__all__ = ["NOTICE", "GenerationFrames", "respond"]
+__all__ = ["NOTICE", "GenerationFrames", "notice_header", "respond"]
 
 NOTICE = "Actorllm-Notice"
 """Header of what was degraded, as far as it is known when an answer begins."""
 _MAX_HEADER = 1000
+
+
+def notice_header(notices: Sequence[str], metrics: Metrics) -> dict[str, str]:
+    """Say in a header, and count, what was degraded; nothing if nothing was."""
+    if not notices:
+        return {}
+    metrics.noticed(len(notices))
+    said = "; ".join(notices)[:_MAX_HEADER]
+    return {NOTICE: "".join(c if " " <= c <= "~" else "?" for c in said)}
 
 
 class GenerationFrames:
@@ -38,11 +47,7 @@ class GenerationFrames:
 
     def headers(self, first: Chunk) -> dict[str, str]:
         """Say in a header what the first chunk knows of degradations."""
-        if not first.notices:
-            return {}
-        self._metrics.noticed(len(first.notices))
-        said = "; ".join(first.notices)[:_MAX_HEADER]
-        return {NOTICE: "".join(c if " " <= c <= "~" else "?" for c in said)}
+        return notice_header(first.notices, self._metrics)
 
     def whole(self, first: Chunk) -> TrioResponse | None:
         """Answer with one document, where the first chunk says that nothing will be streamed."""

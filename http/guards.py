@@ -4,6 +4,7 @@ import ipaddress
 import socket
 from collections.abc import Iterable
 from html import escape
+from urllib.parse import quote
 
 import attrs
 from quart import Quart, request
@@ -34,6 +35,8 @@ _METHODS = "GET,POST,PUT,PATCH,DELETE,HEAD,OPTIONS"
 _PREFLIGHT_VARY = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
 _MAX_AGE = "43200"
 _PLAIN = "text/plain"
+_PATH = "/:@!$&'()*+,;=~"
+"""Characters that a path may have as they are."""
 
 
 @attrs.frozen
@@ -80,6 +83,14 @@ def allowed_host(host: str, *, own_name: str) -> bool:
     )
 
 
+def _is_name(host: str) -> bool:
+    try:
+        ipaddress.ip_address(_without_port(host))
+    except ValueError:
+        return True
+    return False
+
+
 def _without_port(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0]
@@ -109,6 +120,8 @@ def install(app: Quart, settings: Settings) -> None:
                 return _preflight(origin)
         if checks_host and not allowed_host(host, own_name=own_name):
             return empty(403)
+        if checks_host and request.method == "OPTIONS" and _is_name(host):
+            return _with_allow(empty(204))  # as the reference does, where the host has a name
         return None
 
     @app.after_request
@@ -149,6 +162,10 @@ def _preflight(origin: str) -> TrioResponse:
     response.headers["Access-Control-Allow-Headers"] = _HEADERS
     response.headers["Access-Control-Max-Age"] = _MAX_AGE
     response.headers["Vary"] = _PREFLIGHT_VARY
+    return _with_allow(response)
+
+
+def _with_allow(response: TrioResponse) -> TrioResponse:
     if isinstance(request.routing_exception, MethodNotAllowed):
         response.headers["Allow"] = _allow(request.routing_exception.valid_methods or ())
     return response
@@ -180,12 +197,14 @@ def _redirect_to_slashless() -> TrioResponse | None:
     adapter = current_app.create_url_adapter(request)
     if adapter is None or not adapter.test(wanted, method=request.method):
         return None
+    query = request.query_string.decode("latin-1")
+    target = quote(wanted, safe=_PATH) + (f"?{query}" if query else "")
     is_get = request.method == "GET"
-    link = f'<a href="{escape(wanted)}">Moved Permanently</a>.\n\n' if is_get else ""
+    link = f'<a href="{escape(target)}">Moved Permanently</a>.\n\n' if is_get else ""
     response = TrioResponse(link, status=301 if is_get else 307)
-    if is_get:
+    if request.method in {"GET", "HEAD"}:
         response.headers["Content-Type"] = "text/html; charset=utf-8"
     else:
         del response.headers["Content-Type"]
-    response.headers["Location"] = wanted
+    response.headers["Location"] = target
     return response

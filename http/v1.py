@@ -14,6 +14,7 @@ from actorllm.http import errors
 from actorllm.http.edge import Edge, read_body
 from actorllm.http.stream import log_crash
 from actorllm.protocol.errors import Problem, Refused
+from actorllm.protocol.names import CLOUD_MODEL, parse_ref
 
 __all__ = ["PLAIN_JSON", "Refuse", "Unreadable", "install", "read", "refuse_with"]
 
@@ -41,9 +42,20 @@ async def read(cls: type[B], translate: Callable[[B], R], limit: int) -> tuple[B
     """
     try:
         body = await read_body(cls, limit, empty="EOF", compressed=True)
+        _refuse_elsewhere(body)
         return body, translate(body)
     except Refused as e:
         raise Unreadable(e.problem) from None
+
+
+def _refuse_elsewhere(body: object) -> None:
+    """Refuse a model on another machine before anything else that could be wrong with a body."""
+    try:
+        elsewhere = parse_ref(getattr(body, "model", "")).is_cloud
+    except Refused:
+        return  # it is no name, which others say better
+    if elsewhere:
+        raise Refused.because(403, CLOUD_MODEL)
 
 
 def refuse_with(body_of: Callable[[Problem], dict[str, object]]) -> Refuse:

@@ -5,7 +5,7 @@ from typing import Final
 
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.models import Purpose
-from actorllm.protocol.names import Name, parse_name, parse_ref
+from actorllm.protocol.names import CLOUD_MODEL, Name, parse_name, parse_ref
 
 __all__ = [
     "CLOUD_DETAILS",
@@ -17,7 +17,6 @@ __all__ = [
     "wanted_name",
 ]
 
-CLOUD_MODEL: Final = "ollama cloud is disabled: remote model is unavailable"
 CLOUD_DETAILS: Final = "ollama cloud is disabled: remote model details are unavailable"
 
 _REQUIRED: Final = frozenset(("chat", "embeddings"))

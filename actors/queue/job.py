@@ -149,7 +149,7 @@ class Job(Actor):
                 chunk = piece.chunk
                 if first:
                     first = False
-                    told = (*notices, *self._lease_notices, *chunk.notices)
+                    told = (*request.notices, *notices, *self._lease_notices, *chunk.notices)
                     chunk = evolve(chunk, notices=told) if told else chunk
                 yield self._finished(chunk) if chunk.done else chunk
 

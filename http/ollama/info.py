@@ -1,23 +1,18 @@
 """What the server says of itself: `/`, `/api/version`, `/api/status`, and the cloud it has not."""
 
-from quart import Blueprint
+from typing import NoReturn
+
+from quart import Blueprint, request
 from quart.wrappers import Response
 from quart_trio.wrappers import TrioResponse
 
-from actorllm.http.edge import Edge, read_body
+from actorllm.http.connection import RequestBody
+from actorllm.http.edge import Edge
 from actorllm.http.errors import json_response
-from actorllm.http.wire.binding import body
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.version import api_version
 
 __all__ = ["blueprint"]
-
-
-@body("api.WebRequest")
-class WebBody:
-    """Body of what asks the web."""
-
-    query: str = ""
 
 
 def blueprint(edge: Edge) -> Blueprint:
@@ -44,14 +39,33 @@ def blueprint(edge: Edge) -> Blueprint:
     async def me() -> Response:
         raise Refused.because(503, "account unavailable")
 
+    @api.post("/api/signout")
+    async def signout() -> Response:
+        raise Refused.because(401, "you are not currently signed in")
+
+    @api.delete("/api/user/keys/<key>")
+    async def forget(key: str) -> Response:  # noqa: ARG001 -- as the route calls it
+        raise Refused.because(401, "you are not currently signed in")
+
+    @api.get("/api/experimental/model-recommendations")
+    async def recommendations() -> Response:
+        return json_response({"recommendations": []})  # they would come from elsewhere
+
     @api.post("/api/experimental/web_search")
     async def web_search() -> Response:
-        await read_body(WebBody, edge.settings.max_request_bytes)
-        raise Refused.because(403, "ollama cloud is disabled: web search is unavailable")
+        return await _refused_web(edge, "web search")
 
     @api.post("/api/experimental/web_fetch")
     async def web_fetch() -> Response:
-        await read_body(WebBody, edge.settings.max_request_bytes)
-        raise Refused.because(403, "ollama cloud is disabled: web fetch is unavailable")
+        return await _refused_web(edge, "web fetch")
 
     return api
+
+
+async def _refused_web(edge: Edge, operation: str) -> NoReturn:
+    """Refuse to ask the web; what a body says does not matter, but there has to be one."""
+    body = request.body
+    assert isinstance(body, RequestBody)
+    if not (await body.read(edge.settings.max_request_bytes)).strip():
+        raise Refused.because(400, "missing request body")
+    raise Refused.because(403, f"ollama cloud is disabled: {operation} is unavailable")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from quart import Blueprint
+from quart import Blueprint, request
 from quart.wrappers import Response
 
 from actorllm.http.edge import Edge, read_body
@@ -27,6 +27,9 @@ from actorllm.protocol.messages.scheduling import ListLoaded, LoadedModel
 __all__ = ["blueprint"]
 
 Json = dict[str, Any]
+
+_COPILOT = "GitHubCopilotChat/"
+"""This client shows `general.basename` to people, who know the model by the name they asked for."""
 
 
 @body("api.ShowRequest")
@@ -167,7 +170,10 @@ def blueprint(edge: Edge) -> Blueprint:
         body = await read_body(ShowBody, limit)
         model = _required(body.model or body.name)
         wanted = ShowModel(model, body.system, body.options or {}, body.verbose)
-        return json_response(_shown(await edge.ask("/library", wanted)))
+        shown = _shown(await edge.ask("/library", wanted))
+        if request.headers.get("User-Agent", "").startswith(_COPILOT):
+            shown["model_info"] = shown["model_info"] | {"general.basename": model}
+        return json_response(shown)
 
     @api.post("/api/copy")
     async def copy() -> Response:

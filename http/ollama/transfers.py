@@ -10,7 +10,7 @@ from actorllm.http.ollama import steps
 from actorllm.http.wire.binding import body
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.transfers import Pull, Push
-from actorllm.protocol.names import parse_ref, valid_name
+from actorllm.protocol.names import CLOUD_MODEL, parse_ref, valid_name
 
 __all__ = ["blueprint"]
 
@@ -42,7 +42,7 @@ class PushBody:
 def _local_name(text: str) -> str:
     reference = parse_ref(text)
     if reference.is_cloud:
-        raise Refused.because(403, "ollama cloud is disabled: remote model is unavailable")
+        raise Refused.because(403, CLOUD_MODEL)
     return reference.base
 
 

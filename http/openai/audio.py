@@ -13,6 +13,7 @@ from werkzeug.http import parse_options_header
 from actorllm.http.connection import RequestBody
 from actorllm.http.edge import Edge
 from actorllm.http.errors import json_response
+from actorllm.http.frames import notice_header
 from actorllm.http.generation import check_request, client_of_request, collect
 from actorllm.http.openai.refusals import refusal
 from actorllm.http.v1 import PLAIN_JSON, Unreadable, install
@@ -34,11 +35,16 @@ class Transcription:
     audio: bytes
     language: str = ""
     prompt: str = ""
-    response_format: str = "json"
+    response_format: str = ""
+    """`text`; everything else is JSON."""
 
 
 def _refused(text: str) -> Unreadable:
     return Unreadable(Problem(400, text))
+
+
+def _unparsed(why: str) -> Unreadable:
+    return _refused(f"failed to parse multipart form: {why}")
 
 
 def parse(content_type: str, data: bytes) -> Transcription:
@@ -48,9 +54,11 @@ def parse(content_type: str, data: bytes) -> Transcription:
         Unreadable: It is none, or the model or the file is missing.
     """
     kind, options = parse_options_header(content_type)
+    if kind != "multipart/form-data":
+        raise _unparsed("request Content-Type isn't multipart/form-data")
     boundary = options.get("boundary", "").encode("latin-1", "replace")
-    if kind != "multipart/form-data" or not boundary:
-        raise _refused("the request must be a form with a file: multipart/form-data")
+    if not boundary:
+        raise _unparsed("no multipart boundary param in Content-Type")
     parser = MultiPartParser(
         stream_factory=lambda *_, **__: BytesIO(),  # the body is in memory, and bounded, already
         max_form_memory_size=len(data),
@@ -59,7 +67,7 @@ def parse(content_type: str, data: bytes) -> Transcription:
     try:
         fields, files = parser.parse(BytesIO(data), boundary, len(data))
     except (ValueError, HTTPException):
-        raise _refused("the form is broken or has too many parts") from None
+        raise _unparsed("multipart: NextPart: EOF") from None
     if not fields.get("model"):
         raise _refused("model is required")
     file = files.get("file")
@@ -68,12 +76,8 @@ def parse(content_type: str, data: bytes) -> Transcription:
     audio = file.stream.read()
     if not audio:
         raise _refused("audio file is empty")
-    wanted = fields.get("response_format", "json")
-    if wanted not in {"json", "text"}:
-        raise _refused(f"response_format must be json or text, not {wanted[:40]!r}")
-    return Transcription(
-        fields["model"], audio, fields.get("language", ""), fields.get("prompt", ""), wanted
-    )
+    rest = (fields.get(key, "") for key in ("language", "prompt", "response_format"))
+    return Transcription(fields["model"], audio, *rest)
 
 
 def transcription_request(form: Transcription) -> GenerateRequest:
@@ -83,12 +87,15 @@ def transcription_request(form: Transcription) -> GenerateRequest:
         task += f" The language is {form.language}."
     if form.prompt:
         task += f" {form.prompt}"
+    is_known = form.response_format in {"", "json", "text"}
+    unknown = f"response_format {form.response_format[:40]!r} is not built: the answer is JSON"
     return GenerateRequest(
         model=form.model,
         kind="chat",
         messages=(ChatMessage("user", task, images=(form.audio,)),),
         options={"temperature": 0},
         think=False,
+        notices=() if is_known else (unknown,),
     )
 
 
@@ -108,8 +115,11 @@ def blueprint(edge: Edge) -> Blueprint:
         answer = await collect(edge, wanted, client_of_request())
         assert answer.done is not None
         edge.metrics.finished(answer.done)
+        text = answer.content.strip()
         if form.response_format == "text":
-            return TrioResponse(answer.content + "\n", content_type="text/plain; charset=utf-8")
-        return json_response({"text": answer.content}, content_type=PLAIN_JSON)
+            return TrioResponse(text, content_type="text/plain")
+        response = json_response({"text": text}, content_type=PLAIN_JSON)
+        response.headers.update(notice_header(answer.notices, edge.metrics))
+        return response
 
     return api

@@ -139,10 +139,11 @@ class ChatFrames(ChoiceFrames):
         return event(self._head | {"choices": [choice]})
 
     def _final(self, done: Done) -> bytes:
+        opened = b"" if self._began else self._delta({"content": ""})
         reason = finish_reason(done, called=self._called)
         choice = {"index": self._index, "delta": {}, "finish_reason": reason}
         written = event(self._head | {"choices": [choice]} | self.finish(done))
-        return written + (self.usage_event(usage(done)) if self._alone else b"")
+        return opened + written + (self.usage_event(usage(done)) if self._alone else b"")
 
 
 def blueprint(edge: Edge) -> Blueprint:

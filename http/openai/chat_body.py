@@ -55,7 +55,8 @@ class OpenAIMessageBody:
     role: str = ""
     content: Any = None
     reasoning: str = ""
-    tool_calls: tuple[CallBody, ...] = ()
+    tool_calls: tuple[CallBody, ...] | None = None
+    """Where they are given, even as an empty list, there need be no content."""
     name: str = ""
     tool_call_id: str = ""
 
@@ -154,9 +155,10 @@ def chat_request(body: ChatCompletionBody) -> GenerateRequest:
 def _format(wanted: ResponseFormatBody | None) -> Any:
     if wanted is None:
         return None
-    if wanted.type == "json_schema" and wanted.json_schema is not None:
+    kind = wanted.type.strip().lower()
+    if kind == "json_schema" and wanted.json_schema is not None:
         return wanted.json_schema.schema
-    return "json" if wanted.type == "json_object" else None
+    return "json" if kind == "json_object" else None
 
 
 def _messages(
@@ -164,15 +166,17 @@ def _messages(
 ) -> Iterator[ChatMessage]:
     """Translate a message; each part of its content becomes one of its own."""
     role = system_role(message.role)
-    calls = _calls(message.tool_calls)
+    calls = _calls(message.tool_calls or ())
     tool_name = ""
     if role == "tool":
         tool_name = message.name or _called_name(message.tool_call_id, conversation)
     content = message.content
-    if isinstance(content, str) or (content is None and calls):
+    if not isinstance(content, str | list) and message.tool_calls is not None:
+        content = ""
+    if isinstance(content, str):
         yield ChatMessage(
             role=role,
-            content=content or "",
+            content=content,
             thinking=message.reasoning,
             tool_calls=calls,
             tool_name=tool_name,
@@ -213,7 +217,7 @@ def _audio(value: Any) -> bytes:
     if not isinstance(value, dict):
         raise Refused.because(400, "invalid input_audio format")
     data = value.get("data")
-    if not isinstance(data, str) or not data:
+    if not isinstance(data, str):
         raise Refused.because(400, "invalid input_audio format: missing data")
     try:
         return base64.decode(data)
@@ -234,7 +238,7 @@ def _calls(calls: Sequence[CallBody]) -> tuple[ToolCall, ...]:
 def _called_name(call_id: str, conversation: Sequence[OpenAIMessageBody]) -> str:
     """Find out which function a result belongs to."""
     for message in reversed(conversation):
-        for call in message.tool_calls:
+        for call in message.tool_calls or ():
             if call_id and call.id == call_id:
                 return call.function.name
     return ""

@@ -9,7 +9,8 @@ import attrs
 
 from actorllm.actors.kernel import Items, KernelError
 from actorllm.http.edge import Edge
-from actorllm.http.openai.responses_body import ResponsesBody, items_of
+from actorllm.http.openai.responses_body import ResponsesBody
+from actorllm.http.openai.responses_items import items_of
 from actorllm.protocol.errors import Problem, Refused
 from actorllm.protocol.gojson import dumps, loads
 from actorllm.protocol.messages.generation import Chunk

@@ -116,7 +116,7 @@ class ResponseFrames(GenerationFrames):
     def _response(self, done: Done | None, *, status: str = "completed") -> Json:
         response = self._object.write(self._output, done, status=status)
         if response["reasoning"] is not None:
-            response["reasoning"].setdefault("summary", None)
+            response["reasoning"] = {"effort": None, "summary": None} | response["reasoning"]
         return response
 
     def write_chunk(self, chunk: Chunk) -> bytes:

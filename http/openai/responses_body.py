@@ -1,26 +1,19 @@
 """The body of `/v1/responses` and its translation."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import attrs
-
-from actorllm.http.openai.parts import (
-    arguments_of,
-    image_of_url,
-    sampling,
-    system_role,
-    think_of_effort,
-)
+from actorllm.http.openai.parts import sampling, think_of_effort
+from actorllm.http.openai.responses_items import conversation, items_of
 from actorllm.http.tool_use import ToolUse, tool_use
-from actorllm.http.wire.binding import body, found, given
+from actorllm.http.wire.binding import List, Mismatch, body, given, struct_of
 from actorllm.http.wire.extras import ExtrasBody, with_extras
-from actorllm.protocol.chat import ChatMessage, JsonObject, Tool, ToolCall
+from actorllm.http.wire.kinds import check_parameters
+from actorllm.protocol.chat import ChatMessage, JsonObject, Tool
 from actorllm.protocol.errors import Refused
-from actorllm.protocol.gojson import JsonError
 from actorllm.protocol.messages.generation import GenerateRequest
 
-__all__ = ["ResponsesBody", "items_of", "responses_request"]
+__all__ = ["ResponsesBody", "responses_request"]
 
 
 @body("openai.ResponsesTool")
@@ -33,7 +26,10 @@ class ResponsesToolBody:
     strict: bool | None = None
     parameters: JsonObject | None = None
     tools: tuple[Any, ...] = ()
-    """Of a namespace."""
+    """Of a namespace: further ones."""
+
+
+_MEMBERS = List(struct_of(ResponsesToolBody))
 
 
 @body("openai.ResponsesTextFormat")
@@ -108,17 +104,23 @@ def responses_request(body: ResponsesBody, earlier: Sequence[Any] = ()) -> Gener
     if body.background:
         raise Refused.because(400, "background is not supported: leave it out, and stream instead")
     messages = [ChatMessage("system", body.instructions)] if body.instructions else []
+    named = [each for tool in body.tools for each in _named(tool)]
     request = GenerateRequest(
         model=body.model,
         kind="chat",
-        messages=(*messages, *_conversation([*earlier, *items_of(body.input)])),
-        tools=tuple(_tool(tool) for tool in body.tools if tool.type == "function"),
+        messages=(*messages, *conversation(earlier, items_of(body.input))),
+        tools=tuple(_tool(name, tool) for name, tool in named if _is_function(name, tool)),
         format=_format(body),
         options=sampling(
             num_predict=body.max_output_tokens, temperature=body.temperature, top_p=body.top_p
         ),
         default_options={"temperature": 1.0},
         think=think_of_effort(body.effort),
+        notices=tuple(
+            f"tools of type {tool.type[:40]!r} are not offered to the model"
+            for name, tool in named
+            if not _is_function(name, tool)
+        ),
     )
     return with_extras(body, body.tool_use.apply(request))
 
@@ -132,133 +134,36 @@ def _format(body: ResponsesBody) -> Any:
     return "json" if wanted.type == "json_object" else None
 
 
-def _tool(tool: ResponsesToolBody) -> Tool:
-    function: JsonObject = {"name": tool.name}
+def _named(tool: ResponsesToolBody) -> Iterator[tuple[str, ResponsesToolBody]]:
+    """Give a tool with its name; the tools of a namespace have its name before their own.
+
+    Raises:
+        Refused: 400, a part has the wrong type.
+    """
+    if tool.type != "namespace":
+        yield tool.name, tool
+        return
+    prefix = f"{tool.name}." if tool.name else ""
+    try:
+        members = _MEMBERS.read(list(tool.tools))
+    except Mismatch as e:
+        e.struct, e.path = "ResponsesRequest", ("tools", "tools", *e.path)
+        raise Refused.because(400, str(e)) from None
+    for member in members:
+        for name, inner in _named(member):
+            yield name if name.startswith(prefix) else prefix + name, inner
+
+
+def _is_function(name: str, tool: ResponsesToolBody) -> bool:
+    return bool(name) and tool.type != "web_search"
+
+
+def _tool(name: str, tool: ResponsesToolBody) -> Tool:
+    try:
+        check_parameters(tool.parameters)
+    except Mismatch as e:
+        raise Refused.because(400, f"failed to unmarshal tool parameters: {e}") from None
+    function: JsonObject = {"name": name}
     if tool.description:
         function["description"] = tool.description
     return {"type": "function", "function": function | {"parameters": tool.parameters or {}}}
-
-
-def items_of(value: Any) -> list[Any]:
-    """Return an input as items.
-
-    Raises:
-        Refused: 400, it is neither a text nor a list.
-    """
-    if value is None:
-        return []
-    if isinstance(value, str):
-        return [{"type": "message", "role": "user", "content": value}]
-    if not isinstance(value, list):
-        raise Refused.because(
-            400,
-            f"input must be a string or array: json: cannot unmarshal {found(value)} "
-            "into Go value of type []json.RawMessage",
-        )
-    return value
-
-
-def _conversation(items: Sequence[Any]) -> tuple[ChatMessage, ...]:
-    conversation = _Conversation()
-    for i, item in enumerate(items):
-        try:
-            conversation.add(item if isinstance(item, dict) else {})
-        except ValueError as e:
-            raise Refused.because(400, f"input[{i}]: {e}") from None
-    return conversation.messages()
-
-
-class _Conversation:
-    """Items of a conversation become messages: thoughts and calls belong to one message."""
-
-    def __init__(self) -> None:
-        self._messages: list[ChatMessage] = []
-        self._thinking = ""
-        self._names: dict[str, str] = {}
-
-    def messages(self) -> tuple[ChatMessage, ...]:
-        """Return what was added."""
-        if self._thinking:
-            self._say(ChatMessage("assistant"))
-        return tuple(self._messages)
-
-    def add(self, item: Mapping[str, Any]) -> None:
-        """Add an item.
-
-        Raises:
-            ValueError: Its type is unknown.
-        """
-        kind = item.get("type") or ("message" if "role" in item else "")
-        if kind == "message":
-            text, images = _content(item.get("content"))
-            self._say(ChatMessage(system_role(_string(item, "role")), text, images=images))
-        elif kind == "function_call":
-            self._call(item)
-        elif kind == "function_call_output":
-            call_id = _string(item, "call_id")
-            text, images = _content(item.get("output"))
-            name = self._names.get(call_id, "")
-            self._say(
-                ChatMessage("tool", text, images=images, tool_name=name, tool_call_id=call_id)
-            )
-        elif kind == "reasoning":
-            self._thinking += _reasoning(item)
-        elif kind != "web_search_call":
-            raise ValueError(f'unknown input item type: "{str(kind)[:100]}"')
-
-    def _say(self, message: ChatMessage) -> None:
-        if self._thinking and message.role == "assistant":
-            message = attrs.evolve(message, thinking=self._thinking)  # type: ignore[misc]
-            self._thinking = ""
-        self._messages.append(message)
-
-    def _call(self, item: Mapping[str, Any]) -> None:
-        name, call_id = _string(item, "name"), _string(item, "call_id")
-        self._names[call_id] = name
-        try:
-            arguments = arguments_of(_string(item, "arguments") or "{}")
-        except JsonError as e:
-            raise Refused.because(400, f"failed to parse function call arguments: {e}") from None
-        call = ToolCall(name, arguments, call_id)
-        last = self._messages[-1] if self._messages else None
-        if last is not None and last.role == "assistant" and not self._thinking:
-            calls = (*last.tool_calls, call)
-            self._messages[-1] = attrs.evolve(last, tool_calls=calls)  # type: ignore[misc]
-        else:
-            self._say(ChatMessage("assistant", tool_calls=(call,)))
-
-
-def _string(item: Mapping[str, Any], key: str) -> str:
-    value = item.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _reasoning(item: Mapping[str, Any]) -> str:
-    plain = _string(item, "encrypted_content")
-    if plain:
-        return plain  # we never encrypt
-    summary = item.get("summary")
-    parts = summary if isinstance(summary, list) else []
-    return "".join(_string(p, "text") for p in parts if isinstance(p, dict))
-
-
-def _content(value: Any) -> tuple[str, tuple[bytes, ...]]:
-    if isinstance(value, str):
-        return value, ()
-    parts = list(_parts(value if isinstance(value, list) else []))
-    return (
-        "".join(p for p in parts if isinstance(p, str)),
-        tuple(p for p in parts if isinstance(p, bytes)),
-    )
-
-
-def _parts(values: list[Any]) -> Iterator[str | bytes]:
-    for i, value in enumerate(values):
-        part = value if isinstance(value, dict) else {}
-        kind = part.get("type")
-        if kind in {"input_text", "output_text", "text"}:
-            yield _string(part, "text")
-        elif kind == "input_image":
-            yield image_of_url(_string(part, "image_url"))
-        else:
-            raise ValueError(f"content[{i}]: unknown content type: {str(kind)[:100]}")

@@ -134,7 +134,7 @@ class ResponseObject:
             "description": tool.description,
             "strict": tool.strict,
             "parameters": sort(tool.parameters),
-        }
+        } | ({"tools": sort(tool.tools)} if tool.tools else {})
 
     def _format(self) -> Json:
         wanted = self._body.text.format if self._body.text is not None else None
@@ -145,10 +145,10 @@ class ResponseObject:
 
     def _reasoning(self) -> Json | None:
         wanted = self._body.reasoning
-        if wanted is None or not wanted.effort:
+        if wanted is None:
             return None
-        summary = {"summary": wanted.summary} if wanted.summary else {}
-        return {"effort": wanted.effort} | summary
+        facts = {"effort": wanted.effort, "summary": wanted.summary}
+        return {key: value for key, value in facts.items() if value} or None
 
 
 def _usage(done: Done) -> Json:

@@ -37,6 +37,7 @@ not given. No key is asked for. A stream's schema here is that of each of its li
 
 _REFUSALS = {
     400: "The request makes no sense, or the model cannot do it",
+    401: "Nobody is signed in",
     403: "It is not allowed: a foreign `Host` or `Origin`, or a model on another machine",
     404: "There is no such model, blob or route",
     408: "The rest of the body did not come",

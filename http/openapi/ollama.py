@@ -3,11 +3,11 @@
 from actorllm.http.ollama.create import CreateBody
 from actorllm.http.ollama.embeddings import EmbedBody, EmbeddingBody
 from actorllm.http.ollama.generation import ChatBody, GenerateBody
-from actorllm.http.ollama.info import WebBody
 from actorllm.http.ollama.models import CopyBody, DeleteBody, ShowBody
 from actorllm.http.ollama.transfers import PullBody, PushBody
 from actorllm.http.openapi.operation import (
     BINARY,
+    JSON,
     OCTETS,
     TEXT,
     Answer,
@@ -31,6 +31,7 @@ _HELLO: Json = {
     "options": {"temperature": 0},
 }
 _DIGEST = {"digest": Parameter("`sha256:` and 64 hex digits", {"type": "string"})}
+_QUESTION = {JSON: {"type": "object", "properties": {"query": {"type": "string"}}}}
 _STEPS = lines_answer("api.Step")
 _VERSION = json_answer("api.Version", "The wire's version, then ours")
 _TAGS = json_answer("api.Models", "All models on this machine, newest first")
@@ -171,7 +172,12 @@ _MODELS = (
         path="/api/blobs/{digest}",
         summary="Upload a blob",
         content={OCTETS: BINARY},
-        parameters=_DIGEST,
+        parameters={
+            **_DIGEST,
+            "adopt": Parameter(
+                "in place of a body: a file in the folder of blobs", {"type": "string"}, "query"
+            ),
+        },
         answers={200: empty("It was there"), 201: empty("It is kept")},
     ),
 )
@@ -208,10 +214,33 @@ _SERVER = (
     ),
     Operation(
         method="POST",
+        path="/api/signout",
+        summary="Leave the account",
+        description="There are none: always 401.",
+        answers={},
+        errors=(401,),
+    ),
+    Operation(
+        method="DELETE",
+        path="/api/user/keys/{key}",
+        summary="The same (the older route)",
+        parameters={"key": Parameter("whatever", {"type": "string", "minLength": 1})},
+        answers={},
+        errors=(401,),
+    ),
+    Operation(
+        method="GET",
+        path="/api/experimental/model-recommendations",
+        summary="Recommend models",
+        description="None: this server asks nobody which to recommend.",
+        answers={200: json_answer("api.Recommendations", "An empty list")},
+    ),
+    Operation(
+        method="POST",
         path="/api/experimental/web_search",
         summary="Search the web",
         description="This server is local: always 403.",
-        body=WebBody,
+        content=_QUESTION,
         answers={},
     ),
     Operation(
@@ -219,7 +248,7 @@ _SERVER = (
         path="/api/experimental/web_fetch",
         summary="Fetch a page",
         description="This server is local: always 403.",
-        body=WebBody,
+        content=_QUESTION,
         answers={},
     ),
 )

@@ -9,7 +9,8 @@ A body is a frozen class whose annotations say what is read:
 
 Keys match their field without regard to case, the later one wins; unknown keys are ignored; null
 leaves the default. A value of another type is an error in Go's words, the first one in the document
-wins. `given(...)` says what an annotation cannot: another key or another kind.
+wins; but before all of them comes what types say that have decoding code of their own, such as
+durations. `given(...)` says what an annotation cannot: another key or another kind.
 """
 
 from collections.abc import Callable, Mapping
@@ -56,6 +57,11 @@ class Mismatch(ValueError):  # noqa: N818 -- what it says is the error's whole t
         self.wanted = wanted
         self.struct = ""
         self.path: tuple[str, ...] = ()
+
+    def inside(self, struct: "Struct", key: str) -> None:
+        """Note the field that the value is in."""
+        self.path = (key, *self.path)
+        self.struct = "" if struct.own else self.struct or struct.go.rpartition(".")[2]
 
     def __str__(self) -> str:
         place = "value"
@@ -253,6 +259,7 @@ class Struct:
         if not isinstance(value, dict):
             raise Mismatch(found(value), self.inner if self.own else self.go)
         read: dict[str, Any] = {}
+        wrong: Mismatch | base64.Base64Error | None = None
         for key, item in value.items():
             field = self.fields.get(key) or self.fields.get(key.lower())
             if field is None or item is None:
@@ -260,13 +267,21 @@ class Struct:
             attribute, kind = field
             try:
                 read[attribute] = kind.read(item)
-            except Mismatch as e:
-                e.path = (key if key in self.fields else key.lower(), *e.path)
-                e.struct = e.struct or self.go.rpartition(".")[2]
-                if self.own:
-                    e.struct = ""
-                raise
+            except (Mismatch, base64.Base64Error) as e:
+                if isinstance(e, Mismatch):
+                    e.inside(self, key if key in self.fields else key.lower())
+                if _said_by_own_code(e, kind):
+                    raise
+                wrong = wrong or e
+        if wrong is not None:
+            raise wrong
         return self.type(**read)
+
+
+def _said_by_own_code(error: ValueError, kind: Kind) -> bool:
+    item = kind.item if isinstance(kind, List) else kind
+    is_whole = isinstance(error, Mismatch) and error.wanted == kind.go
+    return isinstance(item, Struct) and item.own and not is_whole
 
 
 _KIND, _KEY, _STRUCT = "wire_kind", "wire_key", "__wire_struct__"

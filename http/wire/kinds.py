@@ -21,6 +21,7 @@ __all__ = [
     "IMAGES",
     "KEEP_ALIVE",
     "OPENAI_TOOLS",
+    "ORDERED",
     "THINK",
     "TOOLS",
     "MessageBody",
@@ -76,7 +77,8 @@ def _read_ordered(value: Any) -> JsonObject:
     return value
 
 
-_ORDERED = Custom(_read_ordered, schema={"type": "object"})
+ORDERED = Custom(_read_ordered, schema={"type": "object"})
+"""An object whose keys keep their order."""
 
 
 @body("api.ToolCallFunction")
@@ -85,7 +87,7 @@ class FunctionCallBody:
 
     index: int = 0
     name: str = ""
-    arguments: JsonObject | None = given(default=None, kind=_ORDERED)
+    arguments: JsonObject | None = given(default=None, kind=ORDERED)
 
 
 @body("api.ToolCall")
@@ -136,7 +138,7 @@ class _ParametersBody:
 
     type: str = ""
     required: tuple[str, ...] = ()
-    properties: JsonObject | None = given(default=None, kind=_ORDERED)
+    properties: JsonObject | None = given(default=None, kind=ORDERED)
 
 
 @body("api.ToolFunction")

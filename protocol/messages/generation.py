@@ -69,6 +69,8 @@ class GenerateRequest:
     """Options of the dialect, weaker than the request's and stronger than the model's."""
     drop_unsupported_thinking: bool = False
     """Ignore `think` where the model cannot, instead of refusing (the Anthropic dialect)."""
+    notices: tuple[str, ...] = ()
+    """What of the client's request was left out on the way here."""
 
 
 @message

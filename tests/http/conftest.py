@@ -87,10 +87,6 @@ ANSWERS = {
             done=attrs.evolve(DONE, context=()),
         )
     ],
-    "calls-twice": [
-        Chunk(tool_calls=(ToolCall("get_weather", {"n": n}, f"call_{n}"),)) for n in (1, 2)
-    ]
-    + [Chunk(done=DONE)],
     "thought": [
         Chunk(thinking="hm"),
         Chunk("yes", done=attrs.evolve(DONE, thinking_count=50)),
@@ -98,6 +94,7 @@ ANSWERS = {
     "cached": [Chunk("x", done=attrs.evolve(DONE, prompt_eval_count=310, prompt_cached_count=300))],
     "cut": [Chunk("half"), Chunk(done=attrs.evolve(DONE, reason="length"))],
     "huge": [Chunk("x" * (9 << 20), done=DONE)],
+    "silent": [Chunk(done=DONE)],
     "loads": [Chunk(done=Done("load"))],
     "renders": [Chunk(done=Done("", rendered="<s>", image_count=1))],
     "degrades": [

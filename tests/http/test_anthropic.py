@@ -102,3 +102,55 @@ async def test_blocks_become_messages(client, world):
     assert (user.content, user.images) == ("and", (b"hi",))
     assert request.drop_unsupported_thinking
     assert request.options == {"num_predict": 9}
+
+
+async def test_blocks_that_say_nothing_are_left_out_and_results_stand_where_they_belong(
+    client, world
+):
+    messages = [
+        {"role": "user", "content": ""},
+        {
+            "role": "assistant",
+            "content": [
+                {
+                    "type": "server_tool_use",
+                    "id": "s",
+                    "name": "web_search",
+                    "input": {"query": "q"},
+                },
+                {
+                    "type": "web_search_tool_result",
+                    "tool_use_id": "s",
+                    "content": [{"type": "web_search_result", "title": "T", "url": "u"}],
+                },
+                {"type": "frob"},
+            ],
+        },
+    ]
+    system = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    await post(client, "text", messages=messages, system=system)
+    first, call, result = world.requests[0].messages
+    assert (first.role, first.content) == ("system", "ab")
+    assert (call.role, call.tool_calls[0].arguments) == ("assistant", {"query": "q"})
+    assert (result.role, result.content, result.tool_call_id) == ("tool", "- T: u\n", "s")
+
+
+async def test_efforts_are_heeded_however_they_are_written(client, world):
+    await post(client, "text", output_config={"effort": " XHigh "})
+    await post(client, "text", output_config={"effort": "frob"})
+    assert [request.think for request in world.requests] == ["high", None]
+
+
+async def test_a_tool_that_searches_the_web_is_left_out_and_that_is_said(client, world):
+    tools = [{"type": "web_search_20250305", "name": "web_search"}, {"name": "f"}]
+    await post(client, "text", tools=tools)
+    (request,) = world.requests
+    assert [tool["function"]["name"] for tool in request.tools] == ["f"]
+    assert "web_search is not offered" in request.notices[0]
+
+
+@pytest.mark.parametrize(("text", "tokens"), [("x", 1), ("x" * 76, 20)])
+async def test_a_stream_begins_with_a_guess_of_the_prompt(text, tokens, client):
+    messages = [{"role": "user", "content": text}]
+    _, data = events(await post(client, "text", messages=messages, stream=True))[0]
+    assert data["message"]["usage"] == {"input_tokens": tokens, "output_tokens": 0}

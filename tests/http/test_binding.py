@@ -67,6 +67,9 @@ def test_null_leaves_the_default_everywhere():
         ('{"owns":[{"role":1}]}', "number into Go struct field Outer.owns.role of type string"),
         ('{"names":[]}', "array into Go struct field Outer.names of type map[string]string"),
         ('{"text":1,"count":"x"}', "number into Go struct field Outer.text of type string"),
+        ('{"text":1,"owns":"x"}', "number into Go struct field Outer.text of type string"),
+        ('{"text":1,"owns":["x"]}', "string into Go struct field Outer.owns of type api.Alias"),
+        ('{"text":1,"data":"***"}', "number into Go struct field Outer.text of type string"),
     ],
 )  # fmt: skip
 def test_a_wrong_type_is_told_with_its_place(source, text):

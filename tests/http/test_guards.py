@@ -69,3 +69,25 @@ async def test_every_answer_has_an_id_of_its_own(client):
     answers = [await client.get("/"), await client.get("/nope")]
     answers.append(await client.post("/api/chat", json={"model": "text"}))
     assert len({a.headers["x-request-id"] for a in answers}) == 3
+
+
+async def test_a_slash_too_many_keeps_the_query(world):
+    async with httpx.AsyncClient(base_url=world.url, trust_env=False) as http:
+        asked = await http.get("/api/tags/?a=%20b&c")
+        looked = await http.head("/api/tags/")
+    assert (asked.status_code, asked.headers["location"]) == (301, "/api/tags?a=%20b&c")
+    assert asked.text == '<a href="/api/tags?a=%20b&amp;c">Moved Permanently</a>.\n\n'
+    assert (looked.status_code, looked.headers["content-type"]) == (307, "text/html; charset=utf-8")
+
+
+async def test_options_of_a_host_with_a_name_are_answered(make_world, settings, nursery):
+    world = make_world()
+    world.settings = attrs.evolve(settings, host=Address("127.0.0.1", 0))
+    async with world.running(), httpx.AsyncClient(base_url=world.url, trust_env=False) as http:
+        answers = [
+            await http.options(path, headers={"Host": host})
+            for path in ("/api/chat", "/nope")
+            for host in ("localhost:1", "127.0.0.1:1")
+        ]
+    assert [a.status_code for a in answers] == [204, 405, 204, 404]
+    assert [a.headers.get("allow") for a in answers] == ["POST", "POST", None, None]

@@ -126,3 +126,9 @@ async def test_models_elsewhere_are_not_pulled(client, world):
     answer = await client.post("/api/pull", json={"model": "big:cloud"})
     assert answer.status_code == 403
     assert world.requests == []
+
+
+async def test_copilot_is_shown_the_name_that_it_asked_for(client):
+    headers = {"User-Agent": "GitHubCopilotChat/1.0"}
+    shown = (await client.post("/api/show", json={"model": "text"}, headers=headers)).json()
+    assert shown["model_info"]["general.basename"] == "text"

@@ -192,3 +192,37 @@ async def test_a_transcription_is_a_chat_with_audio(client, world):
     )
     assert answer.json() == {"text": "Hello <b> & you"}
     assert world.requests[0].messages[0].images == (b"RIFF",)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kind", "text"),
+    [("text", "text/plain", "Hello <b> & you"), ("srt", "application/json", "{")],
+)
+async def test_a_transcription_comes_as_text_or_as_json(wanted, kind, text, client, world):
+    data = {"model": "text", "response_format": wanted}
+    answer = await client.post("/v1/audio/transcriptions", data=data, files={"file": b"RIFF"})
+    assert answer.headers["content-type"] == kind
+    assert answer.text.startswith(text)
+    assert len(world.requests[0].notices) == (wanted == "srt")
+
+
+async def test_with_a_list_of_calls_there_need_be_no_content(client, world):
+    messages = [*USER, {"role": "assistant", "content": None, "tool_calls": []}]
+    await chat(client, "text", messages=messages)
+    assert world.requests[0].messages[1].content == ""
+
+
+async def test_a_format_is_heeded_however_it_is_written(client, world):
+    await chat(client, "text", response_format={"type": " JSON_Object "})
+    assert world.requests[0].format == "json"
+
+
+async def test_a_stream_without_text_opens_with_a_role(client):
+    first, last, done = events(await chat(client, "silent", stream=True))
+    assert first["choices"][0]["delta"] == {"role": "assistant", "content": ""}
+    assert (last["choices"][0]["delta"], done) == ({}, "[DONE]")
+
+
+async def test_less_than_no_log_probabilities_are_none(client, world):
+    await client.post("/v1/completions", json={"model": "text", "prompt": "x", "logprobs": -1})
+    assert (world.requests[0].logprobs, world.requests[0].top_logprobs) == (False, 0)

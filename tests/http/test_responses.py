@@ -103,3 +103,47 @@ async def test_a_json_object_can_be_asked_for(client, world):
 async def test_work_in_the_background_is_refused(client):
     answer = await respond(client, background=True)
     assert (answer.status_code, "background" in answer.text) == (400, True)
+
+
+async def test_tools_of_a_namespace_have_its_name(client, world):
+    def member(name):
+        return {"type": "function", "name": name, "description": "d"}
+
+    inner = {"type": "namespace", "name": "in", "tools": [member("g")]}
+    outer = {"type": "namespace", "name": "out", "tools": [member("f"), member("out.h"), inner]}
+    made = (await respond(client, tools=[outer, {"type": "web_search"}])).json()
+    (request,) = world.requests
+    names = [tool["function"]["name"] for tool in request.tools]
+    assert names == ["out.f", "out.h", "out.in.g"]
+    assert request.notices == ("tools of type 'web_search' are not offered to the model",)
+    assert made["tools"][0]["tools"][0]["name"] == "f"
+
+
+async def test_an_empty_input_says_nothing(client, world):
+    await respond(client, input="")
+    assert world.requests[0].messages == ()
+
+
+async def test_what_was_said_between_a_call_and_its_result_joins_the_call(client, world):
+    items = [
+        {"type": "reasoning", "encrypted_content": "hm"},
+        {"type": "function_call", "call_id": "a", "name": "f", "arguments": "{}"},
+        {"role": "assistant", "content": [{"type": "output_text", "text": "wait"}]},
+        {
+            "type": "function_call_output",
+            "call_id": "a",
+            "output": [{"type": "input_text", "text": "ok"}],
+        },
+        {"type": "web_search_call", "id": "w"},
+    ]
+    await respond(client, input=items)
+    call, result = world.requests[0].messages
+    assert (call.thinking, call.content, call.tool_calls[0].id) == ("hm", "wait", "a")
+    assert (result.role, result.content, result.tool_name) == ("tool", "ok", "f")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_wish_for_a_summary_is_shown_again(client, stream):
+    answer = await respond(client, reasoning={"summary": "auto"}, stream=stream)
+    shown = events(answer)[-1]["response"] if stream else answer.json()
+    assert shown["reasoning"] == ({"effort": None} if stream else {}) | {"summary": "auto"}
