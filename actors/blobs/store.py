@@ -188,7 +188,9 @@ class BlobStore:
                 facts = entry.stat(follow_symlinks=False)
                 if not stat.S_ISDIR(facts.st_mode):
                     digest = _digest_of_name(entry.name)
-                    yield BlobEntry(Path(entry.path), digest, facts.st_size, facts.st_mtime)
+                    # A link has the age of its file; what matters is since when it is here.
+                    since = facts.st_mtime if facts.st_nlink == 1 else facts.st_ctime
+                    yield BlobEntry(Path(entry.path), digest, facts.st_size, since)
 
     def digests(self) -> frozenset[str]:
         return frozenset(entry.digest for entry in self.entries() if entry.digest is not None)

@@ -58,6 +58,12 @@ def test_a_link_takes_no_space(store, source, linking, tmp_path):
     assert used(tmp_path) - before < 0.01 * len(DATA)
 
 
+def test_a_link_is_as_young_as_it_is_here(store, source, linking):
+    os.utime(source, (1, 1))
+    adopted(store, source)
+    assert [entry.modified > 1e9 for entry in store.entries()] == [True]
+
+
 def test_a_linked_file_that_is_written_to_is_a_blob_no_more(store, source, linking):
     adopted(store, source)
     with source.open("r+b") as file:

@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 
+from actorllm.actors.builder.quantizations import QUANTIZATIONS
 from actorllm.actors.runner.parse import infer
 from actorllm.actors.runner.parse.registry import PARSERS
 from actorllm.actors.runner.prompt.renderers import RENDERERS
@@ -101,6 +102,13 @@ def _option(option: click.Option, context: click.Context) -> tuple[str, str]:
     record = option.get_help_record(context)
     assert record is not None
     return ", ".join(_code(part) for part in record[0].split(", ")), _cell(record[1])
+
+
+def quantizations() -> str:
+    """The types that weights can be quantized to."""
+    can = {name: kind for name, kind in QUANTIZATIONS.items() if not kind.needs_matrix}
+    rows = ((_code(name), f"{kind.bits:g}", f"{kind.bits / 8:.2f}") for name, kind in can.items())
+    return _table(("type", "bits per weight, about", "GB per billion weights"), rows)
 
 
 # Messages
@@ -225,6 +233,7 @@ TABLES: dict[str, Callable[[], str]] = (
     {
         "variables": variables,
         "commands": commands,
+        "quantizations": quantizations,
         "parsers": parsers,
         "renderers": renderers,
         "marks": marks,
