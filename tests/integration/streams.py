@@ -40,10 +40,12 @@ class Answer:
         return int(self.last.get("actorllm", {}).get("failovers", 0))
 
 
-def body_of(seed: int, **options: Any) -> dict[str, Any]:
+def body_of(
+    seed: int, *, model: str = MODEL, prompt: str = "Once upon a time", **options: Any
+) -> dict[str, Any]:
     return {
-        "model": MODEL,
-        "prompt": "Once upon a time",
+        "model": model,
+        "prompt": prompt,
         "raw": True,
         "logprobs": True,
         "options": {
