@@ -11,7 +11,7 @@ import attrs
 from actorllm.actors.runner.engine.types import EngineError, Loaded
 from actorllm.actors.runner.host import EngineHost
 from actorllm.actors.runner.messages import Embed
-from actorllm.protocol.errors import Refused
+from actorllm.protocol.errors import Problem, Refused
 
 __all__ = ["Fitted", "fit_inputs", "score", "shape_vectors"]
 
@@ -64,7 +64,7 @@ def _cut(loaded: Loaded, tokens: Sequence[int], window: int, *, cut: bool) -> tu
         if not 0 <= token < loaded.n_vocab:
             raise EngineError(f"token {token} is not in the vocabulary of {loaded.n_vocab} tokens")
     if len(tokens) > window and not cut:
-        raise Refused.because(400, _TOO_LONG)
+        raise _too_long(len(tokens), window)
     return list(tokens[:window]), max(0, len(tokens) - window)
 
 
@@ -73,13 +73,17 @@ def _fit(host: EngineHost, text: str, window: int, *, cut: bool) -> tuple[list[i
     if len(tokens) <= window:
         return tokens, 0
     if not cut:
-        raise Refused.because(400, _TOO_LONG)
+        raise _too_long(len(tokens), window)
     bare = host.tokenize(text, add_special=False, parse_special=True)
     room = window - (len(tokens) - len(bare))
     if room <= 0:
         raise Refused.because(400, _NO_ROOM)
     before = _index_of(tokens, bare)
     return tokens[:before] + bare[:room] + tokens[before + len(bare) :], len(bare) - room
+
+
+def _too_long(tokens: int, window: int) -> Refused:
+    return Refused(Problem(400, _TOO_LONG, n_prompt=tokens, n_ctx=window))
 
 
 class _Pairs:
@@ -107,7 +111,7 @@ class _Pairs:
         room = window - self._fixed
         most = room // 2 if cut else room
         if len(self._query) > most and not cut:
-            raise Refused.because(400, _TOO_LONG)
+            raise _too_long(self._fixed + len(self._query), window)
         if most <= 0:
             raise Refused.because(400, _NO_ROOM)
         self._lost = max(0, len(self._query) - most)
@@ -127,7 +131,7 @@ class _Pairs:
         room = self._window - self._fixed - len(self._query)
         lost = max(0, len(tokens) - room)
         if lost and not self._cut:
-            raise Refused.because(400, _TOO_LONG)
+            raise _too_long(self._window + lost, self._window)
         pair = [*self._before, *self._query, *self._middle, *tokens[:room], *self._after]
         return pair, lost + self._lost
 

@@ -54,6 +54,11 @@ def done_of(
         )
     if finish.thinking_ended:
         notices.append(f"the thoughts were ended after {m.request.think_budget} tokens")
+    if finish.window_full:
+        notices.append(
+            f"the context of {prepared.window} tokens was full, and the answer ends there: "
+            "shift is off, or the window is too small to shift"
+        )
     if finish.discarded_tokens:
         notices.append(f"the context was full: {finish.discarded_tokens} tokens were dropped")
     if m.options.deterministic and not finish.deterministic:

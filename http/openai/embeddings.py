@@ -33,6 +33,7 @@ class EmbedBody:
     dimensions: int = 0
     encoding_format: str = ""
     truncate: bool = True
+    num_ctx: int | None = None
     options: JsonObject | None = None
     keep_alive: int | None = given(default=None, kind=KEEP_ALIVE)
 
@@ -62,7 +63,7 @@ def embed_request(body: EmbedBody) -> EmbedRequest:
         tokens=tokens,
         dimensions=body.dimensions,
         truncate=body.truncate,
-        options=body.options or {},
+        options=(body.options or {}) | ({} if body.num_ctx is None else {"num_ctx": body.num_ctx}),
         keep_alive=body.keep_alive,
     )
 

@@ -25,6 +25,7 @@ class ExtrasBody:
     think_budget: int | None = None
     """Tokens after which thoughts are ended."""
     truncate: bool = True
+    shift: bool | None = None
 
 
 def with_extras(body: ExtrasBody, request: GenerateRequest) -> GenerateRequest:
@@ -43,6 +44,7 @@ def with_extras(body: ExtrasBody, request: GenerateRequest) -> GenerateRequest:
         think=body.think if request.think is None else request.think,
         think_budget=budget(body.think_budget, request.think_budget),
         truncate=body.truncate,
+        shift=body.shift,
     )
 
 

@@ -437,7 +437,7 @@ class Stepper:
         stream.take(token, self._backend.piece(token), logprob, now)
         self._generated_tokens += 1
         if stream.room <= 0 and not self._may_shift(stream):
-            stream.end("length", now)
+            stream.end("length", now, window_full=True)
         self._note(stream)
 
     def _note(self, stream: Stream) -> None:

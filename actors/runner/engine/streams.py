@@ -136,7 +136,9 @@ class Stream:
         elif self.generated >= self._limit:
             self.end("length", now)
 
-    def end(self, reason: FinishReason, now: float, *, error: str = "") -> None:
+    def end(
+        self, reason: FinishReason, now: float, *, error: str = "", window_full: bool = False
+    ) -> None:
         """Finish. Held-back text comes out unless a stop sequence or the client ended it."""
         if self.finish is not None:
             return
@@ -157,6 +159,7 @@ class Stream:
             generation_seconds=now - first,
             queued_seconds=began - self._queued_at,
             discarded_tokens=self.discarded,
+            window_full=window_full,
             deterministic=self._guaranteed,
             error=error,
         )

@@ -227,6 +227,8 @@ class Finish:
     """Time spent waiting for a slot."""
     discarded_tokens: int = 0
     """Tokens forgotten by context shifts."""
+    window_full: bool = False
+    """Whether the answer ends where its window does."""
     deterministic: bool = False
     """Whether sameness of the bytes was guaranteed."""
     error: str = ""
