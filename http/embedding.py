@@ -2,7 +2,7 @@
 
 from quart import Response
 
-from actorllm.http.frames import NOTICE
+from actorllm.http.errors import NOTICE
 from actorllm.protocol.messages.generation import Embeddings
 
 __all__ = ["lost", "with_notice"]

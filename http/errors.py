@@ -9,10 +9,21 @@ from actorllm.http.connection import BodyStalled, BodyTooLarge
 from actorllm.protocol.errors import Problem, Refused
 from actorllm.protocol.gojson import dumps
 
-__all__ = ["JSON", "PLAIN_JSON", "is_expected", "json_response", "problem_of", "refusal", "sizes"]
+__all__ = [
+    "JSON",
+    "NOTICE",
+    "PLAIN_JSON",
+    "is_expected",
+    "json_response",
+    "problem_of",
+    "refusal",
+    "sizes",
+]
 
 JSON = "application/json; charset=utf-8"
 PLAIN_JSON = "application/json"
+NOTICE = "Actorllm-Notice"
+"""Header of what was degraded, as far as it is known when an answer begins."""
 
 _EXPECTED = (Refused, BodyTooLarge, BodyStalled, MailboxFull, AskTimeout, ActorDied)
 
@@ -70,10 +81,14 @@ def sizes(problem: Problem) -> dict[str, int]:
 
 
 def refusal(problem: Problem, *, content_type: str = JSON) -> TrioResponse:
-    """Answer in the dialect of `/api`."""
-    return json_response(
-        {"error": problem.text} | sizes(problem),
+    """Answer in the dialect of `/api`, whose clients know one key: the sizes are in a header."""
+    response = json_response(
+        {"error": problem.text},
         problem.status,
         content_type=content_type,
         retry_after=problem.retry_after,
     )
+    told = ", ".join(f"{name}: {size}" for name, size in sizes(problem).items())
+    if told:
+        response.headers[NOTICE] = told
+    return response

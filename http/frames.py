@@ -8,7 +8,7 @@ from quart.wrappers import Response
 from quart_trio.wrappers import TrioResponse
 
 from actorllm.http.edge import Edge
-from actorllm.http.errors import json_response
+from actorllm.http.errors import NOTICE, json_response
 from actorllm.http.facts import notices
 from actorllm.http.generation import apart, check_request, client_of_request, collect, generate
 from actorllm.http.metrics import Metrics
@@ -16,10 +16,8 @@ from actorllm.http.stream import SSE, Streamed
 from actorllm.protocol.errors import Problem
 from actorllm.protocol.messages.generation import Chunk, Done, GenerateRequest
 
-__all__ = ["NOTICE", "GenerationFrames", "notice_header", "respond"]
+__all__ = ["GenerationFrames", "notice_header", "respond"]
 
-NOTICE = "Actorllm-Notice"
-"""Header of what was degraded, as far as it is known when an answer begins."""
 _MAX_HEADER = 1000
 
 

@@ -86,7 +86,7 @@ def fit_tokens(fitted: Fitted, window: int, keep: int, *, shift: bool, truncate:
     if not truncate:
         text = (
             f"request ({count} tokens) exceeds the available context size ({window} tokens), "
-            "try increasing it"
+            f"try increasing it (n_prompt: {count}, n_ctx: {window})"
         )
         raise Refused(Problem(400, text, by_runner=True, n_prompt=count, n_ctx=window))
     if not shift:

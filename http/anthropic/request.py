@@ -1,5 +1,6 @@
 """The body of `/v1/messages` and its translation."""
 
+import json
 from typing import Any
 
 import attrs
@@ -11,7 +12,6 @@ from actorllm.http.wire.extras import ExtrasBody, with_extras
 from actorllm.http.wire.kinds import check_parameters
 from actorllm.protocol.chat import ChatMessage, JsonObject, Think, Tool
 from actorllm.protocol.errors import Refused
-from actorllm.protocol.gojson import text
 from actorllm.protocol.messages.generation import GenerateRequest
 
 __all__ = [
@@ -199,6 +199,7 @@ def estimate_tokens(body: MessagesBody) -> int:
     size = size_of(body.system)
     size += sum(len(m.role) + size_of(m.content) for m in body.messages)
     size += sum(
-        len(t.name) + len(t.description) + len(text(t.input_schema).encode()) for t in body.tools
+        len(t.name) + len(t.description) + len(json.dumps(t.input_schema, ensure_ascii=False))
+        for t in body.tools
     )
     return max(1, size // _CHARACTERS_PER_TOKEN)

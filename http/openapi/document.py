@@ -9,7 +9,7 @@ routes.py      `/openapi.json` and `/docs`
 
 from functools import cache
 
-from actorllm.http.frames import NOTICE
+from actorllm.http.errors import NOTICE
 from actorllm.http.openapi.anthropic import ANTHROPIC
 from actorllm.http.openapi.insight import INSIGHT
 from actorllm.http.openapi.ollama import OLLAMA

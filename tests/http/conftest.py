@@ -23,7 +23,7 @@ from actorllm.actors.kernel import (
 from actorllm.actors.responses.actor import Responses
 from actorllm.http.app import create_app
 from actorllm.protocol.chat import ToolCall
-from actorllm.protocol.errors import Refused
+from actorllm.protocol.errors import Problem, Refused
 from actorllm.protocol.messages.blobs import (
     BlobStat,
     BlobStored,
@@ -129,6 +129,8 @@ class Job(Actor):
                 if model == "crashes":
                     raise RuntimeError("secret")
                 raise Refused.because(500, "the runner is gone")
+            if model == "too-long":
+                raise Refused(Problem(400, "too long", n_prompt=9, n_ctx=4))
             if model == "crashes-early":
                 raise RuntimeError("secret")
             if model == "waits":

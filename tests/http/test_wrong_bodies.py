@@ -101,3 +101,13 @@ async def test_nobody_is_signed_in_and_nothing_is_recommended(client):
 async def test_a_form_without_its_parts_is_refused(more, text, client):
     answer = await client.post("/v1/audio/transcriptions", **more)
     assert (answer.status_code, answer.json()["error"]["message"]) == (400, text)
+
+
+async def test_a_prompt_that_does_not_fit_is_refused_with_its_size(client):
+    body = {"model": "too-long", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]}
+    plain = await client.post("/api/chat", json=body)
+    assert plain.json() == {"error": "too long"}
+    assert plain.headers["actorllm-notice"] == "n_prompt: 9, n_ctx: 4"
+    for path in (CHAT, RESPONSES, MESSAGES):
+        error = (await client.post(path, json=body)).json()["error"]
+        assert (error["n_prompt"], error["n_ctx"]) == (9, 4)

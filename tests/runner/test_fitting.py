@@ -97,7 +97,8 @@ def test_who_does_not_want_it_cut_is_told_the_size():
         fit_tokens(long(20), 10, 4, shift=True, truncate=False)
     assert refused.value.problem.status == 400
     assert refused.value.problem.text == (
-        "request (20 tokens) exceeds the available context size (10 tokens), try increasing it"
+        "request (20 tokens) exceeds the available context size (10 tokens), "
+        "try increasing it (n_prompt: 20, n_ctx: 10)"
     )
 
 
