@@ -6,7 +6,6 @@ import trio
 
 from actorllm.actors.library.catalog import BUILTIN_ROOT
 from tests.campaigns.pull_kills import STREAMS, pull_and_kill
-from tests.integration.daemon import Daemon
 
 
 def send(daemon, what, name):
@@ -14,23 +13,19 @@ def send(daemon, what, name):
     return daemon.post(f"/api/{what}", model=name, insecure=True, stream=False).json()
 
 
-def test_a_model_that_was_pushed_and_deleted_comes_back_byte_for_byte(registry, tmp_path):
+def test_a_model_that_was_pushed_and_deleted_comes_back_byte_for_byte(registry, daemon):
     name = f"{registry.host}/library/copied"
-    daemon = Daemon(tmp_path).wait()
-    try:
-        daemon.post("/api/copy", source="seedling", destination=name).raise_for_status()
-        blobs = daemon.models / "blobs"
-        before = {path.name: path.read_bytes() for path in blobs.iterdir()}
-        assert send(daemon, "push", name) == {"status": "success"}
-        daemon.client.request("DELETE", "/api/delete", json={"model": name}).raise_for_status()
-        assert list(blobs.iterdir()) == []
-        assert send(daemon, "pull", name) == {"status": "success"}
-        assert {path.name: path.read_bytes() for path in blobs.iterdir()} == before
-        shown = daemon.post("/api/show", model=name).json()
-        assert shown["details"]["family"] == "llama"
-    finally:
-        daemon.stop()
-    manifest = tmp_path / "models" / "manifests" / registry.host / "library" / "copied" / "latest"
+    daemon.post("/api/copy", source="seedling", destination=name).raise_for_status()
+    blobs = daemon.models / "blobs"
+    before = {path.name: path.read_bytes() for path in blobs.glob("sha256-*")}
+    assert send(daemon, "push", name) == {"status": "success"}
+    daemon.client.request("DELETE", "/api/delete", json={"model": name}).raise_for_status()
+    assert list(blobs.glob("sha256-*")) == []
+    assert send(daemon, "pull", name) == {"status": "success"}
+    assert {path.name: path.read_bytes() for path in blobs.glob("sha256-*")} == before
+    shown = daemon.post("/api/show", model=name).json()
+    assert shown["details"]["family"] == "llama"
+    manifest = daemon.models / "manifests" / registry.host / "library" / "copied" / "latest"
     [original] = BUILTIN_ROOT.glob("manifests/*/*/*/*")
     assert manifest.read_bytes() == original.read_bytes()
 

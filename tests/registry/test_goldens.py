@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 
 from tests.registry.stub import Reply, serve_blob, stub_registry
-from tests.registry.test_daemon import daemon
 
 GOLDENS = Path(__file__).parents[1] / "goldens" / "transfers" / "pull_push.json"
 LICENSE = b"Permission is granted to test."
@@ -63,16 +62,15 @@ def differences(case, answer, wanted):
         yield got
 
 
-async def test_the_answers_are_the_recorded_ones(tmp_path):
+def test_the_answers_are_the_recorded_ones(daemon):
     wrong = {}
     with stub_registry() as stub:
         offer(stub)
         text = GOLDENS.read_text().replace("${stub}", stub.host)
-        async with daemon(tmp_path) as served:
-            for case in json.loads(text):
-                request = case["request"]
-                answer = await served.client.post(request["path"], json=request["body"])
-                found = list(differences(case, answer, case["response"]))
-                if found:
-                    wrong[case["id"]] = found
+        for case in json.loads(text):
+            request = case["request"]
+            answer = daemon.client.post(request["path"], json=request["body"])
+            found = list(differences(case, answer, case["response"]))
+            if found:
+                wrong[case["id"]] = found
     assert wrong == {}

@@ -3,7 +3,6 @@
 import pytest
 
 from actorllm.actors.library.catalog import BUILTIN_ROOT
-from tests.integration.daemon import Daemon
 from tests.registry.server import PASSWORD, USER
 from tests.registry.tokens import gated_registry
 
@@ -14,15 +13,6 @@ REFUSED = "unauthorized: access denied"
 def gated(tmp_path_factory):
     with gated_registry(tmp_path_factory.mktemp("registry")) as (gate, _):
         yield gate
-
-
-@pytest.fixture(scope="module")
-def daemon(tmp_path_factory):
-    daemon = Daemon(tmp_path_factory.mktemp("daemon"))
-    try:
-        yield daemon.wait()
-    finally:
-        daemon.stop()
 
 
 def send(daemon, what, name, **who):
@@ -46,11 +36,6 @@ def files(root):
     return sorted((path.name, path.read_bytes()) for path in found)
 
 
-def remove_all(daemon):
-    for model in daemon.client.get("/api/tags").json()["models"]:
-        daemon.client.request("DELETE", "/api/delete", json={"model": model["name"]})
-
-
 def test_a_password_buys_tokens_for_a_push_and_a_pull(gated, daemon):
     name = f"{gated.host}/library/bought"
     gated.given.clear()
@@ -63,7 +48,6 @@ def test_a_password_buys_tokens_for_a_push_and_a_pull(gated, daemon):
     scopes = {scope for _, scopes in gated.given for scope in scopes}
     assert any("push" in scope for scope in scopes)
     assert all(scope.startswith("repository:library/bought:") for scope in scopes)
-    remove_all(daemon)
 
 
 def test_the_key_of_the_daemon_is_an_account(gated, daemon):
@@ -73,7 +57,6 @@ def test_the_key_of_the_daemon_is_an_account(gated, daemon):
     assert there_and_back(daemon, name)
     assert {subject for subject, _ in gated.given} == {"a key"}
     gated.keys.clear()
-    remove_all(daemon)
 
 
 def test_who_is_not_known_gets_nothing(gated, daemon):
@@ -82,4 +65,3 @@ def test_who_is_not_known_gets_nothing(gated, daemon):
     assert send(daemon, "pull", name, username=USER, password="guess").endswith(REFUSED)
     daemon.post("/api/copy", source="seedling", destination=name).raise_for_status()
     assert send(daemon, "push", name).endswith(REFUSED)
-    remove_all(daemon)

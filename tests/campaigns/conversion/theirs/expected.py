@@ -13,7 +13,7 @@ __all__ = ["expectations", "pooled", "seen"]
 def expectations(model, tokenizer) -> dict:
     """Return texts, their tokens, and the logits or hidden states of each token."""
     found: dict = {"architecture": type(model).__name__, "texts": list(TEXTS)}
-    found |= {"tokens": [], "outputs": []}
+    found |= {"has_gelu": "gelu" in str(model.config.to_dict()), "tokens": [], "outputs": []}
     for text in TEXTS:
         ids = tokenizer(text)["input_ids"]
         found["tokens"].append(ids)
