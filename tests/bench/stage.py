@@ -21,13 +21,13 @@ MODEL = "random"
 _SEED = 1
 
 
-def plan_of(workload: str, *streams: int, tokens: int = 0) -> Plan:
+def plan_of(workload: str, *streams: int, prompt: int = 0, tokens: int = 0) -> Plan:
     """Return the plan of one round, with the workload's defaults."""
     usual = WORKLOADS[workload]
     return Plan(
         workload=workload,
         streams=streams or usual.streams,
-        prompt_tokens=usual.prompt_tokens,
+        prompt_tokens=prompt or usual.prompt_tokens,
         tokens=tokens or usual.tokens,
         rounds=1,
         seed=_SEED,

@@ -1,7 +1,7 @@
 # ruff: noqa: T201 -- a script that prints
 """The rows of docs/performance.md: what the daemon reaches, and a bare loop in the same run.
 
-    python -m tests.bench.table [--rounds N] [ROW...]
+    python -m tests.bench.table [--rounds N] [--long TOKENS] [ROW...]
 
     shared-prefix   16 requests at once that share a system prompt of 1,000 tokens
     stall           the longest gap in a running stream while a prompt of 6,000 tokens loads
@@ -73,7 +73,7 @@ def _values(samples: Sequence[Sample], figure: Figure) -> list[float]:
     return [sample[figure] for sample in samples if figure in sample]
 
 
-async def shared_prefix(folder: Path, rounds: int) -> list[Line]:
+async def shared_prefix(folder: Path, rounds: int, _: int) -> list[Line]:
     streams, plan = 16, plan_of("shared-prefix")
     stage = Stage(plan, folder, streams)
     samples, loops, needed = [], [], []
@@ -114,8 +114,9 @@ async def shared_prefix(folder: Path, rounds: int) -> list[Line]:
     return lines
 
 
-async def stall(folder: Path, rounds: int) -> list[Line]:
-    stage = Stage(plan_of("long-beside-short"), folder, slots=4)
+async def stall(folder: Path, rounds: int, long: int) -> list[Line]:
+    plan = plan_of("long-beside-short", prompt=long)
+    stage = Stage(plan, folder, slots=4)
     samples, steps, prompts = [], [], []
     try:
         async with stage.prepared() as server:
@@ -129,7 +130,7 @@ async def stall(folder: Path, rounds: int) -> list[Line]:
     alone = _values(samples, figures.ALONE_TTFT)
     return [
         Line(
-            what="longest gap in a stream while 6,000 tokens load",
+            what=f"longest gap in a stream while {plan.prompt_tokens:,} tokens load",
             unit="ms",
             ours=_values(samples, figures.STALL),
             base=steps,
@@ -137,7 +138,7 @@ async def stall(folder: Path, rounds: int) -> list[Line]:
             aim="200 ms, or 2",
         ),
         Line(
-            what="first token of the 6,000-token prompt meanwhile",
+            what=f"first token of the {plan.prompt_tokens:,}-token prompt meanwhile",
             unit="s",
             ours=_values(samples, figures.LONG_TTFT),
             base=alone,
@@ -148,8 +149,8 @@ async def stall(folder: Path, rounds: int) -> list[Line]:
     ]
 
 
-async def second_prompt(folder: Path, rounds: int) -> list[Line]:
-    plan = plan_of("second-prompt")
+async def second_prompt(folder: Path, rounds: int, long: int) -> list[Line]:
+    plan = plan_of("second-prompt", prompt=long)
     stage = Stage(plan, folder, slots=4)
     first: list[float] = []
     again: dict[str, list[float]] = {
@@ -180,7 +181,7 @@ async def second_prompt(folder: Path, rounds: int) -> list[Line]:
         stage.stop()
     return [
         Line(
-            what=f"first token of a 4,000-token prompt again, {how}",
+            what=f"first token of a {plan.prompt_tokens:,}-token prompt again, {how}",
             unit="s",
             ours=values,
             base=first,
@@ -204,7 +205,7 @@ async def _first_token(stage: Stage, text: str, *, occupied: bool = False) -> fl
     return math.nan if trace.ttft is None else trace.ttft
 
 
-async def streams(folder: Path, rounds: int) -> list[Line]:
+async def streams(folder: Path, rounds: int, _: int) -> list[Line]:
     plan = plan_of("chat", tokens=64)
     stage = Stage(plan, folder, max(plan.streams))
     lines = []
@@ -232,7 +233,7 @@ async def streams(folder: Path, rounds: int) -> list[Line]:
     return lines
 
 
-async def under_load(folder: Path, rounds: int) -> list[Line]:
+async def under_load(folder: Path, rounds: int, _: int) -> list[Line]:
     plan = plan_of("chat", 1, tokens=96)
     stage = Stage(plan, folder, slots=4)
     ours: dict[int, list[float]] = {0: [], 1: [], 2: []}
@@ -268,7 +269,7 @@ async def under_load(folder: Path, rounds: int) -> list[Line]:
     return lines
 
 
-ROWS: dict[str, Callable[[Path, int], Awaitable[list[Line]]]] = {
+ROWS: dict[str, Callable[[Path, int, int], Awaitable[list[Line]]]] = {
     "shared-prefix": shared_prefix,
     "stall": stall,
     "second-prompt": second_prompt,
@@ -280,6 +281,7 @@ ROWS: dict[str, Callable[[Path, int], Awaitable[list[Line]]]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.table")
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--long", type=int, default=0, help="tokens of long prompts, if not usual")
     parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(ROWS))
     asked = parser.parse_args()
     unknown = set(asked.rows) - set(ROWS)
@@ -289,7 +291,7 @@ def main() -> None:
     print(f"| {' | '.join(HEAD)} |\n|{' --- |' * len(HEAD)}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for name in asked.rows or ROWS:
-            for line in trio.run(ROWS[name], Path(folder) / name, asked.rounds):
+            for line in trio.run(ROWS[name], Path(folder) / name, asked.rounds, asked.long):
                 print(line, flush=True)
 
 
