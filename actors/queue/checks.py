@@ -44,10 +44,6 @@ def check_capabilities(request: GenerateRequest, model: ResolvedModel) -> None:
         raise Refused.because(400, f'"{request.model}" does not support thinking')
     if "completion" not in has:
         raise Refused.because(400, f'"{request.model}" does not support {request.kind}')
-    if _has_media(request) and not {"vision", "audio"} & set(has):
-        raise Refused.because(
-            400, f'"{request.model}" does not support images; remove them or use a vision model'
-        )
     lacking = []
     if request.tools and "tools" not in has:
         lacking.append(f"{model.full_name} does not support tools")
@@ -55,6 +51,10 @@ def check_capabilities(request: GenerateRequest, model: ResolvedModel) -> None:
         lacking.append(f"{model.full_name} does not support insert")
     if lacking:
         raise Refused.because(400, "\n".join(lacking))
+    if _has_media(request) and not (is_empty(request) or {"vision", "audio"} & set(has)):
+        raise Refused.because(
+            400, f'"{request.model}" does not support images; remove them or use a vision model'
+        )
 
 
 def _has_media(request: GenerateRequest) -> bool:

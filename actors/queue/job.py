@@ -128,13 +128,13 @@ class Job(Actor):
             yield Chunk(done=Done("unload"))
             return
         check_capabilities(request, model)
-        check_format(request.format)
         options, notices = _options(model, request.default_options, request.options)
         if is_empty(request):
             async with self._scheduler.stream(self._acquire(model, options)) as leases:
                 await self._lease(leases)
             yield Chunk(done=Done("load"))
             return
+        check_format(request.format)
         work = Generate(
             request=evolve(
                 request, think=effective_think(request, model), options={}, default_options={}

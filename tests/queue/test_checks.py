@@ -67,8 +67,12 @@ def test_the_first_of_several_reasons_is_said():
     assert refusal(everything, "embedding")[1] == RAW
     assert refusal(generate(think=True, **wants), "embedding")[1] == THINKING
     assert refusal(generate(**wants), "embedding")[1] == GENERATE
-    assert refusal(generate(**wants), "completion")[1] == IMAGES
-    assert refusal(generate(**wants), "completion", "vision")[1] == INSERT
+    assert refusal(generate(**wants), "completion")[1] == INSERT
+    assert refusal(generate(**wants), "completion", "insert")[1] == IMAGES
+
+
+def test_a_request_that_only_loads_may_have_images():
+    check_capabilities(generate(prompt="", images=(b"i",)), make_model("m"))
 
 
 def test_what_a_model_can_do_is_not_refused():

@@ -148,7 +148,8 @@ async def test_a_job_that_cannot_start_costs_its_request_alone(autojump_clock, w
     [
         ({"raw": True, "system": "s"}, 400, "raw mode does not support template"),
         ({"think": True, "format": 7}, 400, '"m" does not support thinking'),
-        ({"format": 7, "options": {"seed": "x"}}, 500, "invalid format"),
+        ({"format": 7, "options": {"seed": "x"}}, 500, 'option "seed" must be of type integer'),
+        ({"format": 7}, 500, "invalid format"),
         ({"options": {"seed": "x"}}, 500, 'option "seed" must be of type integer'),
     ],
 )
