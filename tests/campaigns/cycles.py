@@ -34,8 +34,11 @@ LOOKS = 80
 """In each part of the campaign."""
 KV = {"ACTORLLM_KV_MEMORY": "16MiB", "ACTORLLM_KV_DISK": "8MiB"}
 WORDS = ("the fox", "a river", "no moon", "one star", "old trees", "my house", "two birds")
-TOLERATED = {"MiB": (1.05, 2.0), "": (1.0, 3.0)}
-"""By the unit: the factor, and what may come on top."""
+TOLERATED = {"resident MiB": (1.05, 2.0), "MiB": (1.1, 5.0), "": (1.0, 3.0)}
+"""By the end of the name: the factor, and what may come on top. What is proportional depends on who
+else maps the same libraries."""
+FILLED = {"state folder MiB": 10.0, "state folder files": 20.0}
+"""What may be reached in any case, until the disk for prefixes is full."""
 
 Look = Mapping[str, float]
 """What was seen, by its name: `who what unit`."""
@@ -52,8 +55,9 @@ class Growth:
 
     @property
     def grew(self) -> bool:
-        factor, more = TOLERATED["MiB" if self.name.endswith("MiB") else ""]
-        return self.last > self.first * factor + more
+        factor, more = next(v for end, v in TOLERATED.items() if self.name.endswith(end))
+        allowed = max(self.first * factor + more, FILLED.get(self.name, 0.0))
+        return self.last > allowed
 
     def __str__(self) -> str:
         verdict = "GREW" if self.grew else "flat"
@@ -96,7 +100,6 @@ def _process(who: str, pids: Sequence[int]) -> dict[str, float]:
     return {
         f"{who} resident MiB": sum(one.rss for one in full) / MIB,
         f"{who} proportional MiB": sum(one.pss for one in full) / MIB,
-        f"{who} private MiB": sum(one.uss for one in full) / MIB,
         f"{who} threads": sum(process.num_threads() for process in processes),
         f"{who} open files": sum(process.num_fds() for process in processes),
         f"{who} child processes": sum(len(process.children()) for process in processes),
@@ -118,7 +121,7 @@ def cycle(daemon: Daemon, number: int) -> None:
         stream=False,
         options={"num_predict": 4},
     )
-    answer.raise_for_status()
+    assert answer.status_code == 200, f"cycle {number}: {answer.text}\n{daemon.log[-4000:]}"
     daemon.post("/api/generate", model=MODEL, keep_alive=0).raise_for_status()
     eventually(lambda: not daemon.runners(), within=30, what="the runner is gone")
 
@@ -157,8 +160,8 @@ async def request(client: httpx.AsyncClient, number: int) -> None:
             async for _ in answer.aiter_lines():
                 break  # and the client leaves
     else:
-        body = generate | {"options": {"num_predict": "many"}}
-        assert (await client.post("/api/generate", json=body)).status_code == 400
+        refused = await client.post("/api/generate", json=generate | {"keep_alive": "long"})
+        assert refused.status_code == 400, refused.text
 
 
 async def requests(daemon: Daemon, count: int, streams: int, seen: Callable[[Look], None]) -> None:
@@ -196,8 +199,9 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=4, help="requests side by side")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        daemon = Daemon(Path(folder), **KV).wait()
+        daemon = Daemon(Path(folder), **KV)
         try:
+            daemon.wait()
             began = time.monotonic()
             looks = list(cycles(daemon, asked.cycles))
             flat = report(f"{asked.cycles} loads and unloads", looks, time.monotonic() - began)
