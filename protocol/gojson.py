@@ -11,6 +11,7 @@ import math
 import re
 from array import array
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from json import JSONDecodeError, JSONDecoder
 from json.encoder import encode_basestring
 from typing import Any, NoReturn, Self
@@ -53,6 +54,8 @@ class Float32s(tuple[float, ...]):
 _SPECIAL = re.compile("[<>&\u2028\u2029]")
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_SHORT_KEY = 64
+"""Characters of a key that is remembered as it is written."""
 
 
 def quote(value: str) -> str:
@@ -92,7 +95,16 @@ def _writer_by_base(value: Any) -> Callable[[Any], str]:
 
 
 def _write_object(value: dict[str, Any]) -> str:
-    return "{" + ",".join(f"{quote(str(k))}:{text(v)}" for k, v in value.items()) + "}"
+    return "{" + ",".join([_key(str(k)) + text(v) for k, v in value.items()]) + "}"
+
+
+def _key(name: str) -> str:
+    return _short_key(name) if len(name) <= _SHORT_KEY else f"{quote(name)}:"
+
+
+@lru_cache(maxsize=512)  # a list has the same ones again and again, and so have frames
+def _short_key(name: str) -> str:
+    return f"{quote(name)}:"
 
 
 def _write_list(value: Iterable[Any]) -> str:

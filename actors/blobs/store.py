@@ -57,6 +57,7 @@ class BlobStore:
     def __init__(self, root: Path, *, read_only: bool = False) -> None:
         self.root = root
         self.folder = root / "blobs"
+        self._prefix = f"{self.folder}{os.sep}"
         self.read_only = read_only
         self._links = LinkNotes(self.own_folder / "linked")
         if not read_only:
@@ -76,18 +77,25 @@ class BlobStore:
         return self.folder / blob_file(digest)
 
     def has(self, digest: str) -> bool:
-        return self.size(digest) is not None
+        return self.stat(digest) is not None
 
     def size(self, digest: str) -> int | None:
-        """Return the bytes of a blob, None if it is not there, or is a link that was written to."""
-        path = self.path(digest)
+        """Return the bytes of a blob, None if it is not there."""
+        found = self.stat(digest)
+        return None if found is None else found.st_size
+
+    def stat(self, digest: str) -> os.stat_result | None:
+        """Return what is known of a blob's file, None if there is none.
+
+        A link that was written to is none.
+        """
+        name = blob_file(digest)
         try:
-            found = path.stat()
+            found = os.stat(self._prefix + name)  # noqa: PTH116 -- a list asks for each model's
         except (FileNotFoundError, NotADirectoryError):
             return None
-        if not stat.S_ISREG(found.st_mode) or self._links.is_changed(path.name, found):
-            return None
-        return found.st_size
+        is_blob = stat.S_ISREG(found.st_mode) and not self._links.is_changed(name, found)
+        return found if is_blob else None
 
     def open_writer(self, expected: str | None = None) -> BlobWriter:
         """Begin a blob.

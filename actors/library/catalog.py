@@ -5,6 +5,7 @@ further below. Writing needs the store's lock, together with other writers; what
 it alone (see `actors.blobs.pins`). All of it blocks: call it from a thread.
 """
 
+import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -131,8 +132,16 @@ class Catalog:
 
     def size(self, digest: str) -> int | None:
         """Return the bytes of a blob in any of the stores, None if there is none."""
-        path = self.blob(digest)
-        return None if path is None else path.stat().st_size
+        found = self.stat(digest)
+        return None if found is None else found.st_size
+
+    def stat(self, digest: str) -> os.stat_result | None:
+        """Return what is known of a blob's file in any of the stores, None if there is none."""
+        for store in (self.blobs, *(below.blobs for below in self._below)):
+            found = store.stat(digest)
+            if found is not None:
+                return found
+        return None
 
     def own(self, digest: str) -> bool:
         """Make sure that models of the user's store can refer to a blob. Pin it before.

@@ -168,8 +168,5 @@ class Library:
         return tuple(self._stamp(layer.digest) for layer in found.manifest.of(MODEL))
 
     def _stamp(self, digest: str) -> tuple[int, int] | None:
-        path = self.catalog.blob(digest)
-        if path is None:
-            return None
-        stat = path.stat()
-        return stat.st_size, stat.st_mtime_ns
+        found = self.catalog.stat(digest)
+        return None if found is None else (found.st_size, found.st_mtime_ns)

@@ -150,14 +150,13 @@ def _walk(
         entries = list(os.scandir(folder))
     except OSError:
         return
+    if len(parts) == 3:
+        host, namespace, model = parts
+        yield from (((host, namespace, model, e.name), e) for e in entries if e.is_file())
+        return
     for entry in entries:
-        here = (*parts, entry.name)
-        if len(here) == 4:
-            if entry.is_file():
-                host, namespace, model, tag = here
-                yield (host, namespace, model, tag), entry
-        elif entry.is_dir():
-            yield from _walk(entry.path, here)
+        if entry.is_dir():
+            yield from _walk(entry.path, (*parts, entry.name))
 
 
 def _remove_empty(folder: Path) -> bool:

@@ -4,8 +4,8 @@
 python -m tests.bench.listing [MODELS] [ROUNDS]
 
 *cold* is the first list of a new store: the header of every file is read. *after a start* is the
-first one of a daemon that finds what another has remembered. *warm* is every later one: the median
-and the slowest of the rounds, over HTTP, from the request to the last byte of the answer.
+first one of a daemon that finds what another has remembered. *warm* is every later one: the median,
+the fastest and the slowest of the rounds, over HTTP, from the request to the last byte of the answer.
 """
 
 import statistics
@@ -43,9 +43,10 @@ def fill(root: Path, count: int) -> None:
 def timed(daemon: Daemon, route: str, count: int) -> float:
     """Milliseconds of one list."""
     began = time.perf_counter()
-    answer = daemon.client.get(route).json()
+    answer = daemon.client.get(route)
     seconds = time.perf_counter() - began
-    assert len(answer.get("models") or answer["data"]) == count + 1  # and the seedling
+    listed = answer.json()
+    assert len(listed.get("models") or listed["data"]) == count + 1  # and the seedling
     return seconds * 1000
 
 
@@ -78,7 +79,8 @@ def main(count: int = 1000, rounds: int = 20) -> None:
                 daemon.stop()
     print(f"{count} models: cold {first[0]:.0f} ms, after a start {first[1]:.0f} ms")
     for route, times in warm.items():
-        print(f"{route} warm {statistics.median(times):.1f} ms, slowest {max(times):.1f} ms")
+        middle = statistics.median(times)
+        print(f"{route} warm {middle:.1f} ms ({min(times):.1f} to {max(times):.1f})")
     print(f"actorllm list {listed:.0f} ms")
 
 
