@@ -105,7 +105,7 @@ def main() -> None:
         context = opened.context
         assert context is not None
         rows = tuple(Run(slot, 0, (slot + 5,), output=True) for slot in range(most))
-        context.decode(Pass("decode", rows, orderly=True))
+        context.decode(Pass("decode", rows))
         context.matchers.compile(OBJECT)
         print(f"{'microseconds per token; slots:':34}" + "".join(f"{n:>8}" for n in SLOTS))
         for name, sampling in MODES.items():

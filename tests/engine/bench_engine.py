@@ -49,7 +49,7 @@ def bare(path: str, streams: int, tokens: int) -> float:
     context = opened.context
     chains = []
     for slot in range(streams):
-        context.decode(Pass("prefill", (Run(slot, 0, PROMPT, output=True),), orderly=True))
+        context.decode(Pass("prefill", (Run(slot, 0, PROMPT, output=True),)))
         chain = cpp.llama_sampler_chain_init(cpp.llama_sampler_chain_default_params())
         for link in (
             cpp.llama_sampler_init_top_k(40),

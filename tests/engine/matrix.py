@@ -18,7 +18,7 @@ from tests.engine.conftest import Host
 from tests.engine.weights import make_model
 
 LENGTH = 16
-PROMPTS = {1: 7, 2: 70, 3: 300}
+PROMPTS = {1: 7, 2: 70, 3: 200, 4: 600}
 """Tokens in the prompt of each work."""
 OTHERS = 15
 FIRST = 300
@@ -55,7 +55,7 @@ def make_others() -> list[Work]:
 
 def compare(path: str, **settings) -> dict[str, object]:
     """Run the works in each of the situations."""
-    settings = {"num_ctx": 512, "threads": 1, "deterministic": True, **settings}
+    settings = {"num_ctx": 1024, "threads": 1, "deterministic": True, **settings}
     host = Host(path, slots=1, **settings)
     alone, sure = {}, []
     for number in PROMPTS:

@@ -18,7 +18,7 @@ from actorllm.actors.runner.engine.types import EngineSettings
 path, allow, slots = sys.argv[1], sys.argv[2] == "allow", int(sys.argv[3])
 opened = open_model(EngineSettings(model_path=path, allow_amx=allow, slots=slots, num_ctx=256))
 runs = tuple(Run(slot, 0, (5,), output=True) for slot in range(slots))
-opened.context.decode(Pass("decode", runs, orderly=False))
+opened.context.decode(Pass("decode", runs))
 print("computed with AMX", opened.loaded.amx)
 """
 

@@ -11,7 +11,8 @@ KEY = b"weights and settings"
 
 
 def make_saved(number=1, size=1000, cost=2.0, tokens=50):
-    return Saved(tuple(range(number, number + tokens)), 7, size, cost, bytes([number]) * size)
+    data = bytes([number]) * size
+    return Saved(tuple(range(number, number + tokens)), 7, size, cost, data, kind="large")
 
 
 def make_archive(folder, quota=100_000, key=KEY):
@@ -26,7 +27,7 @@ def read(archive, saved):
 
 
 def facts(saved):
-    return saved.tokens, saved.orderly, saved.size, saved.cost
+    return saved.tokens, saved.orderly, saved.kind, saved.size, saved.cost
 
 
 def files(folder):

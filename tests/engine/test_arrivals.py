@@ -156,7 +156,7 @@ def make_prefixes(patience, copies):
         patience=lambda: patience,
         clock=lambda: 0.0,
     )
-    slots[0].place(LONG[:100], orderly=True)
+    slots[0].place(LONG[:100], "small")
     backend.restore(0, bytes(400))
     prefixes.note(slots[0])
     prefixes.put_aside(slots[0])

@@ -2,6 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actorllm.actors.runner.engine.batching import (
+    LONG_PROMPT,
     ORDERLY_ROWS,
     ChunkSizer,
     Order,
@@ -18,7 +19,7 @@ def make_slots(*lengths):
     slots = []
     for index, length in enumerate(lengths):
         slot = Slot(index)
-        slot.place([1] * length, orderly=True)
+        slot.place([1] * length, "small")
         slots.append(slot)
     return slots
 
@@ -114,7 +115,7 @@ def test_an_orderly_prompt_is_cut_into_orderly_chunks_without_fillers_but_for_on
         assert plan.orderly
         assert len(plan.runs) == 1 or length == 1
         start += len(plan.runs[0].tokens)
-        slot.place(plan.runs[0].tokens, orderly=True)
+        slot.place(plan.runs[0].tokens, "small")
 
 
 def test_a_big_chunk_is_not_orderly():
@@ -137,15 +138,47 @@ def test_where_weights_are_tiled_prompts_are_and_answers_are_not(length, answer,
     while start < len(tokens):
         plan = prefill(slot, tokens, start, prompt=length, limit=limit, order=TILES, orderly=True)
         count = len(plan.runs[0].tokens)
-        rows = TILES.prompts if start < length else TILES.answers
+        rows = TILES.rows("small") if start < length else TILES.answers
         assert rows.allow(plan.rows)
-        assert plan.orderly == (start < length)
+        assert plan.orderly == ("small" if start < length else "")
         assert start >= length or start + count <= length
         assert plan.runs[0].output == (start + count == len(tokens))
         assert len(plan.runs) == 1 or length < 8 or start + count > length
         start += count
-        slot.place(plan.runs[0].tokens, orderly=plan.orderly)
+        slot.place(plan.runs[0].tokens, plan.orderly)
     assert slot.orderly == length
+
+
+@given(
+    st.sampled_from([Order(0, 512), Order(8, 512), Order(8, 128)]),
+    st.integers(LONG_PROMPT, 1500),
+    st.integers(0, 100),
+    st.integers(0, 1500),
+    st.integers(1, 1000),
+)
+def test_long_prompts_are_computed_in_large_passes(order, length, answer, done, limit):
+    tokens = list(range(length + answer))
+    start = min(done, length - 64)
+    (slot,) = make_slots(0)
+    slot.place(tokens[:start], "large")
+    while start < len(tokens):
+        room = length + answer - start + 1
+        plan = prefill(
+            slot, tokens, start, prompt=length, limit=limit, room=room, order=order, orderly=True
+        )
+        rows = order.rows("large") if start < length else order.answers
+        assert rows.allow(plan.rows)
+        assert (plan.orderly == "large") == (start < length)
+        assert len(plan.runs) == 1 or start >= length
+        start += len(plan.runs[0].tokens)
+        assert start <= length or start - len(plan.runs[0].tokens) >= length
+        slot.place(plan.runs[0].tokens, plan.orderly)
+    assert slot.reusable("large") == length
+
+
+def test_prompts_are_long_only_where_a_pass_may_have_the_rows():
+    assert [Order(0, 512).kind(n) for n in (LONG_PROMPT - 1, LONG_PROMPT)] == ["small", "large"]
+    assert Order(0, 64).kind(1000) == Order().kind(1000) == "small"
 
 
 def test_where_weights_are_tiled_few_slots_generate_in_one_pass():
@@ -154,7 +187,7 @@ def test_where_weights_are_tiled_few_slots_generate_in_one_pass():
     assert side_by_side([3], 63) == [[3]]
     assert side_by_side([], 63) == []
     plan = decode({7: 1, 13: 2}, slots, order=TILES, orderly=True)
-    assert (plan.rows, plan.orderly) == (7, False)
+    assert (plan.rows, plan.orderly) == (7, "")
     assert decode({7: 1}, slots, order=TILES, orderly=True).rows == 2
 
 
@@ -219,5 +252,5 @@ def test_a_mixed_pass_has_a_row_of_each_stream_and_parts_of_prompts():
         (1, 3, (1, 2), False),
         (2, 10, (3,), True),
     ]
-    assert (plan.kind, plan.orderly) == ("prefill", False)
+    assert (plan.kind, plan.orderly) == ("prefill", "")
     assert mixed_pass({0: 7}, slots, []).kind == "decode"

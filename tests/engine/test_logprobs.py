@@ -41,7 +41,7 @@ def reference(context, tokens, generated):
     for position, token in enumerate(tokens[:-1]):
         run = Run(0, position, (token,), output=True)
         filler = Run(0, position + 1, (FILLER,), filler=True)
-        context.decode(Pass("decode", (run, filler), orderly=True))
+        context.decode(Pass("decode", (run, filler)))
         if position >= len(tokens) - generated - 1:
             logits = context._samplers.logits(0).astype(np.float64)
             shifted = logits - logits.max()

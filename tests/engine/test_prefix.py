@@ -8,23 +8,23 @@ from actorllm.actors.runner.engine.radix import common_prefix
 from actorllm.actors.runner.engine.slots import Slot, cells_of
 
 
-def make_slots(*contents, busy=(), orderly=True):
+def make_slots(*contents, busy=(), kind="small"):
     slots = []
     for index, tokens in enumerate(contents):
         slot = Slot(index)
-        slot.place(tokens, orderly=orderly)
+        slot.place(tokens, kind)
         slot.last_used = index
         slot.stream = object() if index in busy else None
         slots.append(slot)
     return slots
 
 
-def place(slots, prompt, *, orderly=False, can_cut=True):
+def place(slots, prompt, *, kind="", can_cut=True):
     usable = {
         slot: usable_cells(
             common_prefix(slot.tokens, prompt),
             len(slot.tokens),
-            slot.reusable(orderly=orderly),
+            slot.reusable(kind),
             len(prompt),
             can_cut=can_cut,
         )
@@ -82,31 +82,40 @@ def test_no_slot_is_free_while_all_are_busy():
 
 
 def test_a_deterministic_prompt_takes_only_orderly_cells():
-    slots = make_slots([1, 2, 3, 4], orderly=False)
-    assert place(slots, [1, 2, 3, 4, 5], orderly=True).keep == 0
+    slots = make_slots([1, 2, 3, 4], kind="")
+    assert place(slots, [1, 2, 3, 4, 5], kind="small").keep == 0
     assert place(slots, [1, 2, 3, 4, 5]).keep == 4
+
+
+def test_cells_of_another_kind_are_not_taken():
+    (slot,) = make_slots([1, 2, 3])
+    slot.place([4, 5], "large")
+    assert (slot.orderly, slot.reusable("small"), slot.reusable("large")) == (3, 3, 0)
+    slot.cut(0)
+    slot.place([1, 2], "large")
+    assert (slot.reusable("small"), slot.reusable("large"), slot.reusable("")) == (0, 2, 2)
 
 
 def test_cells_behind_disorderly_ones_are_not_orderly():
     slot = Slot(0)
-    slot.place([1, 2], orderly=True)
-    slot.place([3], orderly=False)
-    slot.place([4], orderly=True)
+    slot.place([1, 2], "small")
+    slot.place([3])
+    slot.place([4], "small")
     assert (slot.orderly, slot.exact) == (2, 4)
 
 
 def test_cells_that_were_shifted_are_nobodys_prefix():
     slot = Slot(0)
-    slot.place(list(range(10)), orderly=True)
+    slot.place(list(range(10)), "small")
     slot.shift(2, 4)
-    slot.place([10, 11], orderly=True)
+    slot.place([10, 11], "small")
     assert slot.tokens == [0, 1, 6, 7, 8, 9, 10, 11]
     assert (slot.exact, slot.orderly) == (2, 2)
 
 
 def test_cutting_forgets_what_was_known_of_the_rest():
     slot = Slot(0)
-    slot.place(list(range(10)), orderly=True)
+    slot.place(list(range(10)), "small")
     slot.cut(4)
     assert (slot.tokens, slot.exact, slot.orderly) == ([0, 1, 2, 3], 4, 4)
 
@@ -137,5 +146,5 @@ def test_a_slot_that_copies_in_a_shared_cache_has_the_same_cells():
 
 def test_what_is_restored_is_exact():
     (slot,) = make_slots([1, 2, 3])
-    slot.restore([5, 6, 7, 8], 2)
+    slot.restore([5, 6, 7, 8], 2, "small")
     assert (slot.tokens, slot.exact, slot.orderly, len(slot.cells)) == ([5, 6, 7, 8], 4, 2, 4)

@@ -19,7 +19,7 @@ DRAWS = 2000
 def context(seedling):
     """Give a context with the logits of one prompt in row 3."""
     opened = open_model(EngineSettings(model_path=seedling, num_ctx=256, slots=1, threads=1))
-    opened.context.decode(Pass("prefill", (Run(0, 0, (5, 6, 7, 8), output=True),), orderly=True))
+    opened.context.decode(Pass("prefill", (Run(0, 0, (5, 6, 7, 8), output=True),)))
     yield opened.context
     opened.free()
 

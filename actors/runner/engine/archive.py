@@ -22,6 +22,7 @@ from pathlib import Path
 
 import attrs
 
+from actorllm.actors.runner.engine.slots import Kind
 from actorllm.actors.runner.engine.store import Saved
 
 __all__ = ["FileArchive"]
@@ -29,9 +30,10 @@ __all__ = ["FileArchive"]
 _MAGIC = b"ALLMKV\r\n"
 _VERSION = 1
 _HEADER = struct.Struct("<8sII32sIIQd32s32s")
-"""Magic, version, reserved, key, tokens, orderly tokens, bytes of the state, its cost in seconds,
-digest of the state, digest of all before and of the tokens."""
+"""Magic, version, kind of the orderly cells, key, tokens, orderly tokens, bytes of the state, its cost in
+seconds, digest of the state, digest of all before and of the tokens."""
 _DIGESTED = _HEADER.size - 32
+_KINDS: tuple[Kind, ...] = ("", "small", "large")
 _SUFFIX = ".kv"
 _MOST_TOKENS = 1 << 22
 _MOST_ENTRIES = 1024
@@ -109,8 +111,9 @@ class FileArchive:
         assert saved.data is not None
         tokens = struct.pack(f"<{len(saved.tokens)}i", *saved.tokens)
         begin = _HEADER.pack(
-            *(_MAGIC, _VERSION, 0, self._key, len(saved.tokens), saved.orderly, saved.size),
-            *(saved.cost, _digest(saved.data), bytes(32)),
+            *(_MAGIC, _VERSION, _KINDS.index(saved.kind), self._key),
+            *(len(saved.tokens), saved.orderly, saved.size, saved.cost),
+            *(_digest(saved.data), bytes(32)),
         )[:_DIGESTED]
         handle, name = tempfile.mkstemp(dir=self._folder, prefix=".kv-")  # for the owner alone
         try:
@@ -143,6 +146,7 @@ class FileArchive:
             orderly=min(header.orderly, header.tokens),
             size=header.size,
             cost=header.cost,
+            kind=header.kind,
             name=path.name,
         )
 
@@ -217,6 +221,7 @@ class _Header:
     key: bytes
     tokens: int
     orderly: int
+    kind: Kind
     size: int
     cost: float
     data_digest: bytes
@@ -232,12 +237,14 @@ def _parse(raw: bytes, length: int) -> _Header | None:
     """Read a header; None if it is none, or speaks of a file of another length."""
     if len(raw) != _HEADER.size:
         return None
-    magic, version, _, key, tokens, orderly, size, cost, data, digest = _HEADER.unpack(raw)
+    magic, version, kind, key, tokens, orderly, size, cost, data, digest = _HEADER.unpack(raw)
     if magic != _MAGIC or version != _VERSION or not 0 < tokens <= _MOST_TOKENS or not size:
         return None
     if length != _HEADER.size + 4 * tokens + size or not 0 <= cost < float("inf"):
         return None
-    return _Header(key, tokens, orderly, size, cost, data, digest, raw[:_DIGESTED])
+    if kind >= len(_KINDS):
+        return None
+    return _Header(key, tokens, orderly, _KINDS[kind], size, cost, data, digest, raw[:_DIGESTED])
 
 
 def _open(path: Path) -> BufferedReader:

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from actorllm.actors.runner.engine.batching import Pass
+from actorllm.actors.runner.engine.batching import Order, Pass
 from actorllm.actors.runner.engine.types import TokenLogprob, Work
 
 __all__ = ["Backend", "Sampler"]
@@ -43,8 +43,8 @@ class Backend(Protocol):
     """Of all slots together."""
     deterministic: bool
     """Whether orderly passes give the same bits whatever their shape."""
-    tiled: int
-    """Rows from which on weights are multiplied in tiles, with other bits; 0: they never are."""
+    order: Order
+    """What makes a pass orderly."""
     bos: int
     n_vocab: int
 

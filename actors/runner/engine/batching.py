@@ -13,16 +13,14 @@ closed by filler rows: they are computed behind the last cell of the slot in the
 them, and they are forgotten after the pass. One more row costs far less than reading all weights
 a second time.
 
-Determinism on CPU: with flash attention on, passes of 2 to 63 rows compute the same bits for a row
-whatever is beside it (64 rows or more take the tiled attention, a single one is split over the
-threads). Such a pass is called orderly. It also needs a sequence's cells in the order of its
-positions, which a shared pool loses as soon as freed cells are used again: only the split layout
-has orderly passes.
-
-Weights of some types are multiplied in tiles from 8 rows on, which gives other bits. Then prompts
-are always computed in tiles, in passes of 8 to 63 rows, and answers never, in passes of 2 to 7,
-those of an earlier process included. What an answer has left in the cells is not what a prompt of
-the same tokens would have.
+Determinism on CPU: with flash attention on, a row gets the same bits whatever is beside it, as long
+as its kernels stay the same. They change with the rows of a pass: a single one is split over the
+threads; from 8 rows on, weights of some types are multiplied in tiles; from 64 rows on, attention is
+computed in tiles, which is several times as fast. So each token has its kernels by its place: long
+prompts are computed in passes of 64 rows or more, short ones in passes of 2 (or 8) to 63, and answers
+in passes of 2 to 63 (or 7), those of an earlier process included. Such passes are called orderly,
+and their cells "large" or "small". They also need a sequence's cells in the order of its positions,
+which a shared pool loses as soon as freed cells are used again: only the split layout has them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,11 +28,13 @@ from typing import Literal
 
 import attrs
 
-from actorllm.actors.runner.engine.slots import Slot
+from actorllm.actors.runner.engine.slots import Kind, Slot
 
 __all__ = [
+    "LONG_PROMPT",
     "ORDERLY_ROWS",
     "ChunkSizer",
+    "Kind",
     "Order",
     "Pass",
     "Rows",
@@ -47,9 +47,12 @@ __all__ = [
 ]
 
 ORDERLY_ROWS = 63
-"""Most rows of an orderly pass."""
+"""Most rows of an orderly pass without tiled attention."""
+LONG_PROMPT = 128
+"""Tokens of a prompt from which on tiled attention pays."""
 
 _FILLER_TOKEN = 0
+_TILE = ORDERLY_ROWS + 1
 
 
 @attrs.frozen
@@ -69,16 +72,28 @@ class Order:
 
     tiled: int = 0
     """Rows from which on weights are multiplied in tiles; 0: they never are."""
-
-    @property
-    def prompts(self) -> Rows:
-        """Of a pass that leaves cells as any prompt with these tokens would."""
-        return Rows(max(2, self.tiled), ORDERLY_ROWS)
+    most: int = ORDERLY_ROWS
+    """Rows that are computed in one go."""
 
     @property
     def answers(self) -> Rows:
         """Of a pass over tokens that were generated."""
         return Rows(2, self.tiled - 1 if self.tiled else ORDERLY_ROWS)
+
+    def kind(self, length: int) -> Kind:
+        """Give the kind of cells that a prompt of so many tokens needs."""
+        return "large" if length >= LONG_PROMPT and self.most >= 2 * _TILE else "small"
+
+    def rows(self, kind: Kind) -> Rows:
+        """Of a pass that leaves such cells."""
+        if kind == "large":
+            return Rows(_TILE, self.most)
+        return Rows(max(2, self.tiled), ORDERLY_ROWS)
+
+    def cells(self, rows: int) -> Kind:
+        """Give the kind of cells that a pass of so many rows leaves."""
+        kinds: tuple[Kind, ...] = ("small", "large")
+        return next((kind for kind in kinds if self.rows(kind).allow(rows)), "")
 
 
 @attrs.frozen
@@ -101,8 +116,8 @@ class Pass:
 
     kind: Literal["prefill", "decode"]
     runs: tuple[Run, ...]
-    orderly: bool
-    """Whether its cells have the bits of an orderly pass over a prompt."""
+    orderly: Kind = ""
+    """The kind of its cells, if it is orderly."""
 
     @property
     def rows(self) -> int:
@@ -206,7 +221,7 @@ def mixed_pass(
     for slot, tokens, ends in parts:
         if tokens:
             runs.append(Run(slot.index, len(slot.tokens), tuple(tokens), output=ends))
-    return Pass("prefill" if any(p[1] for p in parts) else "decode", tuple(runs), orderly=False)
+    return Pass("prefill" if any(p[1] for p in parts) else "decode", tuple(runs))
 
 
 def side_by_side(indices: Sequence[int], most: int) -> list[list[int]]:
@@ -271,14 +286,19 @@ def prefill_pass(
         orderly: Whether the pass must be so.
         can_cut: Whether filler rows can be forgotten again.
     """
-    apart = orderly and bool(order.tiled)
-    end = prompt if apart and start < prompt else len(tokens)
-    rows = order.answers if apart and start >= prompt else order.prompts
+    kind = order.kind(prompt)
+    rows = order.rows(kind) if start < prompt else order.answers
+    end = prompt if orderly and start < prompt else len(tokens)
     left = end - start
-    count = min(left, room, limit, rows.most if orderly else limit)
+    if orderly:
+        limit = min(max(limit, rows.least) if kind == "large" else limit, rows.most)
+    count = min(left, room, limit)
     short = rows.least - (left - count)
-    if orderly and count < left and 0 < short <= count - rows.least:
-        count -= short  # a last chunk that is too small would need fillers
+    if orderly and count < left and short > 0:  # a last chunk that is too small would need fillers
+        if count - short >= rows.least:
+            count -= short
+        elif left <= rows.most:
+            count = min(left, room)
     chunk = tuple(tokens[start : start + count])
     run = Run(slot.index, len(slot.tokens), chunk, output=start + count == len(tokens))
     runs = [run]
@@ -291,7 +311,7 @@ def _pass(
     kind: Literal["prefill", "decode"], runs: Sequence[Run], order: Order, *, can_cut: bool
 ) -> Pass:
     rows = sum(len(run.tokens) for run in runs)
-    return Pass(kind, tuple(runs), orderly=can_cut and order.prompts.allow(rows))
+    return Pass(kind, tuple(runs), order.cells(rows) if can_cut else "")
 
 
 def _fillers_behind(run: Run, count: int) -> Run:

@@ -8,7 +8,7 @@ from typing import Any
 import llama_cpp as cpp
 import numpy as np
 
-from actorllm.actors.runner.engine.batching import Pass, Run
+from actorllm.actors.runner.engine.batching import Order, Pass, Run
 from actorllm.actors.runner.engine.matching import Matchers
 from actorllm.actors.runner.engine.model import Model
 from actorllm.actors.runner.engine.sampling import ChainSampler, Samplers
@@ -152,7 +152,7 @@ class Context:
         self.flash_attention = params.flash_attn_type
         self.why_not_deterministic = self._why_not_deterministic()
         self.deterministic = not self.why_not_deterministic
-        self.tiled = model.weights.tiled_rows if model.tiles else 0
+        self.order = Order(model.weights.tiled_rows if model.tiles else 0, int(params.n_ubatch))
         self.bos = self.vocab.bos
         self.n_vocab = self.vocab.size
 

@@ -13,7 +13,7 @@ import attrs
 from attrs import evolve
 
 from actorllm.actors.runner.engine.arrivals import Archive
-from actorllm.actors.runner.engine.batching import Pass
+from actorllm.actors.runner.engine.batching import Order, Pass
 from actorllm.actors.runner.engine.seeds import position_seed
 from actorllm.actors.runner.engine.stepper import Stepper
 from actorllm.actors.runner.engine.types import (
@@ -191,7 +191,7 @@ class _FakeBackend:
     """Keeps the cells as a KV cache would, and checks that it is asked for sensible things."""
 
     can_cut = can_cut_saved = can_shift = True
-    tiled = 0
+    order = Order()
     bos = FAKE_BOS
     n_vocab = _VOCABULARY
 

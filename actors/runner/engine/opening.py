@@ -89,7 +89,7 @@ def _archive(model: Model, context: Context | None) -> FileArchive | None:
         *(settings.archive.key, model.architecture, settings.num_ctx, settings.kv_type),
         *(context.unified, settings.unified or settings.slots, context.flash_attention),
         *(settings.num_gpu, settings.main_gpu, settings.extra_buffers, model.amx),
-        context.tiled,
+        *attrs.astuple(context.order),
         *(cpp.__version__, cpp.llama_print_system_info().decode(errors="replace")),
     )
     return FileArchive(Path(settings.archive.folder), repr(key).encode(), settings.archive.quota)

@@ -21,7 +21,7 @@ from actorllm.actors.runner.engine.prefix import (
     usable_cells,
 )
 from actorllm.actors.runner.engine.radix import RadixTree
-from actorllm.actors.runner.engine.slots import Slot, cells_of
+from actorllm.actors.runner.engine.slots import Kind, Slot, cells_of
 from actorllm.actors.runner.engine.store import Saved, Store
 
 __all__ = ["Prefixes"]
@@ -92,7 +92,7 @@ class Prefixes:
         """Cells that nobody has."""
         return self._backend.cells - cells_of(self._slots, 0)
 
-    def begin(self, tokens: Sequence[int], *, orderly: bool) -> tuple[Slot, int] | None:
+    def begin(self, tokens: Sequence[int], kind: Kind) -> tuple[Slot, int] | None:
         """Put the longest prefix of a prompt that anyone has into a free slot.
 
         Returns:
@@ -100,7 +100,7 @@ class Prefixes:
             free.
         """
         while True:
-            usable = self._usable(tokens, orderly=orderly)
+            usable = self._usable(tokens, kind)
             slots = {h: n for h, n in usable.items() if isinstance(h, Slot)}
             entries = [h for h in usable if isinstance(h, Saved) and h.data is not None]
             place = place_prompt(self._slots, slots)
@@ -114,11 +114,11 @@ class Prefixes:
                 return slot, self._cut(slot, usable[saved])
             # The entry could not be used and has gone: look again.
 
-    def awaits(self, tokens: Sequence[int], *, orderly: bool) -> bool:
+    def awaits(self, tokens: Sequence[int], kind: Kind) -> bool:
         """Whether the longest prefix of a prompt is on its way from disk, which it is from now on."""
         if self._arrivals is None:
             return False
-        usable = self._usable(tokens, orderly=orderly)
+        usable = self._usable(tokens, kind)
         on_disk = {h: n for h, n in usable.items() if isinstance(h, Saved) and h.data is None}
         if not on_disk:
             return False
@@ -138,9 +138,9 @@ class Prefixes:
             self._arrive(*arrival)
         return True
 
-    def best(self, tokens: Sequence[int], *, orderly: bool) -> int:
+    def best(self, tokens: Sequence[int], kind: Kind) -> int:
         """Count the tokens of a prompt that need not be computed."""
-        return max(self._usable(tokens, orderly=orderly).values(), default=0)
+        return max(self._usable(tokens, kind).values(), default=0)
 
     def note(self, slot: Slot) -> None:
         """Let others find what a slot has now."""
@@ -187,14 +187,14 @@ class Prefixes:
         rows = [s for s in self._store if len(s.tokens) >= _FILED and not s.name]
         self._archive.write(sorted(rows, key=lambda s: -s.cost), self._outgrown)
 
-    def _usable(self, tokens: Sequence[int], *, orderly: bool) -> dict[Slot | Saved, int]:
+    def _usable(self, tokens: Sequence[int], kind: Kind) -> dict[Slot | Saved, int]:
         usable = {}
         for holder, shared in self._tree.shared(tokens).items():
             held = len(holder.tokens)
             if isinstance(holder, Slot):
-                reusable, can_cut = holder.reusable(orderly=orderly), self._backend.can_cut
+                reusable, can_cut = holder.reusable(kind), self._backend.can_cut
             else:
-                reusable = holder.orderly if orderly else held
+                reusable = held if not kind else holder.orderly if holder.kind == kind else 0
                 can_cut = self._backend.can_cut_saved
             count = usable_cells(shared, held, reusable, len(tokens), can_cut=can_cut)
             if count > 0:
@@ -276,6 +276,7 @@ class Prefixes:
         saved = Saved(
             tokens=tuple(slot.tokens),
             orderly=slot.orderly,
+            kind=slot.kind,
             size=len(data),
             cost=self._seconds(spare),
             data=data,
@@ -289,6 +290,8 @@ class Prefixes:
             return
         for entry in self._store:
             length = len(entry.tokens)
+            if entry.orderly and entry.kind != saved.kind:
+                continue
             if entry.orderly <= saved.orderly and entry.tokens == saved.tokens[:length]:
                 self._store.remove(entry)
                 self._tree.discard(entry)
@@ -325,7 +328,7 @@ class Prefixes:
             self._tree.discard(saved)
             return False
         self._measure(len(data), self._clock() - began)
-        slot.restore(saved.tokens, saved.orderly)
+        slot.restore(saved.tokens, saved.orderly, saved.kind)
         self._store.touch(saved)
         self.restored += 1
         return True

@@ -2,12 +2,15 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from actorllm.actors.runner.engine.streams import Stream
 
-__all__ = ["Slot", "cells_of"]
+__all__ = ["Kind", "Slot", "cells_of"]
+
+Kind = Literal["", "small", "large"]
+"""How cells were computed, where it decides on their bits (see `batching`); empty: anyhow."""
 
 _numbers = itertools.count()
 
@@ -17,10 +20,10 @@ class Slot:
 
     Two prefixes are told apart from the rest, because another prompt may only use cells that are
     what it would have computed itself: `exact` cells have seen no context shift, and `orderly`
-    ones were also computed in batches that give the same bits whatever their split.
+    ones were also computed in batches that give the same bits whatever their split, all of a kind.
     """
 
-    __slots__ = ("cells", "exact", "index", "last_used", "orderly", "stream", "tokens")
+    __slots__ = ("cells", "exact", "index", "kind", "last_used", "orderly", "stream", "tokens")
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -29,13 +32,16 @@ class Slot:
         """A number for each cell; in a shared cache two slots may hold the same one."""
         self.exact = 0
         self.orderly = 0
+        self.kind: Kind = ""
         self.last_used = 0
         self.stream: Stream | None = None
 
-    def place(self, tokens: Sequence[int], *, orderly: bool) -> None:
+    def place(self, tokens: Sequence[int], kind: Kind = "") -> None:
         """Note tokens that were evaluated after the others."""
         if self.exact == len(self.tokens):
-            if orderly and self.orderly == self.exact:
+            if not self.orderly:
+                self.kind = kind
+            if kind and kind == self.kind and self.orderly == self.exact:
                 self.orderly += len(tokens)
             self.exact += len(tokens)
         self.tokens.extend(tokens)
@@ -65,12 +71,13 @@ class Slot:
         self.cells = source.cells[:length] if shared else self.fresh_cells(length)
         self.exact = min(source.exact, length)
         self.orderly = min(source.orderly, length)
+        self.kind = source.kind
 
-    def restore(self, tokens: Sequence[int], orderly: int) -> None:
+    def restore(self, tokens: Sequence[int], orderly: int, kind: Kind) -> None:
         """Note that this slot's cells are now what was saved of a sequence."""
         self.cut(0)
-        self.place(tokens, orderly=False)
-        self.orderly = orderly
+        self.place(tokens)
+        self.orderly, self.kind = orderly, kind
 
     def shift(self, keep: int, discard: int) -> None:
         """Note that `discard` cells after the first `keep` were forgotten, the rest moved up."""
@@ -79,9 +86,15 @@ class Slot:
         self.exact = min(self.exact, keep)
         self.orderly = min(self.orderly, keep)
 
-    def reusable(self, *, orderly: bool) -> int:
-        """Count the leading cells that another prompt with the same tokens may use."""
-        return self.orderly if orderly else self.exact
+    def reusable(self, kind: Kind) -> int:
+        """Count the leading cells that another prompt with the same tokens may use.
+
+        Args:
+            kind: That it needs.
+        """
+        if not kind:
+            return self.exact
+        return self.orderly if kind == self.kind else 0
 
 
 def cells_of(slots: Iterable[Slot], most: int) -> int:

@@ -19,7 +19,6 @@ from actorllm.actors.runner.engine.arrivals import Archive
 from actorllm.actors.runner.engine.backend import Backend
 from actorllm.actors.runner.engine.batching import (
     ChunkSizer,
-    Order,
     Pass,
     decode_pass,
     mixed_pass,
@@ -30,7 +29,7 @@ from actorllm.actors.runner.engine.batching import (
 from actorllm.actors.runner.engine.prefix import MIN_COPY_GAIN
 from actorllm.actors.runner.engine.prefixes import Prefixes
 from actorllm.actors.runner.engine.radix import common_prefix
-from actorllm.actors.runner.engine.slots import Slot, cells_of
+from actorllm.actors.runner.engine.slots import Kind, Slot, cells_of
 from actorllm.actors.runner.engine.streams import Stream
 from actorllm.actors.runner.engine.types import (
     Delta,
@@ -84,7 +83,7 @@ class Stepper:
         self._streams: dict[int, Stream] = {}
         self._prompts: list[Stream] = []
         """Those that are evaluated, in the order of their coming."""
-        self._order = Order(backend.tiled)
+        self._order = backend.order
         self._chunks = ChunkSizer(num_batch)
         self._prefixes = Prefixes(
             backend,
@@ -230,13 +229,13 @@ class Stepper:
         if not busy:
             return True
         coming = sum(self._left(other) for other in self._prompts)
-        known = self._prefixes.best(stream.tokens, orderly=False)
+        known = self._prefixes.best(stream.tokens, "")
         needed = len(stream.tokens) - known + coming + _HEADROOM * (len(busy) + 1)
         return cells_of(busy, self._backend.cells - needed) + needed <= self._backend.cells
 
     def _waits(self, stream: Stream) -> bool:
         """Whether more of a stream's prompt will soon be there: it is evaluated now, or read."""
-        if self._prefixes.awaits(self._sought(stream), orderly=self._orderly(stream)):
+        if self._prefixes.awaits(self._sought(stream), self._kind(stream)):
             return True
         if not self._backend.can_cut or not self._prompts:
             return False
@@ -244,7 +243,7 @@ class Stepper:
             other, common = stream.awaited
             if other in self._prompts and other.placed < common:
                 return True
-        known = self._prefixes.best(stream.tokens, orderly=False)
+        known = self._prefixes.best(stream.tokens, "")
         for other in self._prompts:
             common = min(common_prefix(other.tokens, stream.tokens), len(stream.tokens) - 1)
             if not other.discarded and common - max(known, other.placed) >= MIN_COPY_GAIN:
@@ -254,7 +253,7 @@ class Stepper:
         return False
 
     def _begin(self, stream: Stream) -> None:
-        claim = self._prefixes.begin(self._sought(stream), orderly=self._orderly(stream))
+        claim = self._prefixes.begin(self._sought(stream), self._kind(stream))
         assert claim is not None
         slot, keep = claim
         again = stream.sampler is not None
@@ -273,11 +272,18 @@ class Stepper:
     def _sought(self, stream: Stream) -> Sequence[int]:
         """The tokens whose cells a stream may have from others, and one more.
 
-        In tiles a prompt leaves enough rows for a pass; an answer has none of its cells from there.
+        Where passes need more rows than a filler makes good, the prompt leaves enough of them; then
+        an answer has none of its cells from there.
         """
-        if not self._order.tiled or not self._orderly(stream):
+        kind = self._kind(stream)
+        least = self._order.rows(kind).least
+        if not kind or least <= self._order.answers.least:
             return stream.tokens
-        return stream.tokens[: max(1, len(stream.work.prompt) - self._order.tiled + 1)]
+        return stream.tokens[: max(1, len(stream.work.prompt) - least + 1)]
+
+    def _kind(self, stream: Stream) -> Kind:
+        """The kind of cells that a stream needs; empty: any."""
+        return self._order.kind(len(stream.work.prompt)) if self._orderly(stream) else ""
 
     def _orderly(self, stream: Stream) -> bool:
         return stream.work.deterministic and self._backend.deterministic
@@ -406,7 +412,7 @@ class Stepper:
             if run.filler:
                 continue
             slot = self._slots[run.slot]
-            slot.place(run.tokens, orderly=plan.orderly)
+            slot.place(run.tokens, plan.orderly)
             assert slot.stream is not None
             slot.stream.placed += len(run.tokens)
             if slot.stream in self._prompts:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import attrs
 
+from actorllm.actors.runner.engine.slots import Kind
+
 __all__ = ["Saved", "Store"]
 
 
@@ -28,6 +30,8 @@ class Saved:
     name: str = ""
     """Of its file, if it has one."""
     credit: float = 0.0
+    kind: Kind = ""
+    """Of the orderly cells."""
 
 
 class Store:
