@@ -1,4 +1,8 @@
-from actorllm.actors.runner.engine.threads import ThreadTuner, usable_cores
+import time
+
+import psutil
+
+from actorllm.actors.runner.engine.threads import IdleCores, ThreadTuner, usable_cores
 
 
 class Machine:
@@ -11,6 +15,10 @@ class Machine:
     def seconds(self, threads: int, rows: int = 1) -> float:
         time = rows * 0.1 / threads
         return 20 * time if threads > self.cores - self.busy else time
+
+
+def tuned(cores, idle=lambda: None):
+    return ThreadTuner(cores, idle), Machine(cores)
 
 
 def run(tuner, machine, passes, rows=1):
@@ -29,14 +37,14 @@ def test_there_is_at_least_one_core():
 
 
 def test_a_quiet_machine_keeps_all_threads_and_rarely_tries_others():
-    tuner, machine = ThreadTuner(8), Machine(8)
+    tuner, machine = tuned(8)
     _, used = run(tuner, machine, 5000)
     assert tuner.threads == 8
     assert used[8] > 0.98 * 5000
 
 
 def test_a_busy_core_is_given_up_at_once():
-    tuner, machine = ThreadTuner(2), Machine(2)
+    tuner, machine = tuned(2)
     run(tuner, machine, 50)
     machine.busy = 1
     total, _ = run(tuner, machine, 100)
@@ -45,7 +53,7 @@ def test_a_busy_core_is_given_up_at_once():
 
 
 def test_a_core_that_is_free_again_is_used_again():
-    tuner, machine = ThreadTuner(2), Machine(2)
+    tuner, machine = tuned(2)
     run(tuner, machine, 50)
     machine.busy = 1
     run(tuner, machine, 200)
@@ -55,14 +63,14 @@ def test_a_core_that_is_free_again_is_used_again():
 
 
 def test_a_machine_that_was_busy_from_the_start_is_found_out():
-    tuner, machine = ThreadTuner(4), Machine(4)
+    tuner, machine = tuned(4)
     machine.busy = 2
     run(tuner, machine, 400)
     assert tuner.threads == 2
 
 
 def test_many_busy_cores_are_given_up_step_by_step():
-    tuner, machine = ThreadTuner(8), Machine(8)
+    tuner, machine = tuned(8)
     run(tuner, machine, 50)
     machine.busy = 7
     run(tuner, machine, 500)
@@ -70,20 +78,48 @@ def test_many_busy_cores_are_given_up_step_by_step():
 
 
 def test_more_rows_are_no_reason_to_give_up_threads():
-    tuner, machine = ThreadTuner(4), Machine(4)
+    tuner, machine = tuned(4)
     for rows in (1, 8, 2, 8, 1) * 5:
         run(tuner, machine, 12, rows)
     assert tuner.threads == 4
 
 
 def test_a_single_thread_stays_one():
-    tuner = ThreadTuner(1)
+    tuner, _ = tuned(1)
     assert [tuner.measured(1, second) for second in (1, 9, 99)] == [1, 1, 1]
 
 
 def test_one_busy_core_of_many_costs_one_thread():
-    tuner, machine = ThreadTuner(8), Machine(8)
+    tuner, machine = tuned(8)
     run(tuner, machine, 50)
     machine.busy = 1
     run(tuner, machine, 400)
     assert tuner.threads == 7
+
+
+def test_given_up_cores_are_used_again_as_soon_as_they_are_idle():
+    tuner, machine = tuned(2, lambda: 1 - machine.busy)
+    run(tuner, machine, 50)
+    machine.busy = 1
+    run(tuner, machine, 20)
+    assert tuner.threads == 1
+    machine.busy = 0
+    run(tuner, machine, 10)
+    assert tuner.threads == 2
+
+
+def test_idle_cores_that_do_not_help_are_not_tried_again_and_again():
+    tuner, machine = tuned(2, lambda: 1)
+    machine.busy = 1
+    _, used = run(tuner, machine, 500)
+    assert tuner.threads == 1
+    assert used[2] < 30
+
+
+def test_idle_cores_are_counted_over_some_time():
+    idle = IdleCores()
+    assert idle() is None
+    time.sleep(IdleCores.EVERY)
+    cores = idle()
+    assert cores is not None
+    assert 0 <= cores <= psutil.cpu_count() + 0.5

@@ -12,7 +12,7 @@ from actorllm.actors.runner.engine.batching import Order, Pass, Run
 from actorllm.actors.runner.engine.matching import Matchers
 from actorllm.actors.runner.engine.model import Model
 from actorllm.actors.runner.engine.sampling import ChainSampler, Samplers
-from actorllm.actors.runner.engine.threads import ThreadTuner
+from actorllm.actors.runner.engine.threads import IdleCores, ThreadTuner
 from actorllm.actors.runner.engine.types import EngineError, EngineSettings, Work
 from actorllm.actors.runner.engine.windows import padded
 
@@ -118,7 +118,7 @@ class Context:
         settings = model.settings
         self._model = model
         self.threads = settings.threads
-        self._tuner = ThreadTuner(settings.threads) if tune_threads else None
+        self._tuner = ThreadTuner(settings.threads, IdleCores()) if tune_threads else None
         self._window = settings.num_ctx
         self.vocab = model.vocab
         params = cpp.llama_context_default_params()

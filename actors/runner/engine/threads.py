@@ -6,12 +6,14 @@ how long passes take and looks, now and then, whether fewer or more threads are 
 """
 
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
 
 import psutil
 
-__all__ = ["ThreadTuner", "usable_cores"]
+__all__ = ["IdleCores", "ThreadTuner", "usable_cores"]
 
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
@@ -33,14 +35,41 @@ def _quota_cores() -> int:
         return unlimited
 
 
+class IdleCores:
+    """Tells how many cores of the machine nobody has used lately."""
+
+    EVERY = 0.25
+    """Seconds between two answers, at least."""
+
+    def __init__(self) -> None:
+        self._at = time.monotonic()
+        self._idle = psutil.cpu_times().idle
+
+    def __call__(self) -> float | None:
+        """Return the mean since the last answer; None if that was just now."""
+        passed = time.monotonic() - self._at
+        if passed < self.EVERY:
+            return None
+        idle = psutil.cpu_times().idle
+        cores = (idle - self._idle) / passed
+        self._at += passed
+        self._idle = idle
+        return cores
+
+
 class ThreadTuner:
     """Chooses the number of threads from the times of passes with equally many rows.
 
     The numbers it chooses from are halves of each other, and one less than all, which leaves a core
     to those who pass the tokens on. Soon after the start, and whenever
     passes became slow, it tries all of them; otherwise now and then the next one up or down,
-    ever more rarely while that shows nothing better. Means are compared, not medians: on a busy
-    machine it is the few very slow passes that cost the time.
+    ever more rarely while that shows nothing better. Threads that were given up are tried again
+    as soon as cores are idle for them. Means are compared, not
+    medians: on a busy machine it is the few very slow passes that cost the time.
+
+    Args:
+        most: Threads to choose from.
+        idle: Tells how many cores were idle lately; None if it cannot tell yet.
     """
 
     TRIAL = 5
@@ -51,9 +80,12 @@ class ThreadTuner:
     """A trial wins if it takes less than this part of the time."""
     FIRST, SOON, RARELY = 8, 64, 2048
     """Passes before the first trial, and between two later ones, at least and at most."""
+    FREE = 0.75
+    """Of the cores that a trial takes in addition, the part that must have been idle."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, idle: Callable[[], float | None]) -> None:
         self.threads = most
+        self._idle = idle
         halves = [most >> shift for shift in range(most.bit_length())]
         self._levels = sorted({*halves, max(most - 1, 1)}, reverse=True)
         self._home = most
@@ -64,6 +96,7 @@ class ThreadTuner:
         self._left = self.FIRST
         self._patience = 0
         self._up = False
+        self._yielded = False
 
     def measured(self, rows: int, seconds: float) -> int:
         """Learn from a pass of generating streams; give the threads for the next one."""
@@ -90,16 +123,27 @@ class ThreadTuner:
         if slow or self._left <= 0:
             self._best = time
             self._plan = self._others(every=slow or not self._patience)
-            self.threads, self._times = self._plan[0], []
+        elif self._yielded and self._is_free():
+            self._best = time
+            self._plan = [self._next_up()]
         else:
             self._times = self._times[1:]
+            return
+        self.threads, self._times = self._plan[0], []
+
+    def _is_free(self) -> bool:
+        idle = self._idle()
+        return idle is not None and idle >= self.FREE * (self._next_up() - self._home)
+
+    def _next_up(self) -> int:
+        return self._levels[max(self._levels.index(self._home) - 1, 0)]
 
     def _others(self, *, every: bool) -> list[int]:
         if every:
             return [level for level in self._levels if level != self._home]
         at = self._levels.index(self._home)
         self._up = not self._up
-        up, down = self._levels[max(at - 1, 0)], self._levels[min(at + 1, len(self._levels) - 1)]
+        up, down = self._next_up(), self._levels[min(at + 1, len(self._levels) - 1)]
         choice = up if self._up else down
         return [choice if choice != self._home else up + down - self._home]
 
@@ -108,7 +152,10 @@ class ThreadTuner:
         if sum(self._times) < self.TRIAL * self.FASTER * self._best:
             if len(self._times) < self.TRIAL:
                 return
+            self._yielded = self.threads < self._levels[0]
             self._best, self._home, self._patience = fmean(self._times), self.threads, 0
+        elif self.threads > self._home:
+            self._yielded = False  # idle cores alone do not help
         self._plan = self._plan[1:]
         self._times = []
         if self._plan:
