@@ -202,6 +202,8 @@ def _redirect_to_slashless() -> TrioResponse | None:
     is_get = request.method == "GET"
     link = f'<a href="{escape(target)}">Moved Permanently</a>.\n\n' if is_get else ""
     response = TrioResponse(link, status=301 if is_get else 307)
+    if request.method == "HEAD":
+        del response.headers["Content-Length"]
     if request.method in {"GET", "HEAD"}:
         response.headers["Content-Type"] = "text/html; charset=utf-8"
     else:

@@ -16,7 +16,17 @@ from json import JSONDecodeError, JSONDecoder
 from json.encoder import encode_basestring
 from typing import Any, NoReturn, Self
 
-__all__ = ["MAX_DEPTH", "Float32s", "JsonError", "Number", "dumps", "loads", "quote", "text"]
+__all__ = [
+    "MAX_DEPTH",
+    "Float32s",
+    "JsonError",
+    "Number",
+    "dumps",
+    "loads",
+    "quote",
+    "quote_plain",
+    "text",
+]
 
 MAX_DEPTH = 200
 """Deepest nesting that is read. Go allows 10,000; message frames and our walks want less."""
@@ -53,6 +63,7 @@ class Float32s(tuple[float, ...]):
 
 _SPECIAL = re.compile("[<>&\u2028\u2029]")
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
+_CONTROLS = re.compile(r"\\u00([01][0-9a-f])")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _SHORT_KEY = 64
 """Characters of a key that is remembered as it is written."""
@@ -62,6 +73,11 @@ def quote(value: str) -> str:
     """Write a string, in quotes."""
     quoted = encode_basestring(value)
     return quoted.translate(_ESCAPES) if _SPECIAL.search(quoted) else quoted
+
+
+def quote_plain(value: str) -> str:
+    """Quote a string within a text of errors, as Go's `%q` does: it is for people, not JSON."""
+    return _CONTROLS.sub(r"\\x\1", encode_basestring(value))
 
 
 def dumps(value: Any) -> bytes:

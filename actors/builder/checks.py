@@ -93,11 +93,11 @@ def _check_files(files: Mapping[str, str]) -> None:
     if len(files) > _MAX_FILES:
         raise Refused.because(400, f"more than {_MAX_FILES} files")
     for path, digest in files.items():
-        if not digest:
-            raise Refused.because(400, "invalid digest format")
         # As Windows has other separators, drives and roots, a path must be plain on every system.
         if "\\" in path or ":" in path or {"", ".", ".."} & set(path.split("/")):
             raise Refused.because(400, "file path must be relative")
+        if not digest:
+            raise Refused.because(400, "invalid digest format")
 
 
 def origin_of(create: Create) -> Origin:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from actorllm.protocol.errors import Refused
+from actorllm.protocol.gojson import quote_plain
 from actorllm.protocol.messages.models import Purpose
 from actorllm.protocol.names import CLOUD_MODEL, Name, parse_name, parse_ref
 
@@ -61,7 +62,7 @@ def deleted_name(text: str) -> Name:
     """
     if not text.strip():
         raise Refused.because(400, "model is required")
-    return _valid(text, lambda raw: f'name "{raw}" is invalid')
+    return _valid(text, lambda raw: f"name {quote_plain(raw)} is invalid")
 
 
 def copied_name(text: str, role: str) -> Name:
@@ -74,7 +75,7 @@ def copied_name(text: str, role: str) -> Name:
     Raises:
         Refused: It is empty or invalid: 400.
     """
-    return _valid(text, lambda raw: f'{role} "{raw}" is invalid')
+    return _valid(text, lambda raw: f"{role} {quote_plain(raw)} is invalid")
 
 
 def _local(text: str, cloud: str, invalid: Callable[[str], str]) -> Name:

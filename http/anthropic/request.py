@@ -12,6 +12,7 @@ from actorllm.http.wire.extras import ExtrasBody, with_extras
 from actorllm.http.wire.kinds import check_parameters
 from actorllm.protocol.chat import ChatMessage, JsonObject, Think, Tool
 from actorllm.protocol.errors import Refused
+from actorllm.protocol.gojson import quote_plain
 from actorllm.protocol.messages.generation import GenerateRequest
 
 __all__ = [
@@ -186,7 +187,7 @@ def _tool(tool: ToolBody) -> Tool:
         check_parameters(tool.input_schema)
     except Mismatch as e:
         raise Refused.because(
-            400, f'invalid input_schema for tool "{tool.name[:100]}": {e}'
+            400, f"invalid input_schema for tool {quote_plain(tool.name[:100])}: {e}"
         ) from None
     function: JsonObject = {"name": tool.name}
     if tool.description:

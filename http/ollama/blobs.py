@@ -7,6 +7,7 @@ from actorllm.http.connection import BodyTooLarge, RequestBody
 from actorllm.http.edge import Edge
 from actorllm.http.respond import empty
 from actorllm.protocol.errors import Refused
+from actorllm.protocol.gojson import quote_plain
 from actorllm.protocol.messages.blobs import AdoptBlob, CommitBlob, FindBlob, UploadBlob, WriteBlob
 
 __all__ = ["blueprint"]
@@ -24,7 +25,7 @@ def blueprint(edge: Edge) -> Blueprint:
     @api.route("/api/blobs/<digest>", methods=["HEAD"])
     async def find(digest: str) -> Response:
         if not (await edge.ask("/blobs", FindBlob(digest))).exists:
-            raise Refused.because(404, f'blob "{digest}" not found')
+            raise Refused.because(404, f"blob {quote_plain(digest)} not found")
         found = empty(200)
         del found.headers["Content-Length"]  # it would be that of the blob
         return found

@@ -9,8 +9,9 @@ from actorllm.http.wire import base64
 from actorllm.http.wire.binding import body
 from actorllm.protocol.chat import JsonObject, Think, ToolCall
 from actorllm.protocol.errors import Refused
-from actorllm.protocol.gojson import JsonError, dumps, loads, text
+from actorllm.protocol.gojson import JsonError, dumps, loads, quote_plain, text
 from actorllm.protocol.messages.generation import Done, Logprob
+from actorllm.protocol.options import kind_of
 
 __all__ = [
     "DONE",
@@ -18,6 +19,7 @@ __all__ = [
     "ReasoningBody",
     "StreamOptionsBody",
     "arguments_of",
+    "biases",
     "event",
     "finish_reason",
     "go_type",
@@ -84,7 +86,7 @@ def think_of_effort(effort: str) -> Think:
     if effort not in _EFFORTS:
         raise Refused.because(
             400,
-            f'invalid reasoning value: "{effort[:100]}" (must be "minimal", "low", "medium", '
+            f'invalid reasoning value: {quote_plain(effort[:100])} (must be "minimal", "low", "medium", '
             '"high", "xhigh", "ultra", "max", or "none")',
         )
     return _EFFORTS[effort]
@@ -129,6 +131,21 @@ def system_role(role: str) -> str:
     """Lower-case a role; `developer` is OpenAI's newer word for `system`."""
     role = role.lower()
     return "system" if role == "developer" else role
+
+
+def biases(value: JsonObject | None) -> JsonObject | None:
+    """Check what is added to the logits of tokens.
+
+    Raises:
+        Refused: 400, it is not numbers by tokens.
+    """
+    kind = kind_of("logit_bias")
+    assert kind is not None
+    try:
+        kind.convert(value or {})
+    except TypeError as e:
+        raise Refused.because(400, f"logit_bias must be of {e}") from None
+    return value
 
 
 def stop_texts(value: Any) -> list[str] | None:

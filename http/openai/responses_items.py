@@ -9,7 +9,7 @@ from actorllm.http.openai.parts import arguments_of, image_of_url, system_role
 from actorllm.http.wire.binding import Mismatch, body, found, struct_of
 from actorllm.protocol.chat import ChatMessage, ToolCall
 from actorllm.protocol.errors import Refused
-from actorllm.protocol.gojson import JsonError, quote
+from actorllm.protocol.gojson import JsonError, quote_plain
 
 __all__ = ["conversation", "items_of"]
 
@@ -195,7 +195,7 @@ def _read(value: Any) -> _Item | None:
             return None
         case "":
             raise ValueError("input item missing required 'type' field")
-    raise ValueError(f"unknown input item type: {quote(kind[:100])}")
+    raise ValueError(f"unknown input item type: {quote_plain(kind[:100])}")
 
 
 def _typed(cls: type[T], value: Any) -> T:

@@ -16,6 +16,7 @@ from actorllm.http.wire.binding import (
 from actorllm.protocol.chat import ChatMessage, JsonObject, Think, ToolCall
 from actorllm.protocol.durations import keep_alive
 from actorllm.protocol.errors import Refused
+from actorllm.protocol.gojson import quote_plain
 
 __all__ = [
     "IMAGES",
@@ -60,7 +61,7 @@ def _read_think(value: Any) -> Think:
     if value not in _LEVELS:
         raise Refused.because(
             400,
-            f'invalid think value: "{value[:100]}" '
+            f"invalid think value: {quote_plain(value[:100])} "
             '(must be "high", "medium", "low", "max", true, or false)',
         )
     return value

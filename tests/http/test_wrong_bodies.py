@@ -24,6 +24,8 @@ def said(content, role="user"):
         (CHAT, said([{"type": "image_url", "image_url": "data:image/gif;base64,aGk="}]), "invalid image input"),
         (CHAT, said([{"type": "input_audio"}]), "invalid input_audio format"),
         (CHAT, said("x") | {"reasoning": {"effort": "huge"}}, 'invalid reasoning value: "huge" (must be "minimal", "low", "medium", "high", "xhigh", "ultra", "max", or "none")'),
+        (CHAT, said("x") | {"logit_bias": {"a": 1}}, "logit_bias must be of type object, with token numbers as keys"),
+        (CHAT, said("x") | {"logit_bias": {"5": "x"}}, "logit_bias must be of type float32"),
         (CHAT, said("x") | {"stop": "a", "stream_options": 5}, f"{UNKNOWN} number into Go struct field ChatCompletionRequest.stream_options of type openai.StreamOptions"),
         (CHAT, said("x") | {"tools": [{"function": {"parameters": []}}]}, f"{UNKNOWN} array into Go struct field ToolFunction.tools.function.parameters of type api.ToolFunctionParameters"),
         (RESPONSES, {"input": 5}, f"input must be a string or array: {UNKNOWN} number into Go value of type []json.RawMessage"),

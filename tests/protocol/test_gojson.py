@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actorllm.protocol.gojson import MAX_DEPTH, Float32s, JsonError, Number, dumps, loads, quote
+from actorllm.protocol.gojson import (
+    MAX_DEPTH,
+    Float32s,
+    JsonError,
+    Number,
+    dumps,
+    loads,
+    quote,
+    quote_plain,
+)
 
 VALUES = st.recursive(
     st.none()
@@ -149,3 +158,7 @@ def test_lone_surrogates_and_invalid_utf8_are_replaced():
     assert loads(rb'{"\ud800":"a\udfffb"}') == {"\ufffd": "a\ufffdb"}
     assert loads(rb'"\ud83d\ude42"') == "🙂"
     assert loads(b'"a\xffb"') == "a\ufffdb"
+
+
+def test_texts_within_errors_are_quoted_for_people():
+    assert quote_plain('a"b\\ <é>\n\x01') == '"a\\"b\\\\ <é>\\n\\x01"'
