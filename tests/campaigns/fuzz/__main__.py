@@ -9,6 +9,7 @@ CASES is the most that are made up for each operation, beside those that the sch
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -54,15 +55,31 @@ def attack(python: Path, daemon: Daemon, cases: int, seed: int, report: Path) ->
     return subprocess.run(command, cwd=HERE, env=environ, check=False).returncode
 
 
-def say(report: Path) -> None:
-    """Print the figures, alone on a line."""
-    made = json.loads(report.read_text(encoding="utf-8"))
-    cases, tested = made["test_cases"], made["operations"]["tested"]
+def judge(ended: int, report: Path) -> tuple[bool, str]:
+    """Say whether all is well, and the figures in one line.
+
+    Args:
+        ended: The exit status of schemathesis; negative: the signal that killed it.
+        report: What it wrote, if it came so far.
+    """
+    how = f"it was killed by {signal.Signals(-ended).name}" if ended < 0 else f"it returned {ended}"
+    if ended not in FINISHED:
+        return False, f"schemathesis did not finish: {how}"
+    try:
+        made = json.loads(report.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        return False, f"schemathesis left no report ({e}): {how}"
+    cases, operations = made["test_cases"], made["operations"]
     errors = sum(error["count"] for error in made["errors"])
-    print(
-        f"schemathesis {made['schemathesis_version']}, seed {made['seed']}: {tested} operations, "
+    figures = (
+        f"schemathesis {made['schemathesis_version']}, seed {made['seed']}: "
+        f"{operations['tested']} of {operations['total']} operations, "
         f"{cases['generated']} cases, {cases['with_failures']} failed, {errors} errors"
     )
+    whole = 0 < operations["tested"] == operations["total"] and cases["generated"] > 0
+    if not whole:
+        figures += "; not all operations were tested"
+    return whole and not (ended or cases["with_failures"] or errors), figures
 
 
 def main() -> int:
@@ -76,15 +93,13 @@ def main() -> int:
             prepare(daemon)
             if validate(python, daemon):
                 return 1
-            failed = attack(python, daemon, cases, seed, report)
+            ended = attack(python, daemon, cases, seed, report)
             daemon.assert_works()
         finally:
             daemon.stop()
-        if failed not in FINISHED:
-            print(f"schemathesis did not finish: it ended with {failed}")
-        else:
-            say(report)
-    return failed
+        clean, said = judge(ended, report)
+    print(said)
+    return 0 if clean else 1
 
 
 if __name__ == "__main__":
