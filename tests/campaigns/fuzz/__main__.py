@@ -69,17 +69,19 @@ def judge(ended: int, report: Path) -> tuple[bool, str]:
         made = json.loads(report.read_text(encoding="utf-8"))
     except (OSError, ValueError) as e:
         return False, f"schemathesis left no report ({e}): {how}"
-    cases, operations = made["test_cases"], made["operations"]
+    cases, operations = made["test_cases"], made["operations"] or {"total": 0, "tested": 0}
     errors = sum(error["count"] for error in made["errors"])
     figures = (
         f"schemathesis {made['schemathesis_version']}, seed {made['seed']}: "
         f"{operations['tested']} of {operations['total']} operations, "
         f"{cases['generated']} cases, {cases['with_failures']} failed, {errors} errors"
     )
-    whole = 0 < operations["tested"] == operations["total"] and cases["generated"] > 0
+    whole = made["complete"] and 0 < operations["tested"] == operations["total"]
     if not whole:
-        figures += "; not all operations were tested"
-    return whole and not (ended or cases["with_failures"] or errors), figures
+        figures += "; not all of it was run"
+    return whole and cases["generated"] > 0 and not (
+        ended or cases["with_failures"] or errors
+    ), figures
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ from tests.campaigns.fuzz.__main__ import judge
 REPORT = {
     "schemathesis_version": "4",
     "seed": 1,
+    "complete": True,
     "operations": {"total": 2, "tested": 2},
     "test_cases": {"generated": 9, "with_failures": 0},
     "errors": [],
@@ -22,7 +23,9 @@ REPORT = {
         (2, json.dumps(REPORT), "schemathesis did not finish: it returned 2"),
         (0, None, "schemathesis left no report"),
         (0, "", "schemathesis left no report"),
-        (0, json.dumps(REPORT | {"operations": {"total": 2, "tested": 1}}), "not all operations"),
+        (0, json.dumps(REPORT | {"operations": {"total": 2, "tested": 1}}), "not all of it"),
+        (0, json.dumps(REPORT | {"complete": False}), "not all of it"),
+        (1, json.dumps(REPORT | {"operations": None}), "0 of 0 operations"),
         (0, json.dumps(REPORT | {"test_cases": {"generated": 0, "with_failures": 0}}), "0 cases"),
         (1, json.dumps(REPORT | {"test_cases": {"generated": 9, "with_failures": 2}}), "2 failed"),
         (1, json.dumps(REPORT | {"errors": [{"count": 3}]}), "3 errors"),
