@@ -25,7 +25,7 @@ from actorllm.cli.main import cli
 from actorllm.protocol.settings import VARIABLES
 from tests.parse.deviations import WHY
 from tests.parse.deviations import deviations as parse_deviations
-from tests.prompt.test_goldens import RENDER_DEVIATIONS
+from tests.prompt.deviations import RENDER
 
 __all__ = ["ROOT", "TABLES", "fill", "pages"]
 
@@ -225,7 +225,7 @@ def deviations() -> str:
 
 def render_deviations() -> str:
     """Where renderers write otherwise than the reference."""
-    rows = ((_code(case), _cell(why)) for case, why in RENDER_DEVIATIONS.items())
+    rows = ((_code(case), _cell(why)) for case, why in RENDER.items())
     return _table(("case", "ours"), rows)
 
 

@@ -1,18 +1,12 @@
-"""Parse the recorded answers of models whose format is told by their Jinja template.
+"""Judges the recorded answers of models whose format is told by their public Jinja template.
 
-    python -m tests.parse.replay_jinja TEMPLATES_DIR
-
-The templates are public, but not ours to ship: they are the folder `models/templates` of
-llama.cpp, which is in the source distribution of llama-cpp-python
-(`pip download --no-binary llama-cpp-python --no-deps llama-cpp-python==0.3.36`, then unpack
-`vendor/llama.cpp/models/templates`). Each prompt is rendered first, since its end tells whether
-the answer begins inside the thinking. Content and thinking are compared without the white space
-at their edges. Of an answer that was cut off, the complete calls must be read and the rest must
-be flagged; where the reference gives half of a call's arguments, we show the text.
+`python -m tests.campaigns.templates` gets the templates. Each prompt is rendered first, since its
+end tells whether the answer begins inside the thinking. Content and thinking are compared without
+the white space at their edges. Of an answer that was cut off, the complete calls must be read and
+the rest must be flagged; where the reference gives half of a call's arguments, we show the text.
 """
 
 import json
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,17 +15,10 @@ from actorllm.actors.runner.parse import Parsed, TemplateFacts, make_parser, ope
 from actorllm.actors.runner.prompt.jinja import JinjaTemplate
 from actorllm.actors.runner.prompt.jinja_chat import habits_of, jinja_variables
 from actorllm.protocol.chat import ChatMessage
-from tests.parse.cases import Case, load, outcome, run, same, splits, tools_of
+from tests.parse.cases import Case, outcome, run, same, splits, tools_of
+from tests.parse.deviations import JINJA
 
-WHY = {
-    "DeepSeek-V3.2": "A closing tag alone, as the first thing said, is no content.",
-    "LFM2-8B-A1B": "Thinking at the start of an answer is split off, even if the template knows none.",
-    "LFM2.5-Instruct": "Thinking at the start of an answer is split off, even if the template"
-    " knows none.",
-    "gemma-4-31B-it/pre_one": "Text behind a call is content; the reference drops it.",
-    "functionary-medium-v3.2/pre_one": "A call behind text is a call; the reference leaves it text.",
-}
-"""Parts of the ids of cases that we read otherwise, and why."""
+__all__ = ["judge"]
 
 _PROMPTED = "Here are my reasoning steps:"
 """Reference only: thinking holds what the prompt began it with."""
@@ -93,20 +80,8 @@ def agrees(case: Case, parsed: Parsed) -> bool:
     return whole and parsed.content.strip().startswith(content)
 
 
-def main(folder: Path) -> int:
-    cases = load("jinjaparse")
-    counts = {"agree": 0, "deviate": 0, "fail": 0}
-    for case in cases:
-        parsed = read(case, folder)
-        if agrees(case, parsed):
-            counts["agree"] += 1
-            continue
-        why = next((text for part, text in WHY.items() if part in case["id"]), "")
-        counts["deviate" if why else "fail"] += 1
-        sys.stdout.write(f"{case['id']}: {why or parsed}\n")
-    sys.stdout.write(f"{len(cases)} answers: {counts}\n")
-    return 1 if counts["fail"] else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+def judge(case: Case, folder: Path) -> str:
+    """Say of our reading: `equal` to the recorded one, `ours` by a reason, or `wrong`."""
+    if agrees(case, read(case, folder)):
+        return "equal"
+    return "ours" if case["id"] in JINJA else "wrong"

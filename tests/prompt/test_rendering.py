@@ -214,3 +214,28 @@ def test_the_middle_is_not_filled_in_by_half(templates):
 def test_a_go_template_that_knows_suffixes_is_stronger_than_the_vocabulary():
     templates = PromptTemplates(go="{{ .Prompt }}_{{ .Suffix }}", fim=FIM)
     assert render_generate(templates, "a", suffix="b", now=NOW).text == "a_b"
+
+
+CALLING = (
+    "{% for message in messages %}<{{ message['role'] }}>"
+    "{% for c in message.tool_calls %}{{ c.function.name }}{% endfor %}"
+    "{% for r in message['tool_responses'] %}={{ r.name }}:{{ r.response }}{% endfor %}"
+    "{{ message.content }}{% endfor %}"
+)
+
+
+def test_results_stand_with_their_calls_where_a_template_knows_them_nowhere_else():
+    calls = (ToolCall("f", {}, "1"), ToolCall("g", {}, "2"))
+    messages = (
+        USER,
+        ChatMessage("assistant", "One.", tool_calls=calls),
+        ChatMessage("tool", "[1]", tool_call_id="2"),
+        ChatMessage("tool", "sun"),
+        ChatMessage("assistant", "Two."),
+        USER,
+        ChatMessage("tool", "alone"),
+    )
+    made = chat(PromptTemplates(jinja=CALLING), messages)
+    assert made.text == "<user>u<assistant>fg=g:[1]=g:sunOne.\nTwo.<user>u<tool>alone"
+    knows = "{% if messages[0]['role'] == 'tool' %}{% endif %}"
+    assert chat(PromptTemplates(jinja=CALLING + knows), messages).text.count("<tool>") == 3

@@ -6,6 +6,7 @@ by what stands in the template, as llama.cpp does.
 
 import functools
 import json
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -17,10 +18,12 @@ from actorllm.actors.runner.prompt.jinja import JinjaTemplate
 from actorllm.actors.runner.prompt.limits import Budget
 from actorllm.protocol.chat import ChatMessage, Think, Tool, ToolCall
 
-__all__ = ["Habits", "habits_of", "jinja_variables"]
+__all__ = ["Habits", "effort_variables", "habits_of", "jinja_variables"]
 
 _PROBE_SECONDS = 0.05
 _THINKING_KEYS = ("message.thinking", 'message["thinking"]', "message['thinking']")
+_RESULTS_WITH_CALLS = "message['tool_responses']"
+_TOOL_ROLE = re.compile(r"""\brole\b['"\])]*\s*[!=]=\s*['"]tool['"]""")
 _THINKING_BLOCKS = ("'type'] == 'thinking'", '"type"] == "thinking"', "type == 'thinking'")
 
 
@@ -36,6 +39,8 @@ class Habits:
     """A message with calls may have content or thoughts, not both."""
     text_arguments: bool = False
     """Arguments of calls are JSON text, not objects."""
+    results_with_calls: bool = False
+    """Results of tools stand in the message with the calls, not in messages of their own."""
 
 
 @functools.lru_cache(maxsize=32)
@@ -46,6 +51,7 @@ def habits_of(source: str) -> Habits:
         thinking_blocks=any(mark in source for mark in _THINKING_BLOCKS),
         one_text_with_calls="Cannot pass both content and thinking" in source,
         text_arguments=_wants_text_arguments(source),
+        results_with_calls=_RESULTS_WITH_CALLS in source and not _TOOL_ROLE.search(source),
     )
 
 
@@ -65,7 +71,7 @@ def jinja_variables(
     ask whether it is.
     """
     variables: dict[str, Any] = {
-        "messages": [_message(message, habits) for message in messages],
+        "messages": _messages(messages, habits),
         "add_generation_prompt": True,
         "enable_thinking": think is not False,
         "bos_token": bos,
@@ -80,9 +86,45 @@ def jinja_variables(
     if think is not None:
         variables["thinking"] = think is not False  # as DeepSeek, Granite and Kimi call it
     if isinstance(think, str):
-        for name in ("reasoning_effort", "reasoning_strength", "thinking_effort"):
-            variables[name] = think
+        variables |= effort_variables(think)
     return variables
+
+
+def effort_variables(level: str) -> dict[str, Any]:
+    """Give a level of thinking under all names that templates have for it."""
+    return dict.fromkeys(("reasoning_effort", "reasoning_strength", "thinking_effort"), level)
+
+
+def _messages(messages: Iterable[ChatMessage], habits: Habits) -> list[dict[str, Any]]:
+    made: list[dict[str, Any]] = []
+    for message in messages:
+        plain = _message(message, habits)
+        if not (habits.results_with_calls and made and _put_into(made[-1], plain)):
+            made.append(plain)
+    return made
+
+
+def _put_into(calling: dict[str, Any], message: dict[str, Any]) -> bool:
+    """Put a result, or the answer that follows results, into the message with the calls."""
+    calls, results = calling.get("tool_calls"), calling.setdefault("tool_responses", [])
+    if calls and message["role"] == "tool":
+        by_id = {call["id"]: call["function"]["name"] for call in calls if call["id"]}
+        in_order = calls[min(len(results), len(calls) - 1)]["function"]["name"]
+        name = message.get("name") or by_id.get(message.get("tool_call_id"), in_order)
+        results.append({"name": name, "response": _value(message["content"])})
+        return True
+    if results and message["role"] == "assistant" and not message.get("tool_calls"):
+        said = [text for text in (calling["content"], message["content"]) if text]
+        calling["content"] = "\n".join(said)
+        return True
+    return False
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _message(message: ChatMessage, habits: Habits) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from actorllm.actors.runner.prompt.fallback import render_chatml
 from actorllm.actors.runner.prompt.gotemplate import go_facts, go_template
 from actorllm.actors.runner.prompt.images import all_images, tag_images
 from actorllm.actors.runner.prompt.jinja import JinjaTemplate
-from actorllm.actors.runner.prompt.jinja_chat import habits_of, jinja_variables
+from actorllm.actors.runner.prompt.jinja_chat import effort_variables, habits_of, jinja_variables
 from actorllm.actors.runner.prompt.jinja_facts import jinja_facts
 from actorllm.actors.runner.prompt.limits import Budget
 from actorllm.actors.runner.prompt.renderers import RENDERER_BOS, render, resolve
@@ -209,6 +209,9 @@ def _by_jinja(
         bos=templates.bos,
         eos=templates.eos,
     )
+    effort = variables.get("reasoning_effort")
+    if isinstance(effort, str):
+        seen |= effort_variables(effort)
     text = template.render(seen | dict(variables), now, Budget.of(messages, tools))
     return text + _continued(text, prefill, templates) if prefill else text
 
