@@ -15,11 +15,12 @@ from actorllm.http.openapi.operation import (
     Operation,
     Parameter,
     empty,
+    head_of,
     json_answer,
     lines_answer,
 )
+from actorllm.http.openapi.ranking import ranking
 from actorllm.http.openapi.schema import Json
-from actorllm.http.rerank import RerankBody
 
 __all__ = ["OLLAMA"]
 
@@ -46,9 +47,7 @@ _GENERATION = (
         body=GenerateBody,
         example={"model": "seedling", "prompt": "why is the sky blue?", "stream": False},
         required=("model",),
-        answers={
-            200: lines_answer("api.Generation", generated=True),
-        },
+        answers={200: lines_answer("api.Generation", generated=True)},
     ),
     Operation(
         method="POST",
@@ -80,30 +79,12 @@ _GENERATION = (
         answers={200: json_answer("api.Embedding", "The vector", generated=True)},
         errors=(501,),
     ),
-    Operation(
-        method="POST",
-        path="/api/rerank",
-        summary="Rank documents by how well they fit a query",
-        body=RerankBody,
-        example={
-            "model": "bge-reranker-v2-m3",
-            "query": "What is the capital of Japan?",
-            "documents": ["Tokyo is the capital of Japan.", "The sky is blue."],
-        },
-        required=("model", "query", "documents"),
-        answers={200: json_answer("api.Ranking", "The best document first", generated=True)},
-        errors=(501,),
-    ),
+    ranking("/api/rerank", "api.Ranking"),
 )
 
 _MODELS = (
     Operation(method="GET", path="/api/tags", summary="List the models", answers={200: _TAGS}),
-    Operation(
-        method="HEAD",
-        path="/api/tags",
-        summary="The same without a body",
-        answers={200: empty("They could be listed")},
-    ),
+    head_of("/api/tags", "They could be listed"),
     Operation(
         method="GET",
         path="/api/ps",
@@ -184,21 +165,11 @@ _MODELS = (
 
 _SERVER = (
     Operation(method="GET", path="/", summary="Ask who is there", answers={200: _RUNNING}),
-    Operation(
-        method="HEAD",
-        path="/",
-        summary="The same without a body",
-        answers={200: empty("Somebody is there")},
-    ),
+    head_of("/", "Somebody is there"),
     Operation(
         method="GET", path="/api/version", summary="Tell the version", answers={200: _VERSION}
     ),
-    Operation(
-        method="HEAD",
-        path="/api/version",
-        summary="The same without a body",
-        answers={200: empty("It can be told")},
-    ),
+    head_of("/api/version", "It can be told"),
     Operation(
         method="GET",
         path="/api/status",

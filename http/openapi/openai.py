@@ -14,8 +14,8 @@ from actorllm.http.openapi.operation import (
     events_answer,
     json_answer,
 )
+from actorllm.http.openapi.ranking import ranking
 from actorllm.http.openapi.schema import reference
-from actorllm.http.rerank import RerankBody
 
 __all__ = ["OPENAI"]
 
@@ -91,21 +91,7 @@ _OTHERS = (
         },
         errors=(501,),
     ),
-    Operation(
-        method="POST",
-        path="/v1/rerank",
-        summary="Rank documents by how well they fit a query",
-        description="The form is that of Jina and Cohere.",
-        body=RerankBody,
-        example={
-            "model": "bge-reranker-v2-m3",
-            "query": "What is the capital of Japan?",
-            "documents": ["Tokyo is the capital of Japan.", "The sky is blue."],
-        },
-        required=("model", "query", "documents"),
-        answers={200: json_answer("openai.Ranking", "The best document first", generated=True)},
-        errors=(501,),
-    ),
+    ranking("/v1/rerank", "openai.Ranking", "The form is that of Jina and Cohere."),
     Operation(
         method="POST",
         path="/v1/audio/transcriptions",

@@ -24,6 +24,7 @@ __all__ = [
     "data_of",
     "empty",
     "events_answer",
+    "head_of",
     "json_answer",
     "lines_answer",
 ]
@@ -112,6 +113,18 @@ def data_of(file: str) -> Mapping[str, Any]:
     path = Path(__file__).with_name(file)
     made: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return made
+
+
+def head_of(path: str, found: str) -> Operation:
+    """Describe the HEAD beside a GET.
+
+    Args:
+        path: The route.
+        found: What a 200 says.
+    """
+    return Operation(
+        method="HEAD", path=path, summary="The same without a body", answers={200: empty(found)}
+    )
 
 
 def empty(description: str) -> Answer:
