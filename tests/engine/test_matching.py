@@ -85,8 +85,8 @@ def test_nothing_else_may(matchers, vocab, structure, text, begin):
     assert may_end == (taken == ANSWER)
 
 
-def test_thoughts_may_end_the_answer_but_no_tag_may(matchers, vocab):
-    assert accepted(matchers, vocab, MAY_THINK, "<think>Hm") == ("<think>Hm", True)
+def test_nothing_ends_before_the_structure(matchers, vocab):
+    assert accepted(matchers, vocab, MAY_THINK, "<think>Hm") == ("<think>Hm", False)
     assert accepted(matchers, vocab, SPELLED, "[THI") == ("[THI", False)
     assert accepted(matchers, vocab, THINKING, "Hm</think>\n") == ("Hm</think>\n", False)
 

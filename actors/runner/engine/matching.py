@@ -28,6 +28,9 @@ __all__ = ["Matcher", "Matchers"]
 
 _KEPT = 32
 """Compiled structures that are kept, those used last."""
+_CALL = b"<|call|>"
+"""Ends what gpt-oss says with a call of a tool, which takes the place of the structure. No other
+answer ends before it has come to its structure."""
 _LONGEST_GAP = 16
 """Bytes of white space between thoughts and structure."""
 
@@ -136,7 +139,7 @@ class Matcher:
         if self._stage == "held":
             return self._fits(token)
         if self._vocab.ends(token):
-            return self._stage == "thoughts"
+            return self._stage == "thoughts" and self._vocab.piece(token) == _CALL
         seen = self._seen + self._vocab.piece(token)
         if self._stage == "thoughts":
             closed = self._closed(seen)
