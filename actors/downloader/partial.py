@@ -38,7 +38,7 @@ _STATE: Final = ".json"
 MAX_STATE: Final = MAX_PARTS * 64
 """Bytes that are read of a state."""
 
-_CHUNK: Final = 4 * 1024 * 1024
+_CHUNK: Final = 1024 * 1024
 _FULL: Final = (
     "no space left in the model store; what has come is kept: make room and pull the model again"
 )
@@ -70,6 +70,7 @@ class Partial:
         self._file = _lock(self._path)
         self._saved = b""
         self._hash = hashlib.sha256()
+        self._buffer = memoryview(bytearray(_CHUNK))
         self.hashed = 0
         """Bytes from the beginning on that the digest includes already."""
         self.parts: list[Part] = []
@@ -102,12 +103,17 @@ class Partial:
     def _crc(self, part: Part) -> int:
         crc, at = 0, part.offset
         while at < part.next:
-            data = os.pread(self._file.fileno(), min(_CHUNK, part.next - at), at)
+            data = self._read(min(_CHUNK, part.next - at), at)
             if not data:
                 break
             crc = zlib.crc32(data, crc)
             at += len(data)
         return crc
+
+    def _read(self, count: int, at: int) -> memoryview:
+        """Read into the one buffer: memory that is new each time costs more than the reading."""
+        view = self._buffer[:count]
+        return view[: os.preadv(self._file.fileno(), [view], at)]
 
     def reset(self, index: int) -> None:
         """Begin a part anew."""
@@ -147,8 +153,7 @@ class Partial:
         Args:
             until: Bytes from the beginning on that are written without a gap; more than `hashed`.
         """
-        count = min(_CHUNK, until - self.hashed)
-        data = os.pread(self._file.fileno(), count, self.hashed)
+        data = self._read(min(_CHUNK, until - self.hashed), self.hashed)
         if not data:
             raise OSError(errno.EIO, "an unfinished file was cut off")
         self._hash.update(data)
