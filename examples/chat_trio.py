@@ -17,7 +17,8 @@ async def ask(client: httpx.AsyncClient, question: str) -> None:
     async with client.stream(
         "POST", "/api/chat", json={"model": "seedling", "messages": messages}
     ) as response:
-        response.raise_for_status()
+        if response.is_error:
+            raise RuntimeError(json.loads(await response.aread())["error"])
         async for line in response.aiter_lines():
             frame = json.loads(line)
             if "error" in frame:
