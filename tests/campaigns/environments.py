@@ -11,11 +11,13 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import tempfile
 import venv
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-__all__ = ["npm_folder", "python_of"]
+__all__ = ["npm_folder", "python_of", "sdist_folder"]
 
 INSTALL_SECONDS = 540.0
 
@@ -29,6 +31,17 @@ def python_of(name: str, *requirements: str) -> Path:
 def npm_folder(name: str, *requirements: str) -> Path:
     """Return a folder whose `node_modules` has these packages, each `name@version`."""
     return _made(name, requirements, lambda target: _install_npm(target, requirements))
+
+
+def sdist_folder(name: str, requirement: str, inside: str) -> Path:
+    """Return a folder with the files of one folder of a source distribution.
+
+    Args:
+        name: Of the folder.
+        requirement: `package==version`.
+        inside: The folder within the distribution, below its first one.
+    """
+    return _made(name, (requirement, inside), lambda target: _take(target, requirement, inside))
 
 
 def _cache() -> Path:
@@ -63,6 +76,21 @@ def _install_npm(target: Path, requirements: tuple[str, ...]) -> None:
     target.mkdir()
     (target / "package.json").write_text('{"private": true, "type": "module"}')
     _run(["npm", "install", "--silent", "--no-audit", "--no-fund", *requirements], cwd=target)
+
+
+def _take(target: Path, requirement: str, inside: str) -> None:
+    target.mkdir()
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        _run([*download, "--no-binary", ":all:", "--dest", folder, requirement])
+        (archive,) = Path(folder).glob("*.tar.gz")
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                path = PurePosixPath(member.name)
+                if member.isfile() and str(PurePosixPath(*path.parts[1:-1])) == inside:
+                    data = tar.extractfile(member)
+                    assert data is not None
+                    (target / path.name).write_bytes(data.read())
 
 
 def _run(command: list[str | Path], cwd: Path | None = None) -> None:

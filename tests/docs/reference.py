@@ -23,9 +23,10 @@ from actorllm.actors.runner.parse.registry import PARSERS
 from actorllm.actors.runner.prompt.renderers import RENDERERS
 from actorllm.cli.main import cli
 from actorllm.protocol.settings import VARIABLES
+from tests.parse.deviations import JINJA as ANSWERS
 from tests.parse.deviations import WHY
 from tests.parse.deviations import deviations as parse_deviations
-from tests.prompt.deviations import RENDER
+from tests.prompt.deviations import AS_PYTHON, JINJA, RENDER, TMPLINFO, TRANSFORMERS
 
 __all__ = ["ROOT", "TABLES", "fill", "pages"]
 
@@ -223,10 +224,39 @@ def deviations() -> str:
     return _table(("our answer, and the reference's", "cases"), rows)
 
 
-def render_deviations() -> str:
-    """Where renderers write otherwise than the reference."""
-    rows = ((_code(case), _cell(why)) for case, why in RENDER.items())
-    return _table(("case", "ours"), rows)
+def prompt_deviations() -> str:
+    """Where prompts and readings are other than the recorded ones, case by case."""
+    named = RENDER | TMPLINFO | JINJA | AS_PYTHON | ANSWERS
+    rows = [(_code(case), _cell(why)) for case, why in named.items()]
+    rows += [(f"transformers: {_code(case)}", _cell(why)) for case, why in TRANSFORMERS.items()]
+    return _table(("case", "ours"), iter(rows))
+
+
+def golden_counts() -> str:
+    """How many recorded cases of each kind we answer as recorded."""
+    parsed = Counter(case.split("/")[0] for case in parse_deviations())
+    ours = {
+        "render": RENDER,
+        "gotemplate": {},
+        "tmplinfo": TMPLINFO,
+        "jinja": JINJA,
+        "jinjainfo": {},
+    }
+    rows = [(kind, _count(f"prompts/{kind}"), len(listed)) for kind, listed in ours.items()]
+    rows += [(kind, _count(f"parse/{kind}"), parsed[kind]) for kind in sorted(parsed)]
+    rows.append(("jinjaparse", _count("parse/jinjaparse"), len(ANSWERS)))
+    return _table(
+        ("kind", "cases", "as recorded", "as Python's Jinja", "ours"),
+        (
+            (f"`{kind}`", str(cases), str(cases - own - python), str(python or ""), str(own or ""))
+            for kind, cases, own in rows
+            for python in [len(AS_PYTHON) if kind == "jinja" else 0]
+        ),
+    )
+
+
+def _count(file: str) -> int:
+    return len(json.loads((GOLDENS / f"{file}.json").read_text(encoding="utf-8")))
 
 
 TABLES: dict[str, Callable[[], str]] = (
@@ -239,7 +269,8 @@ TABLES: dict[str, Callable[[], str]] = (
         "marks": marks,
         "jinja-templates": jinja_templates,
         "deviations": deviations,
-        "render-deviations": render_deviations,
+        "golden-counts": golden_counts,
+        "prompt-deviations": prompt_deviations,
     }
     | {
         f"messages/{name}": _messages_of(f"protocol/messages/{name}.py")

@@ -1,6 +1,6 @@
 """Where our prompts are other than the recorded ones, and why."""
 
-__all__ = ["AS_PYTHON", "JINJA", "RENDER", "TMPLINFO"]
+__all__ = ["AS_PYTHON", "JINJA", "RENDER", "TMPLINFO", "TRANSFORMERS"]
 
 _BY_CALL = "results carry the name of the call they answer; the reference counts them off"
 _BY_NAME = (
@@ -45,3 +45,30 @@ AS_PYTHON = {
     " keeps its text; llama.cpp's library drops it",
 }
 """Prompts of Python's Jinja from the same variables, where llama.cpp's library differs."""
+
+_ROUNDS = ("tool_round", "parallel", "two_rounds")
+_FAILS = "transformers fails, ours is llama.cpp's: "
+TRANSFORMERS = {
+    f"jinja/{template}/{case}": why
+    for template, why, cases in (
+        (
+            "CohereForAI-c4ai-command-r-plus-tool_use",
+            f"{_FAILS}a parameter without a description has none",
+            _ROUNDS,
+        ),
+        ("Kimi-K2-Instruct", f"{_FAILS}lists may be appended to", _ROUNDS),
+        ("Kimi-K2-Thinking", f"{_FAILS}lists may be appended to", _ROUNDS),
+        (
+            "llama-cpp-deepseek-r1",
+            f"{_FAILS}what `map` gives can be written as JSON",
+            (*_ROUNDS, "tools_user"),
+        ),
+        (
+            "meetkai-functionary-medium-v3.1",
+            "text joined to what is `safe` is not written as HTML; llama.cpp agrees",
+            (*_ROUNDS, "tools_user"),
+        ),
+    )
+    for case in cases
+}
+"""Prompts that transformers' own environment makes otherwise of the same variables, or not at all."""
