@@ -3,8 +3,12 @@
 actor.py       what the daemon says to it, and its answers
 messages.py    that conversation; imports no llama.cpp
 host.py        the engine's thread, as Trio sees it
+watch.py       what can go wrong with an engine that is not an error
 simulated.py   a runner without a model, for simulations
 prompting.py   a request to the tokens that the engine gets
+fitting.py     prompts that are longer than the window
+sampling.py    a request's options to the engine's sampling settings
+ending.py      how a generation ended, in words
 pieces.py      the engine's deltas to typed pieces; where a resumed stream goes on
 inspecting.py  prompts and tokens for those who look at them
 embedding.py   inputs to tokens that fit, vectors to the dimensions that were asked for
@@ -12,5 +16,6 @@ structure.py   `format` to a grammar
 analysis.py    what templates and parsers can do, for the library
 engine/        llama.cpp: batches, slots, prefix cache, sampling
 prompt/        templates: messages to text
+forms/         how models write calls, as grammars
 parse/         the model's text to content, thinking and tool calls
 """

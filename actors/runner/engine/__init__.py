@@ -4,20 +4,31 @@
     engine      the thread that owns a model's context
     stepper     continuous batching, one pass at a time; knows no llama.cpp
       backend     what it needs of llama.cpp
-      batching    which rows go into a pass
-      prefix      which slot a prompt gets, and with how many cells
+      batching    which rows go into a pass, and which passes give the same bits
+      works       what a work asks for, made definite
       windows     how much context a work has
       slots       what the cells of a sequence hold
       streams     the progress of one work
       text        tokens' bytes to text that may be shown
+      thoughts    where an answer thinks, and for how long
+    prefixes    the prefix cache: slots, host memory and disk
+      radix       a tree over token ids: who begins like a prompt
+      prefix      which slot a prompt gets, and with how many cells
+      store       what is put aside, within a budget of bytes
+      archive     what survives the process, in files
+      arrivals    what comes back from there, in parts
     opening     a model file to a context
       model       loading, facts
+      kernels     which weights give the same bits in which passes
       context     `llama_decode` and the KV cache: the stepper's backend
       embed       inputs to vectors
+      pairing     how a reranker reads a query and a document
       vocab       text to tokens and back
       sampling    choosing tokens by seed and position
-      seeds       random numbers as a function of seed and position
-      logprobs    probabilities for reports
+        chain       llama.cpp's samplers, in its order
+        candidates  the tokens that they choose from
+        seeds       random numbers as a function of seed and position
+        logprobs    probabilities for reports
       matching    tokens that keep to a structure, behind the thoughts
         grammar     structures as grammars of llguidance
         schema      JSON Schemas as they are kept to
