@@ -22,6 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from actorllm.actors.runner.forms import FORMS, form_of
+from actorllm.actors.runner.parse.infer import family_name
 from actorllm.actors.runner.prompt.errors import TemplateError
 from actorllm.actors.runner.prompt.jinja import JinjaTemplate
 from actorllm.actors.runner.prompt.jinja_chat import habits_of, jinja_variables
@@ -30,6 +32,7 @@ from tests.parse import cases as parse_cases
 from tests.parse import replay_jinja as answers
 from tests.parse.deviations import JINJA as ANSWERS
 from tests.parse.deviations import WHY, deviation, is_ours
+from tests.parse.test_fixtures import FIXTURES
 from tests.prompt import replay_jinja as prompts
 from tests.prompt.cases import load, openai_messages, tools
 from tests.prompt.deviations import AS_PYTHON, JINJA, RENDER, TMPLINFO, TRANSFORMERS
@@ -128,8 +131,17 @@ def public_kinds(folder: Path) -> dict[str, list[Verdict]]:
             (case["id"], answers.judge(case, folder), ANSWERS.get(case["id"], ""))
             for case in parse_cases.load("jinjaparse")
         ],
+        "families": named(dict(known(folder)), {}),
         "transformers": against_transformers(sources),
     }
+
+
+def known(folder: Path) -> Iterator[tuple[str, bool]]:
+    """Tell whether the templates that a family's fixture names are known as of this family."""
+    for family, fixture in FIXTURES.items():
+        for name in fixture["templates"]:
+            text = (folder / f"{name}.jinja").read_text(encoding="utf-8")
+            yield f"families/{family}/{name}", form_of(family_name(text), text) is FORMS[family]
 
 
 def against_transformers(sources: dict[str, bytes]) -> list[Verdict]:

@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 from actorllm.actors.builder.quantizations import QUANTIZATIONS
+from actorllm.actors.runner.forms import FORMS
 from actorllm.actors.runner.parse import infer
 from actorllm.actors.runner.parse.registry import PARSERS
 from actorllm.actors.runner.prompt.renderers import RENDERERS
@@ -197,6 +198,40 @@ def _module(make: Any) -> str:
     return str(made_by.__module__).rpartition(".")[2]
 
 
+def families() -> str:
+    """The families of formats, and the fixtures that prove them."""
+    return _table(
+        (
+            "family",
+            "models",
+            "template source",
+            "calls",
+            "thinking",
+            "code",
+            "`tool_choice`",
+            "fixture",
+        ),
+        map(_family, sorted((GOLDENS / "parse" / "families").iterdir())),
+    )
+
+
+def _family(file: Path) -> tuple[str, ...]:
+    fixture = json.loads(file.read_text(encoding="utf-8"))
+    name = fixture["family"]
+    parsers = [f"`{parser}`" for parser, info in sorted(PARSERS.items()) if info.family == name]
+    sources = [*fixture["templates"], *(f"`PARSER` {', '.join(parsers)}" for _ in parsers[:1])]
+    return (
+        _code(name),
+        _cell(fixture["models"]),
+        "; ".join(sources) or "any with its marks",
+        _cell(fixture["calls"]),
+        _cell(fixture["thinking"]),
+        _code(fixture["code"]),
+        "yes" if name in FORMS else "",
+        f"[{file.name}](../../tests/goldens/parse/families/{file.name})",
+    )
+
+
 def marks() -> str:
     """By which marks a Jinja template is known."""
     rows = (
@@ -266,6 +301,7 @@ TABLES: dict[str, Callable[[], str]] = (
         "quantizations": quantizations,
         "parsers": parsers,
         "renderers": renderers,
+        "families": families,
         "marks": marks,
         "jinja-templates": jinja_templates,
         "deviations": deviations,

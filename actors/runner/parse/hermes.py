@@ -1,7 +1,7 @@
 """Hermes and Qwen: `<tool_call>{"name": …, "arguments": {…}}</tool_call>`; JSON calls in general."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from actorllm.actors.runner.parse.calls import (
@@ -23,7 +23,12 @@ _BETWEEN = re.compile(r"[\s,;\[\]]*")
 
 
 def decode_json_call(body: str, _tools: Toolbox) -> list[ToolCall]:
-    """Read one call, a list of them, or several in a row.
+    """Read one call, a list of them, or several in a row."""
+    return _read(body, call_of_object)
+
+
+def _read(body: str, read: Callable[[Any], ToolCall]) -> list[ToolCall]:
+    """Read JSON objects as calls.
 
     Of a list that is broken or cut off, the calls that are complete come with the `BadCall`.
     """
@@ -33,7 +38,7 @@ def decode_json_call(body: str, _tools: Toolbox) -> list[ToolCall]:
         try:
             if isinstance(value, BadCall):
                 raise value
-            calls.append(call_of_object(value))
+            calls.append(read(value))
         except BadCall as error:
             bad = error
     with partly(calls):
@@ -89,11 +94,7 @@ def json_dialect(
 
 def decode_keyed_calls(body: str, _tools: Toolbox) -> list[ToolCall]:
     """Read a list of objects whose only key is the tool's name, as Apertus writes them."""
-    value = load_json(body)
-    calls = [_keyed(each) for each in (value if isinstance(value, list) else [value])]
-    if not calls:
-        raise BadCall("the call is empty")
-    return calls
+    return _read(body, _keyed)
 
 
 def _keyed(value: Any) -> ToolCall:

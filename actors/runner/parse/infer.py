@@ -67,6 +67,7 @@ _FAMILIES: tuple[tuple[str, tuple[str, ...], Dialect | _Make], ...] = (
     ("seed", ("seed:tool_call",), SEED),
     ("apertus", ("<|tools_prefix|>",), APERTUS),
     ("lfm2", ("<|tool_call_start|>",), LFM2),
+    ("lfm2", ("<|tool_list_start|>",), LFM2),
     ("olmo3", ("<function_calls>",), OLMO3),
     ("qwen-coder", ("<function=", "<tool_call>"), QWEN_CODER),
     ("minicpm", ('<function name="',), MINICPM),

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from actorllm.actors.runner.parse.calls import MAX_DEPTH, BadCall, Toolbox
+from actorllm.actors.runner.parse.calls import MAX_DEPTH, BadCall, Toolbox, partly
 from actorllm.actors.runner.parse.coerce import coerce
 from actorllm.actors.runner.parse.fence import Fence
 from actorllm.actors.runner.parse.fenced import Dialect, Opens
@@ -52,7 +52,12 @@ class _Tree:
         self._next = 0
 
     def calls(self) -> list[ToolCall]:
-        calls = []
+        calls: list[ToolCall] = []
+        with partly(calls):
+            self._read(calls)
+        return calls
+
+    def _read(self, calls: list[ToolCall]) -> None:
         while self._next < len(self._tags):
             name = _INVOKE.fullmatch(self._tags[self._next][2])
             if name is None:
@@ -65,7 +70,6 @@ class _Tree:
             )
         if not calls:
             raise BadCall("the call is empty")
-        return calls
 
     def _members(self, tag: str, schema: JsonObject, depth: int) -> JsonObject:
         """Read the children of the tag that comes next, and its closing tag."""
