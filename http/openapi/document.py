@@ -41,11 +41,13 @@ _REFUSALS = {
     403: "It is not allowed: a foreign `Host` or `Origin`, or a model on another machine",
     404: "There is no such model, blob or route",
     408: "The rest of the body did not come",
+    409: "What it needs was changed or removed meanwhile; try again",
     413: "The body, or a text in it, is too large",
     415: "The body has another `Content-Encoding` than zstd, gzip or deflate",
     500: "The model failed, or an option has a wrong type",
     501: "The model cannot do it",
     503: "Too many wait, or a part is being restarted; `Retry-After` says for how many seconds",
+    507: "The disk is full",
 }
 _PLAIN = "api.Error"
 _ALWAYS = (403, 500, 503)

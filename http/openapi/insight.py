@@ -6,6 +6,7 @@ from actorllm.http.openapi.operation import (
     BINARY,
     OCTETS,
     TEXT,
+    WRITES,
     Answer,
     Dialect,
     Operation,
@@ -93,6 +94,7 @@ _UPKEEP = (
             "name": Parameter("in place of that of an only model", {"type": "string"}, "query")
         },
         answers={200: json_answer("actorllm.Imported", "What was read")},
+        errors=WRITES,
     ),
 )
 

@@ -10,6 +10,7 @@ from actorllm.http.openapi.operation import (
     JSON,
     OCTETS,
     TEXT,
+    WRITES,
     Answer,
     Dialect,
     Operation,
@@ -124,6 +125,7 @@ _MODELS = (
         body=CreateBody,
         example={"model": "mine", "from": "seedling", "system": "Be brief.", "stream": False},
         answers={200: _STEPS},
+        errors=WRITES,
     ),
     Operation(
         method="POST",
@@ -132,6 +134,7 @@ _MODELS = (
         body=PullBody,
         example={"model": "llama3.2", "stream": False},
         answers={200: _STEPS},
+        errors=WRITES,
     ),
     Operation(
         method="POST",
@@ -160,6 +163,7 @@ _MODELS = (
             ),
         },
         answers={200: empty("It was there"), 201: empty("It is kept")},
+        errors=WRITES,
     ),
 )
 

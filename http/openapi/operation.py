@@ -17,6 +17,7 @@ __all__ = [
     "OCTETS",
     "SSE",
     "TEXT",
+    "WRITES",
     "Answer",
     "Dialect",
     "Operation",
@@ -34,6 +35,9 @@ NDJSON = "application/x-ndjson"
 OCTETS = "application/octet-stream"
 SSE = "text/event-stream"
 TEXT = "text/plain"
+
+WRITES = (409, 507)
+"""Statuses of refusals of what writes to the store."""
 
 BINARY: Json = {"type": "string", "format": "binary"}
 

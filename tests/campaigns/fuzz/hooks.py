@@ -5,6 +5,7 @@ pointed at a port where nobody listens: the campaign stays on this machine.
 """
 
 import json
+import re
 import zlib
 
 import jsonschema_rs
@@ -16,6 +17,8 @@ NOWHERE = "127.0.0.1:9/library/nothing"
 KEPT = ("seedling", "bert")
 """Models that cases shall not delete or write over."""
 FEW_TOKENS = 8
+NANOSECOND = 1e-9
+ZERO = re.compile(r"[-+]?(?:0|(?:0+(?:\.0*)?(?:ns|us|µs|ms|s|m|h))+)")
 LARGEST = 2**63 - 1
 """What is beyond is there to be refused."""
 BOUNDS = {
@@ -63,10 +66,19 @@ def _half(body):
     return zlib.crc32(json.dumps(body, sort_keys=True, default=str).encode()) % 2 == 0
 
 
+def _is_zero(keep_alive):
+    """Whether a model is unloaded at once: then nobody looks at the options, as on the reference."""
+    if isinstance(keep_alive, str):
+        return ZERO.fullmatch(keep_alive) is not None
+    is_number = isinstance(keep_alive, int | float) and not isinstance(keep_alive, bool)
+    return is_number and abs(keep_alive) < NANOSECOND
+
+
 def _short(path, body):
     options = body.get("options") or {}
     if path in {"/api/generate", "/api/chat"} and isinstance(options, dict):
-        return body | {"options": options | {"num_predict": FEW_TOKENS}}
+        kept = {"keep_alive": 1} if options and _is_zero(body.get("keep_alive", 1)) else {}
+        return body | {"options": options | {"num_predict": FEW_TOKENS}} | kept
     for key in ("max_tokens", "max_output_tokens"):
         if isinstance(body.get(key), int) and FEW_TOKENS < body[key] <= LARGEST:
             return body | {key: FEW_TOKENS}
