@@ -31,7 +31,7 @@ from actorllm.actors.runner.engine.vocab import Vocab
 
 __all__ = ["COALESCE_SECONDS", "Engine"]
 
-COALESCE_SECONDS = 0.004
+COALESCE_SECONDS = 0.008
 """Shortest time between two deliveries, unless a stream begins or ends."""
 
 _Command = Callable[[], None]
