@@ -13,7 +13,7 @@ import trio
 from actorllm.actors.downloader.addresses import is_private, is_public, may_connect
 from actorllm.protocol.errors import Refused
 
-__all__ = ["make_client", "pieces_of"]
+__all__ = ["UnknownHost", "make_client", "pieces_of"]
 
 _CONNECT_TIMEOUT = 15.0
 _ONE_ADDRESS_TIMEOUT = 5.0
@@ -62,6 +62,10 @@ async def pieces_of(response: httpx.Response) -> AsyncIterator[AsyncIterator[byt
         with suppress(Exception):
             while True:
                 await anext(pieces)
+
+
+class UnknownHost(httpcore.ConnectError):
+    """No address belongs to a host's name."""
 
 
 class _Routes(httpx.AsyncBaseTransport):
@@ -157,8 +161,8 @@ async def _resolve(host: str, port: int, seconds: float | None) -> list[str]:
         try:
             found = await trio.socket.getaddrinfo(host, port, type=trio.socket.SOCK_STREAM)
         except OSError as e:
-            raise httpcore.ConnectError(f"{host} cannot be resolved: {e.strerror}") from e
+            raise UnknownHost(f"{host} cannot be resolved: {e.strerror}") from e
         except (UnicodeError, OverflowError) as e:  # a label of no or too many letters; a port
-            raise httpcore.ConnectError(f"{host}:{port} is no address") from e
+            raise UnknownHost(f"{host}:{port} is no address") from e
         return list(dict.fromkeys(str(address[0]) for *_, address in found))
     raise httpcore.ConnectTimeout(f"{host} could not be resolved in time")

@@ -10,7 +10,7 @@ import attrs
 import httpx
 
 from actorllm.actors.downloader.authority import Authority
-from actorllm.actors.downloader.client import make_client, pieces_of
+from actorllm.actors.downloader.client import UnknownHost, make_client, pieces_of
 from actorllm.actors.downloader.origin import Origin
 from actorllm.actors.downloader.retry import RETRIED, Policy, retry_after
 from actorllm.protocol.errors import Refused
@@ -248,7 +248,8 @@ def transport_errors(origin: Origin) -> Iterator[None]:
     try:
         yield
     except httpx.TransportError as e:
-        hint = _HINT if origin.scheme == "https" and isinstance(e, httpx.ConnectError) else ""
+        reached = isinstance(e, httpx.ConnectError) and not isinstance(e.__cause__, UnknownHost)
+        hint = _HINT if origin.scheme == "https" and reached else ""
         raise RegistryError(0, f"{origin.scheme}://{origin.host}: {_reason(e)}{hint}") from e
 
 
