@@ -12,6 +12,7 @@ __all__ = [
     "BUSY",
     "check_capabilities",
     "check_format",
+    "check_media",
     "check_pooling",
     "effective_think",
     "is_empty",
@@ -54,6 +55,20 @@ def check_capabilities(request: GenerateRequest, model: ResolvedModel) -> None:
     if _has_media(request) and not (is_empty(request) or {"vision", "audio"} & set(has)):
         raise Refused.because(
             400, f'"{request.model}" does not support images; remove them or use a vision model'
+        )
+
+
+def check_media(request: GenerateRequest) -> None:
+    """Refuse images and sounds where an answer to them is wanted: no projector is run.
+
+    A rendered prompt shows where they would stand.
+
+    Raises:
+        Refused: 400.
+    """
+    if _has_media(request) and not (is_empty(request) or request.render_only):
+        raise Refused.because(
+            400, f'"{request.model}" sees, but this server does not run projectors; remove images'
         )
 
 

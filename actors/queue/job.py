@@ -13,6 +13,7 @@ from actorllm.actors.kernel import Actor, ActorDied, AskTimeout, BadMessage, Ker
 from actorllm.actors.queue.checks import (
     check_capabilities,
     check_format,
+    check_media,
     check_pooling,
     effective_think,
     is_empty,
@@ -128,6 +129,7 @@ class Job(Actor):
             yield Chunk(done=Done("unload"))
             return
         check_capabilities(request, model)
+        check_media(request)
         options, notices = _options(model, request.default_options, request.options)
         if is_empty(request):
             async with self._scheduler.stream(self._acquire(model, options)) as leases:

@@ -5,10 +5,12 @@ import pytest
 from actorllm.actors.queue.checks import (
     check_capabilities,
     check_format,
+    check_media,
     effective_think,
     is_empty,
 )
 from actorllm.protocol.chat import ChatMessage
+from actorllm.protocol.codec import evolve
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import GenerateRequest
 from tests.simulation.system import make_model
@@ -125,3 +127,13 @@ def test_another_format_is_quoted_in_its_refusal(wanted, quoted):
     assert refused.value.problem.text == (
         f'invalid format: {quoted}; expected "json" or a valid JSON Schema object'
     )
+
+
+def test_images_are_refused_where_nobody_would_look_at_them():
+    for request in (generate(prompt="x", images=(b"i",)), chat(images=(b"i",))):
+        with pytest.raises(Refused, match="does not run projectors") as refused:
+            check_media(request)
+        assert refused.value.problem.status == 400
+        check_media(evolve(request, render_only=True))
+    check_media(chat())
+    check_media(generate(prompt="", images=(b"i",)))
