@@ -24,6 +24,8 @@ class Report:
         self._bars = _bars() if sys.stderr.isatty() else None
         self._tasks: dict[str, TaskID] = {}
         self._last = ""
+        self._moving: set[str] = set()
+        """Steps that were said and have a size: several go on at once, in turns."""
 
     def __enter__(self) -> Self:
         if self._bars:
@@ -47,9 +49,11 @@ class Report:
         """Report a step of the work, or how far it has come."""
         status = one_line(status, limit=200)
         if self._bars is None or not total:
-            if status != self._last:
+            if status != self._last and status not in self._moving:
                 self._say(status)
             self._last = status
+            if total:
+                self._moving.add(status)
             return
         task = self._tasks.get(status)
         if task is None:

@@ -8,8 +8,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from actorllm.protocol.names import TEMP_SUFFIX
-
 __all__ = ["shared"]
 
 _FICLONE: Final = 0x40049409
@@ -30,6 +28,8 @@ def shared(source: Path, folder: Path) -> Iterator[str | None]:
     Yields:
         The name; None: neither can be done.
     """
+    from actorllm.protocol.names import TEMP_SUFFIX
+
     path = folder / f".{secrets.token_hex(16)}{TEMP_SUFFIX}"
     try:
         done = _cloned(source, path) or _linked(source, path)

@@ -3,6 +3,7 @@
 actor.py       the supervisor: pulls, and one child for each blob on its way
 pulling.py     what a pull does, step by step
 fetch.py       the child: fetches a blob for all who wait for it
+ahead.py       several blobs of one model at once, told as one sequence
 sharing.py     the base of supervisors here and in the uploader: one transfer for each blob
 transfer.py    the base of children here and in the uploader: followers and progress
 fetching.py    a blob's parts: workers, retries, the hash behind them

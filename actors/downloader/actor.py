@@ -154,6 +154,7 @@ class Downloader(Transfers):
                 name,
                 registry,
                 partial(self._follow, connect, name.full()),
+                run=self.ctx.run,
                 max_blob=self._max_blob,
                 prune=self._prune,
                 threads=self._threads,
@@ -166,7 +167,7 @@ class Downloader(Transfers):
         return await trio.to_thread.run_sync(load_identity, self._state)
 
     def _follow(
-        self, connect: Callable[[], Registry], model: str, layer: Layer
+        self, connect: Callable[[], Registry], model: str, layer: Layer, *, lanes: int
     ) -> AsyncGenerator[TransferProgress, None]:
         """Follow the fetch of a blob; begin it if nobody has."""
         make = partial(
@@ -174,7 +175,7 @@ class Downloader(Transfers):
             self._catalog.blobs,
             layer,
             connect,
-            streams=self._streams,
+            streams=max(1, self._streams // lanes),
             throttle=self._throttle,
             model=model,
         )

@@ -45,16 +45,19 @@ class Fetch(Transfer):
         self._throttle = throttle
         self._model = model
         self._fetching: Fetching | None = None
+        self._here = 0
+        """Bytes that were there at the beginning."""
 
     @property
     def completed(self) -> int:
-        return 0 if self._fetching is None else self._fetching.completed
+        return self._here if self._fetching is None else self._fetching.completed
 
     async def work(self) -> str:
         """Fetch and verify it, then make it visible; what is wrong is thrown away."""
         layer = self._layer
         if await trio.to_thread.run_sync(self._store.size, layer.digest) == layer.size:
-            return layer.digest  # it came while the last one who fetched it died
+            self._here = layer.size
+            return layer.digest  # it came while the last one who fetched it died, or ended
         partial = await trio.to_thread.run_sync(
             Partial, self._store, layer.digest, layer.size, self._streams, self._model
         )

@@ -13,6 +13,7 @@ from typing import Any, Final
 import attrs
 
 __all__ = [
+    "LEAST_PART",
     "MAX_PARTS",
     "Part",
     "completed",
@@ -24,7 +25,7 @@ __all__ = [
 ]
 
 MAX_PARTS: Final = 8192
-_LEAST: Final = 4 * 1024 * 1024
+LEAST_PART: Final = 4 * 1024 * 1024
 """Bytes below which another connection costs more than it brings."""
 _MOST: Final = 64 * 1024 * 1024
 """Bytes of a part, so that the last ones do not keep one connection busy alone."""
@@ -60,7 +61,7 @@ class Part:
 
 def plan(size: int, streams: int) -> tuple[Part, ...]:
     """Cut a blob for a number of connections."""
-    wanted = max(_LEAST, min(_MOST, math.ceil(size / streams)), math.ceil(size / MAX_PARTS))
+    wanted = max(LEAST_PART, min(_MOST, math.ceil(size / streams)), math.ceil(size / MAX_PARTS))
     return tuple(Part(at, min(wanted, size - at)) for at in range(0, size, wanted))
 
 

@@ -2,12 +2,14 @@
 
 import shutil
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, closing
+from functools import partial
 from typing import Any, Final
 
 import trio
 
 from actorllm.actors.blobs.pins import Pin
+from actorllm.actors.downloader.ahead import Ahead, Run, lanes_of
 from actorllm.actors.downloader.partial import allocated
 from actorllm.actors.downloader.registry import Registry, RegistryError
 from actorllm.actors.library.catalog import Catalog
@@ -18,10 +20,7 @@ from actorllm.protocol.messages.building import CreateStatus
 from actorllm.protocol.messages.transfers import TransferProgress
 from actorllm.protocol.names import Name
 
-__all__ = ["Follow", "Pulling", "blob_status", "check_manifest"]
-
-Follow = Callable[[Layer], AsyncGenerator[TransferProgress, None]]
-"""Fetches a blob and says how far it has come."""
+__all__ = ["Pulling", "announced", "blob_status", "check_manifest"]
 
 _MAX_LAYERS: Final = 16384
 _MARGIN: Final = 64 * 1024 * 1024
@@ -35,7 +34,8 @@ class Pulling:
         catalog: Gets the model.
         name: Of the model.
         registry: Has it.
-        follow: Fetches a blob.
+        follow: Fetches a blob, with its share of the connections: see `lanes_of`.
+        run: See `Ahead`.
         max_blob: Bytes that a blob may have.
         prune: Remove the blobs that only the model's former manifest referred to.
         threads: For what blocks.
@@ -46,8 +46,9 @@ class Pulling:
         catalog: Catalog,
         name: Name,
         registry: Registry,
-        follow: Follow,
+        follow: Callable[..., AsyncGenerator[TransferProgress, None]],
         *,
+        run: Run,
         max_blob: int,
         prune: bool,
         threads: trio.CapacityLimiter,
@@ -56,6 +57,7 @@ class Pulling:
         self._name = name
         self._registry = registry
         self._follow = follow
+        self._run = run
         self._max_blob = max_blob
         self._prune = prune
         self._threads = threads
@@ -71,10 +73,9 @@ class Pulling:
         layers = tuple({layer.digest: layer for layer in manifest.blobs()}.values())
         with await self._thread(self._catalog.blobs.lock.pin) as pin:
             missing = await self._thread(self._missing, layers, pin)
-            for layer in layers:
-                async with aclosing(self._blob(layer, missing=layer in missing)) as items:
-                    async for item in items:
-                        yield item
+            async with aclosing(self._blobs(layers, missing)) as items:
+                async for item in items:
+                    yield item
             yield CreateStatus("verifying sha256 digest")
             yield CreateStatus("writing manifest")
             garbage = await self._thread(self._write, data)
@@ -123,21 +124,29 @@ class Pulling:
             )
         return frozenset(missing)
 
-    async def _blob(self, layer: Layer, *, missing: bool) -> AsyncGenerator[CreateStatus, None]:
-        if not missing:
-            yield blob_status("pulling", layer, layer.size)
-            return
-        found = None
-        async with aclosing(self._follow(layer)) as items:
-            async for progress in items:
-                found = progress.found
-                yield blob_status("pulling", layer, progress.completed)
-        if found != layer.digest:
-            yield CreateStatus("verifying sha256 digest")
-            raise Refused.because(
-                500,
-                f"digest mismatch, file must be downloaded again: want {layer.digest}, got {found}",
+    async def _blobs(
+        self, layers: Sequence[Layer], missing: frozenset[Layer]
+    ) -> AsyncGenerator[CreateStatus, None]:
+        """Fetch what is missing, several at a time. Each blob is named first, in order."""
+        for layer in layers:
+            is_here = layer not in missing
+            yield (
+                blob_status("pulling", layer, layer.size)
+                if is_here
+                else announced("pulling", layer)
             )
+        wanted = [layer for layer in layers if layer in missing]
+        follow = partial(self._follow, lanes=lanes_of(wanted))
+        with closing(Ahead(self._run, follow, wanted)) as ahead:
+            for layer in wanted:
+                found = None
+                async with aclosing(ahead.follow(layer)) as items:
+                    async for one, progress in items:
+                        yield blob_status("pulling", one, progress.completed)
+                        found = progress.found if one == layer else found
+                if found != layer.digest:
+                    yield CreateStatus("verifying sha256 digest")
+                    raise _mismatch(layer, found)
 
     def _write(self, data: bytes) -> frozenset[str]:
         return self._catalog.write(self._catalog.spelling(self._name), data)
@@ -171,10 +180,25 @@ def check_manifest(data: bytes, max_blob: int) -> Manifest:
     return manifest
 
 
+def _mismatch(layer: Layer, found: str | None) -> Refused:
+    return Refused.because(
+        500,
+        f"digest mismatch, file must be downloaded again: want {layer.digest}, got {found}",
+    )
+
+
+def announced(verb: str, layer: Layer) -> CreateStatus:
+    """Name a blob whose turn will come."""
+    return CreateStatus(f"{verb} {_short(layer)}", layer.digest, layer.size)
+
+
 def blob_status(verb: str, layer: Layer, completed: int) -> CreateStatus:
     """Say how far a blob has come."""
-    short = layer.digest.removeprefix("sha256:")[:12]
-    return CreateStatus(f"{verb} {short}", layer.digest, layer.size, completed)
+    return CreateStatus(f"{verb} {_short(layer)}", layer.digest, layer.size, completed)
+
+
+def _short(layer: Layer) -> str:
+    return layer.digest.removeprefix("sha256:")[:12]
 
 
 def _gb(size: int) -> str:

@@ -93,7 +93,8 @@ class Uploader(Transfers):
         # Whoever deletes the model meanwhile leaves its blobs until they are sent.
         with await trio.to_thread.run_sync(self._pin, model, limiter=self._threads):
             async with connect() as registry:
-                pushing = Pushing(model, registry, partial(self._follow, connect, origin))
+                follow = partial(self._follow, connect, origin)
+                pushing = Pushing(model, registry, follow, self.ctx.run)
                 async with aclosing(pushing.steps()) as steps:
                     async for step in steps:
                         yield step

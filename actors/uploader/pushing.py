@@ -1,27 +1,24 @@
 """What a push does: read the manifest, send the blobs, send the manifest."""
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, closing
 from functools import partial
 
 import httpx
 
+from actorllm.actors.downloader.ahead import Ahead, Follow, Run
 from actorllm.actors.downloader.origin import Origin
 from actorllm.actors.downloader.patience import patiently
-from actorllm.actors.downloader.pulling import blob_status
+from actorllm.actors.downloader.pulling import announced, blob_status
 from actorllm.actors.downloader.registry import Registry, check_status
 from actorllm.actors.library.catalog import Catalog
 from actorllm.actors.library.manifests import ManifestFolder
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.manifest import Layer, Manifest, ManifestError, parse_manifest
 from actorllm.protocol.messages.building import CreateStatus
-from actorllm.protocol.messages.transfers import TransferProgress
 from actorllm.protocol.names import Name, parse_name
 
-__all__ = ["Follow", "LocalModel", "Pushing", "find_model", "mount_source"]
-
-Follow = Callable[[Layer], AsyncGenerator[TransferProgress, None]]
-"""Sends a blob and says how far it has come."""
+__all__ = ["LocalModel", "Pushing", "find_model", "mount_source"]
 
 
 class LocalModel:
@@ -70,12 +67,14 @@ class Pushing:
         model: What is sent.
         registry: Gets it.
         follow: Sends a blob.
+        run: See `Ahead`.
     """
 
-    def __init__(self, model: LocalModel, registry: Registry, follow: Follow) -> None:
+    def __init__(self, model: LocalModel, registry: Registry, follow: Follow, run: Run) -> None:
         self._model = model
         self._registry = registry
         self._follow = follow
+        self._run = run
 
     async def steps(self) -> AsyncGenerator[CreateStatus, None]:
         """Push the model.
@@ -85,9 +84,12 @@ class Pushing:
         """
         layers = {layer.digest: layer for layer in self._model.manifest.blobs()}
         for layer in layers.values():
-            async with aclosing(self._follow(layer)) as items:
-                async for progress in items:
-                    yield blob_status("pushing", layer, progress.completed)
+            yield announced("pushing", layer)
+        with closing(Ahead(self._run, self._follow, tuple(layers.values()))) as ahead:
+            for layer in layers.values():
+                async with aclosing(ahead.follow(layer)) as items:
+                    async for one, progress in items:
+                        yield blob_status("pushing", one, progress.completed)
         yield CreateStatus("pushing manifest")
         await patiently(self._registry.policy, self._put_manifest)
         yield CreateStatus("success")

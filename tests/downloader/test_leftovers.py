@@ -94,16 +94,19 @@ async def test_a_pull_that_was_left_is_listed_and_pruned(proxy, catalog, tmp_pat
     ):
         async for item in items:
             if (item.completed or 0) > MIB:
-                [row] = (await ask(node, ListPartials())).partials
-                assert row.in_flight
+                rows = (await ask(node, ListPartials())).partials
+                assert [row.in_flight for row in rows if row.digest == big.digest] == [True]
                 assert (await ask(node, Prune(0))).count == 0
                 break
     async with running(catalog, tmp_path / "state") as node:
-        [row] = (await ask(node, ListPartials())).partials
-        assert (row.model, row.digest, row.in_flight) == (f"{name}:latest", big.digest, False)
+        rows = (await ask(node, ListPartials())).partials
+        [row] = [row for row in rows if row.digest == big.digest]
+        assert (row.model, row.in_flight) == (f"{name}:latest", False)
         assert row.completed > MIB
         pruned = await ask(node, Prune(0))
-        assert [r.kind for r in pruned.removed] == ["partial"]
+        # The config came beside it: it is a blob that no model needs, or unfinished, too.
+        assert ("partial", big.digest) in {(r.kind, r.digest) for r in pruned.removed}
+        assert len(pruned.removed) == 2
         assert (await ask(node, ListPartials())).partials == ()
 
 

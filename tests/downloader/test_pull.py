@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import threading
 
 import pytest
 import trio
@@ -15,6 +16,7 @@ from actorllm.protocol.names import digest_of, parse_name
 from tests.downloader.conftest import partials, pull, refusal, running, words
 from tests.registry.fixtures import SEEDLING
 from tests.registry.server import PASSWORD, USER, passwords, real_registry
+from tests.registry.stub import serve_blob
 
 
 async def test_a_pulled_model_is_the_one_in_the_registry_byte_for_byte(registry, node, catalog):
@@ -56,10 +58,34 @@ async def test_a_blob_comes_in_parts_over_several_connections(proxy, node, catal
 async def test_progress_grows_up_to_the_size(proxy, node, big):
     proxy.rate = 20e6
     steps = await pull(node, f"{proxy.host}/library/big")
-    seen = [s.completed for s in steps if s.digest == big.digest]
+    announced, *seen = [s.completed for s in steps if s.digest == big.digest]
+    assert announced is None
     assert seen == sorted(seen)
     assert len(seen) > 3
     assert seen[-1] == len(big.data)
+
+
+async def test_several_blobs_come_at_once_and_are_named_in_order(stub, node, catalog):
+    blobs = [bytes([number]) * 1000 for number in range(6)]
+    began, released = [], threading.Event()
+
+    def slowly(blob):
+        def answer(request):
+            began.append(request.path)
+            if len(began) >= 3:
+                released.set()
+            assert released.wait(10)  # the first ones wait for a third beside them
+            return serve_blob(blob)(request)
+
+        return answer
+
+    digests = stub.model("library/many", *blobs, answer=slowly)
+    steps = await pull(node, f"{stub.host}/library/many")
+    shorts = [digest[7:19] for digest in digests]
+    assert words(steps)[1:7] == [f"pulling {short}" for short in shorts]
+    last = {step.digest: step.completed for step in steps if step.digest}
+    assert last == dict.fromkeys(digests, 1000)
+    assert all(catalog.blobs.has(digest) for digest in digests)
 
 
 async def test_two_pulls_of_one_blob_fetch_it_once(proxy, node, big):
@@ -101,7 +127,8 @@ async def test_a_pull_that_was_left_is_resumed(proxy, catalog, tmp_path, big):
     proxy.rate, sent = 0, proxy.sent
     async with running(catalog, tmp_path) as node:
         steps = await pull(node, f"{proxy.host}/library/big")
-    assert next(s.completed for s in steps if s.completed) > len(big.data) / 2
+    seen = [s.completed for s in steps if s.digest == big.digest and s.completed]
+    assert seen[0] > len(big.data) / 2
     assert proxy.sent - sent < 0.6 * len(big.data)
     assert catalog.blobs.path(big.digest).read_bytes() == big.data
     assert partials(catalog) == []
