@@ -3,13 +3,16 @@ def test_a_pull_prints_each_step_once_where_there_is_no_terminal(actorllm, serve
     steps = [
         {"status": "pulling manifest"},
         {"status": digest, "digest": "sha256:92", "total": 10},
+        {"status": "pulling b71d", "digest": "sha256:b7", "total": 5},
+        {"status": digest, "digest": "sha256:92", "total": 10, "completed": 6},
+        {"status": "pulling b71d", "digest": "sha256:b7", "total": 5, "completed": 5},
         {"status": digest, "digest": "sha256:92", "total": 10, "completed": 10},
         {"status": "success"},
     ]
     server.on("POST", "/api/pull", steps)
     result = actorllm("pull", "m")
     assert result.status == 0
-    assert result.err == f"pulling manifest\n{digest}\nsuccess\n"
+    assert result.err == f"pulling manifest\n{digest}\npulling b71d\nsuccess\n"
     assert server.bodies("/api/pull") == [{"model": "m"}]
 
 
