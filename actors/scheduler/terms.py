@@ -6,6 +6,7 @@ from typing import Literal, cast
 import attrs
 
 from actorllm.actors.library.memory import MemoryNeed, predict
+from actorllm.actors.runner.engine.attention import PLAIN_ROWS, takes_plain
 from actorllm.actors.runner.engine.ladder import RUNGS, at_rung
 from actorllm.actors.runner.engine.types import Archiving, EngineSettings
 from actorllm.actors.runner.engine.windows import padded
@@ -174,14 +175,15 @@ def rung_notice(rung: int) -> tuple[str, ...]:
 
 def need(model: ResolvedModel, engine: EngineSettings) -> MemoryNeed:
     """The memory that a load will take."""
+    plain = takes_plain(engine, model.memory.heads)
     return predict(
         model.memory,
         # All inputs of a batch of embeddings share its cells.
         context=engine.num_batch if engine.embedding else _cells(engine),
         slots=1 if engine.embedding else engine.slots,
-        batch=engine.num_batch,
+        batch=min(engine.num_batch, PLAIN_ROWS) if plain else engine.num_batch,
         kv_type=engine.kv_type,
-        flash_attention=engine.flash_attention != "off",
+        flash_attention=engine.flash_attention != "off" and not plain,
     )
 
 

@@ -202,3 +202,14 @@ def test_a_number_of_slots_that_somebody_has_set_is_kept_whatever_the_memory():
     assert windows(0, settings=settings) == (7, True)
     embedder = make_model("emb", context_length=4096, pooling=1)
     assert windows(0, model=embedder) == (32, False)
+
+
+def test_the_scores_of_the_plain_attention_are_counted():
+    model = attrs.evolve(CHAT, memory=attrs.evolve(CHAT.memory, heads=32))
+
+    def compute(**changes):
+        settings = make_settings(Path("/nowhere"), num_parallel=4, **changes)
+        engine = engine_settings(model, terms(model, num_ctx=4096), settings, 0)
+        return need(model, engine).compute
+
+    assert compute() > 128 * 4 * 4096 * 32 * 4 > compute(flash_attention=True)

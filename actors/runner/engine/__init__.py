@@ -6,6 +6,7 @@
       backend     what it needs of llama.cpp
       batching    which rows go into a pass, and which passes give the same bits
       works       what a work asks for, made definite
+      attention   flash attention, or the plain one
       windows     how much context a work has
       slots       what the cells of a sequence hold
       streams     the progress of one work

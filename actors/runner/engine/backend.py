@@ -45,6 +45,8 @@ class Backend(Protocol):
     """Whether orderly passes give the same bits whatever their shape."""
     order: Order
     """What makes a pass orderly."""
+    tiles: bool
+    """Whether attention is quick in passes of many rows only (see `attention`)."""
     bos: int
     n_vocab: int
 

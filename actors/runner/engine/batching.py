@@ -28,6 +28,7 @@ from typing import Literal
 
 import attrs
 
+from actorllm.actors.runner.engine.attention import TILED_FROM
 from actorllm.actors.runner.engine.slots import Kind, Slot
 
 __all__ = [
@@ -127,8 +128,8 @@ class Pass:
 class ChunkSizer:
     """How many tokens of prompts fit into one pass, from the speed that was measured.
 
-    From 64 rows on, attention is computed in tiles, which is up to twice as fast for each row. So
-    the speeds of small and of large passes are kept apart, and large ones are whole tiles.
+    From 64 rows on, flash attention is computed in tiles, which is several times as fast for each
+    row. So the speeds of small and of large passes are kept apart, and large ones are whole tiles.
     """
 
     SHARED_SECONDS = 0.18
@@ -141,8 +142,15 @@ class ChunkSizer:
     TILE = 64
     """Rows from which on attention is tiled, and a step of useful sizes; also the first chunk."""
 
-    def __init__(self, num_batch: int) -> None:
+    def __init__(self, num_batch: int, *, tiles: bool = True) -> None:
+        """Prepare.
+
+        Args:
+            num_batch: Most rows.
+            tiles: Whether small passes are slow behind many cells.
+        """
         self._num_batch = num_batch
+        self._tiles = tiles
         self._small = self._large = 0.0
 
     @property
@@ -150,12 +158,13 @@ class ChunkSizer:
         """Tokens per second that prompts are evaluated with; 0 before the first."""
         return max(self._small, self._large)
 
-    def limit(self, *, alone: bool, step_seconds: float = 0.0) -> int:
+    def limit(self, *, alone: bool, step_seconds: float = 0.0, behind: int = 0) -> int:
         """Give the most tokens of prompts in the next pass.
 
         Args:
             alone: Whether no stream waits for the pass.
             step_seconds: What a pass of the running streams takes by itself.
+            behind: Cells that are there of the longest prompt.
         """
         if self.rate <= 0:
             return min(self._num_batch, self.TILE)
@@ -164,6 +173,8 @@ class ChunkSizer:
             seconds = max(self.SHARED_SECONDS - step_seconds, (self.STEPS - 1) * step_seconds)
         rows = int((self._large or self._small) * seconds)
         if rows < self.TILE <= self._num_batch:
+            if self._tiles and behind >= TILED_FROM:
+                return self.TILE
             rows = min(int((self._small or self._large / 2) * seconds), self.TILE - 1)
         elif rows >= self.TILE:
             rows -= rows % self.TILE

@@ -8,13 +8,13 @@ from typing import Any
 import llama_cpp as cpp
 import numpy as np
 
+from actorllm.actors.runner.engine.attention import PLAIN_ROWS, pool_cells, takes_plain
 from actorllm.actors.runner.engine.batching import Order, Pass, Run
 from actorllm.actors.runner.engine.matching import Matchers
 from actorllm.actors.runner.engine.model import Model
 from actorllm.actors.runner.engine.sampling import ChainSampler, Samplers
 from actorllm.actors.runner.engine.threads import IdleCores, ThreadTuner
 from actorllm.actors.runner.engine.types import EngineError, EngineSettings, Work
-from actorllm.actors.runner.engine.windows import padded
 
 __all__ = ["Batch", "Context", "flash_attention_type", "kv_type", "open_context"]
 
@@ -30,11 +30,11 @@ def kv_type(settings: EngineSettings) -> int:
     return kind
 
 
-def flash_attention_type(settings: EngineSettings, *, on_cpu: bool) -> int:
+def flash_attention_type(settings: EngineSettings, *, on_cpu: bool, plain: bool = False) -> int:
     """Decide on flash attention; on the CPU it is what makes orderly passes possible."""
     wanted = settings.flash_attention
     if wanted == "auto" and on_cpu:
-        wanted = "on"
+        wanted = "off" if plain else "on"
     kinds = {
         "on": cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED,
         "off": cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED,
@@ -122,16 +122,13 @@ class Context:
         self._window = settings.num_ctx
         self.vocab = model.vocab
         params = cpp.llama_context_default_params()
-        whole = padded(settings.num_ctx) * settings.slots
-        least = padded(settings.num_ctx)
-        params.n_ctx = whole
-        if settings.unified and settings.cells:
-            params.n_ctx = min(whole, max(padded(settings.cells), least))
+        plain = model.on_cpu and takes_plain(settings, cpp.llama_model_n_head(model.handle))
+        params.n_ctx = pool_cells(settings)
         params.n_seq_max = settings.slots
         params.n_batch = settings.num_batch + settings.slots
-        params.n_ubatch = min(settings.num_batch, cpp.llama_context_default_params().n_ubatch)
+        params.n_ubatch = min(settings.num_batch, PLAIN_ROWS if plain else params.n_ubatch)
         params.n_threads = params.n_threads_batch = settings.threads
-        params.flash_attn_type = flash_attention_type(settings, on_cpu=model.on_cpu)
+        params.flash_attn_type = flash_attention_type(settings, on_cpu=model.on_cpu, plain=plain)
         params.type_k = params.type_v = kv_type(settings)
         # One pool lets a pass mix rows of any sequences, and prefixes take no further cells. With
         # a stream for each sequence cells stay in the order of their positions, without which
@@ -150,6 +147,7 @@ class Context:
         self.cells = int(params.n_ctx)
         self.can_shift = bool(cpp.llama_memory_can_shift(self._memory))
         self.flash_attention = params.flash_attn_type
+        self.tiles = model.on_cpu and params.flash_attn_type == cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
         self.why_not_deterministic = self._why_not_deterministic()
         self.deterministic = not self.why_not_deterministic
         self.order = Order(model.weights.tiled_rows if model.tiles else 0, int(params.n_ubatch))
@@ -267,10 +265,10 @@ class Context:
         model = self._model
         if not model.on_cpu:
             return "a GPU's sums depend on what is computed beside them"
-        if self.flash_attention != cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED:
-            return "flash attention is off"
         if self.unified:
             return "this load shares its cells between requests"
+        if self.flash_attention != cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED:
+            return "flash attention is off"
         if model.recurrent:
             return "recurrent states depend on how a prompt was split"
         if model.experts:

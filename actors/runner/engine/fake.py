@@ -192,6 +192,7 @@ class _FakeBackend:
 
     can_cut = can_cut_saved = can_shift = True
     order = Order()
+    tiles = False
     bos = FAKE_BOS
     n_vocab = _VOCABULARY
 

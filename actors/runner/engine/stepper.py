@@ -84,7 +84,7 @@ class Stepper:
         self._prompts: list[Stream] = []
         """Those that are evaluated, in the order of their coming."""
         self._order = backend.order
-        self._chunks = ChunkSizer(num_batch)
+        self._chunks = ChunkSizer(num_batch, tiles=backend.tiles)
         self._prefixes = Prefixes(
             backend,
             self._slots,
@@ -317,7 +317,11 @@ class Stepper:
             if not self._make_room(stream):
                 self._send_back()
                 return True
-        limit = self._chunks.limit(alone=not due, step_seconds=self._step_seconds)
+        limit = self._chunks.limit(
+            alone=not due,
+            step_seconds=self._step_seconds,
+            behind=max((stream.placed for stream in self._prompts), default=0),
+        )
         limit = max(1, min(limit, self._num_batch - len(due)))
         shares = share_rows([self._left(stream) for stream in self._prompts], limit)
         if not self._prefixes.room(len(due) + sum(shares)):
@@ -384,7 +388,7 @@ class Stepper:
             stream.placed,
             prompt=len(stream.work.prompt),
             room=stream.room,
-            limit=min(self._chunks.limit(alone=alone), self._left(stream)),
+            limit=min(self._chunks.limit(alone=alone, behind=stream.placed), self._left(stream)),
             order=self._order,
             orderly=self._orderly(stream),
             can_cut=self._backend.can_cut,
