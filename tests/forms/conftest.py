@@ -1,10 +1,12 @@
 """Grammars of calls on the vocabulary of the model that comes with the package."""
 
 import copy
+import functools
 import random
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from actorllm.actors.runner.engine.matching import Matcher, Matchers
@@ -44,6 +46,11 @@ class Bench:
     def __init__(self, vocab: Vocab) -> None:
         self._vocab = vocab
         self._matchers = Matchers(vocab)
+        tokens = range(vocab.size)
+        self._goes_on = np.array([not vocab.ends(token) for token in tokens])
+        # What could begin a mark or a number.
+        self._marked = np.array([bool(MARKS.search(vocab.piece(token))) for token in tokens])
+        self._tokens = functools.cache(self._tokenized)
 
     def taken(self, structure: Structure, text: str) -> tuple[str, bool]:
         """Give the beginning of a text that is allowed, and whether it may end there."""
@@ -72,21 +79,23 @@ class Bench:
                 pending = self._way_out(matcher, ends, values_in(text, values))
             token = pending.pop(0) if pending else -1
             if token < 0 or not matcher.allows(token):
-                token, pending = chance.choice(self._plain(self._allowed(matcher))), []
+                token, pending = self._any(matcher, chance), []
             matcher.take(token)
             text += self._vocab.piece(token)
         raise AssertionError(f"no end: {text!r}")
 
     def _way_out(self, matcher: Matcher, ends: list[str], values: list[str]) -> list[int]:
         """Give tokens that bring an answer nearer to its end: strings have no line breaks."""
-        free = len(self._allowed(matcher)) > self._vocab.size // 2
+        free = matcher.allowed().sum() > self._vocab.size // 2
         in_text = free and matcher.allows(self._tokens("\n")[0])
         tried = values if in_text else [*"\"'"] if free else [*ends, *"]})\"'"]
         ways = map(self._tokens, tried)
-        return next((way for way in ways if self._leads(matcher, way)), [])
+        return next((list(way) for way in ways if self._leads(matcher, way)), [])
 
     @staticmethod
     def _leads(matcher: Matcher, way: list[int]) -> bool:
+        if not matcher.allows(way[0]):
+            return False
         probe = copy.copy(matcher)
         probe._held = matcher._held.deep_copy()
         for token in way:
@@ -95,16 +104,14 @@ class Bench:
             probe.take(token)
         return True
 
-    def _plain(self, tokens: list[int]) -> list[int]:
-        """Leave out what could begin a mark or a number, unless there is nothing else."""
-        return [t for t in tokens if not MARKS.search(self._vocab.piece(t))] or tokens
+    def _any(self, matcher: Matcher, chance: random.Random) -> int:
+        """Choose a token by chance: one that begins nothing, unless there is nothing else."""
+        allowed = matcher.allowed() & self._goes_on
+        plain = allowed & ~self._marked
+        return int(chance.choice((plain if plain.any() else allowed).nonzero()[0]))
 
-    def _tokens(self, text: str) -> list[int]:
+    def _tokenized(self, text: str) -> list[int]:
         return self._vocab.tokenize(text, add_special=False, parse_special=True)
-
-    def _allowed(self, matcher: Matcher) -> list[int]:
-        marked = (int(token) for token in matcher.allowed().nonzero()[0])
-        return [token for token in marked if not self._vocab.ends(token)]
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from attrs import frozen
@@ -21,12 +22,15 @@ __all__ = [
     "members_of",
     "notices_of",
     "object_of",
+    "problem_of",
     "properties_of",
 ]
 
 _ANY_OBJECT: JsonObject = {"type": "object"}
 _MOST_NOTICES = 8
 """Tools, and keywords of one tool, of which it is said that they are not held."""
+_REMEMBERED = 128
+"""Schemas of which is known whether they can be kept to."""
 _LOOSENINGS = 6
 """Times that a schema is made looser until it can be kept to."""
 _KEPT_KEYS = frozenset({"type", "properties", "items", "object", "required"})
@@ -107,15 +111,23 @@ def _kept(schema: Any) -> tuple[JsonObject, str]:
         made = {"type": "object", "properties": {}, "additionalProperties": False}
     problems: list[str] = []
     for _ in range(_LOOSENINGS):
-        try:
-            check(Structure("schema", json.dumps(made)))
-        except EngineError as error:
-            problems.append(str(error))
-            made = _loosened(made, str(error))
-        else:
+        problem = problem_of(json.dumps(made))
+        if not problem:
             shut: JsonObject = closed(made)
             return shut, "; ".join(problems)
+        problems.append(problem)
+        made = _loosened(made, problem)
     return _ANY_OBJECT, "; ".join(problems)
+
+
+@lru_cache(maxsize=_REMEMBERED)  # clients send the same tools with every request
+def problem_of(schema: str) -> str:
+    """Say why a schema cannot be kept to; nothing if it can."""
+    try:
+        check(Structure("schema", schema))
+    except EngineError as error:
+        return str(error)
+    return ""
 
 
 def _loosened(schema: JsonObject, problem: str) -> JsonObject:

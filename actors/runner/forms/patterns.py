@@ -6,7 +6,8 @@ match the whole of it.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import lru_cache
 
 from actorllm.actors.runner.engine.grammar import check
 from actorllm.actors.runner.engine.types import EngineError, Structure
@@ -19,6 +20,8 @@ LIMITS_OF_TEXT = ("pattern", "format", "minLength", "maxLength")
 
 _ANY = "(?s:.*)"
 _LONGEST_PATTERN = 2_000
+_REMEMBERED = 128
+"""Limits of strings of which is known whether any string keeps to them."""
 _ESCAPE = (
     r"\\u\{(?P<braced>[0-9a-fA-F]{1,6})\}|\\u(?P<four>[0-9a-fA-F]{4})|\\x(?P<two>[0-9a-fA-F]{2})"
     r"|\\(?P<kind>[dDwWsS])|\\(?P<control>[tnrfv])|(?P<same>\\[pP]\{\w{1,40}\})"
@@ -74,12 +77,13 @@ def texts_of(schema: JsonObject, also: str = "") -> tuple[list[str], list[str]]:
     texts = [text for text in made.values() if text not in (None, _ANY)]
     if texts and also:
         texts.append(also)
-    if not _leaves_some(texts):
+    if not _leaves_some(tuple(texts)):
         return [], limits
     return [str(text) for text in texts], [key for key, text in made.items() if text is None]
 
 
-def _leaves_some(texts: Sequence[str | None]) -> bool:
+@lru_cache(maxsize=_REMEMBERED)
+def _leaves_some(texts: tuple[str | None, ...]) -> bool:
     """Whether there is a text that matches all of these."""
     parts = [{"pattern": f"^(?:{text})$"} for text in texts]
     try:

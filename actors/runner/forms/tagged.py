@@ -6,12 +6,11 @@ from typing import Any
 
 from attrs import frozen
 
-from actorllm.actors.runner.engine.grammar import check
-from actorllm.actors.runner.engine.types import EngineError, Structure
 from actorllm.actors.runner.forms.declared import (
     Parameters,
     members_of,
     object_of,
+    problem_of,
     properties_of,
 )
 from actorllm.actors.runner.forms.grammar import KEY, SPACES, Grammar
@@ -118,9 +117,7 @@ class Tagged:
 
 def _for_itself(g: Grammar, tool: str, key: str, schema: JsonObject) -> JsonObject:
     """Give the schema of a JSON value, without what is not to be found outside of its whole."""
-    try:
-        check(Structure("schema", json.dumps(schema)))
-    except EngineError:
-        g.leave_out(tool, key, "references")
-        return {"type": schema["type"]} if isinstance(schema.get("type"), str) else {}
-    return schema
+    if not problem_of(json.dumps(schema)):
+        return schema
+    g.leave_out(tool, key, "references")
+    return {"type": schema["type"]} if isinstance(schema.get("type"), str) else {}
