@@ -196,6 +196,11 @@ def _parameters(work: Work, threads: int) -> Any:
     params.n_seq_max = work.streams
     params.n_batch = params.n_ubatch = _ROWS
     params.n_threads = params.n_threads_batch = threads
-    params.flash_attn_type = cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
+    # Plain attention is faster for streams, flash attention for prompts (`engine.attention`).
+    params.flash_attn_type = (
+        cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
+        if work.tokens == 1
+        else cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    )
     params.no_perf = True
     return params
