@@ -114,7 +114,7 @@ def prepare(host: EngineHost, loaded: Loaded, m: Generate) -> Prepared:
         images=len(rendered.images) if rendered is not None else 0,
         truncated_messages=cut.dropped_messages,
         truncated_tokens=cut.dropped_tokens,
-        notices=(*cut.notices, *unheld, *unlimited),
+        notices=(*cut.notices, *_unused(request, rendered), *unheld, *unlimited),
     )
 
 
@@ -185,7 +185,15 @@ def render_conversation(
     """
     tools = tuple(map(_in_usual_order, request.tools)) if model.native else request.tools
     prefer_go = not model.native
-    return render_chat(templates, messages, tools, request.think, now=now, prefer_go=prefer_go)
+    return render_chat(
+        templates,
+        messages,
+        tools,
+        request.think,
+        now=now,
+        prefer_go=prefer_go,
+        variables=request.template_variables,
+    )
 
 
 def conversation(model: ResolvedModel, messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
@@ -267,6 +275,14 @@ def _structure(
         except EngineError as e:
             raise refused(e) from None
     return structure, notices
+
+
+def _unused(request: GenerateRequest, rendered: Rendered | None) -> tuple[str, ...]:
+    """Say which variables of the client no template has seen."""
+    names = sorted(request.template_variables.keys() - {"enable_thinking"})
+    if not names or (rendered is not None and rendered.choice.kind == "jinja"):
+        return ()
+    return ("chat_template_kwargs had no effect: no Jinja template makes the prompt",)
 
 
 def _thinking(

@@ -10,6 +10,9 @@ from actorllm.protocol.options import Options, merge
 
 __all__ = ["ExtrasBody", "budget", "with_extras"]
 
+_RESERVED = frozenset({"messages", "tools", "add_generation_prompt", "bos_token", "eos_token"})
+"""Variables of templates that follow from the conversation and the model."""
+
 
 @body("api.Extras")
 class ExtrasBody:
@@ -26,22 +29,32 @@ class ExtrasBody:
     """Tokens after which thoughts are ended."""
     truncate: bool = True
     shift: bool | None = None
+    chat_template_kwargs: JsonObject | None = None
+    """Variables of a Jinja template; that thinking is not enabled counts for every prompt."""
 
 
 def with_extras(body: ExtrasBody, request: GenerateRequest) -> GenerateRequest:
     """Add the extra fields of a body to the request that was made of the others.
 
     Raises:
-        Refused: 500, an option has a wrong type, even one that the dialect has a stronger word for.
+        Refused: 500, an option has a wrong type, even one that the dialect has a stronger word for;
+            400, a variable is not the client's to set.
     """
     merge(Options(), body.options or {})
     own = {"num_ctx": body.num_ctx, "deterministic": body.deterministic}
     given_own = {key: value for key, value in own.items() if value is not None}
+    variables = body.chat_template_kwargs or {}
+    for name in sorted(_RESERVED & variables.keys()):
+        raise Refused.because(400, f"chat_template_kwargs cannot set {name}")
+    # Models that think do so unless they are told, so only `false` says something.
+    off = False if variables.get("enable_thinking") is False else None
+    said = (request.think, body.think, off)
     return evolve(
         request,
+        template_variables=variables,
         options=(body.options or {}) | given_own | request.options,
         keep_alive=body.keep_alive,
-        think=body.think if request.think is None else request.think,
+        think=next((each for each in said if each is not None), None),
         think_budget=budget(body.think_budget, request.think_budget),
         truncate=body.truncate,
         shift=body.shift,

@@ -65,6 +65,8 @@ class GenerateRequest:
     top_logprobs: int = 0
     render_only: bool = False
     """Answer with the rendered prompt in `Done.rendered` and generate nothing."""
+    template_variables: JsonObject = attrs.field(factory=dict)
+    """Further variables of the model's Jinja template."""
     default_options: JsonObject = attrs.field(factory=dict)
     """Options of the dialect, weaker than the request's and stronger than the model's."""
     drop_unsupported_thinking: bool = False

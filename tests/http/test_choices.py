@@ -144,6 +144,17 @@ async def test_further_fields_reach_the_request(client, world):
         assert (request.keep_alive, request.think, request.truncate) == (10**9, False, False)
 
 
+async def test_variables_of_templates_reach_the_request(client, world):
+    more = {"documents": [{"text": "x"}], "enable_thinking": False}
+    await chat(client, "text", chat_template_kwargs=more, shift=False)
+    await chat(client, "text", chat_template_kwargs={"enable_thinking": True})
+    first, second = world.requests
+    assert (first.template_variables, first.think, first.shift) == (more, False, False)
+    assert second.think is None
+    answer = await chat(client, "text", chat_template_kwargs={"messages": []})
+    assert (answer.status_code, "cannot set messages" in answer.text) == (400, True)
+
+
 async def test_the_dialects_own_word_on_thinking_wins(client, world):
     await chat(client, "text", think=True, reasoning_effort="none")
     assert world.requests[0].think is False

@@ -118,6 +118,16 @@ async def test_a_broken_template_is_the_clients_to_know(desk, generate):
     assert "\n" not in refused.value.problem.text
 
 
+async def test_variables_of_the_client_reach_a_jinja_template_or_it_is_said(desk, generate):
+    shows = make_model("m", chat_template="{{ documents[0].text }}{{ messages[0].content }}")
+    told = {"template_variables": {"documents": [{"text": "d"}]}, "messages": HI}
+    made = prepare(desk.host, desk.loaded, generate("chat", model=shows, **told))
+    assert (made.text, made.notices) == ("dhi", ())
+    made = prepare(desk.host, desk.loaded, generate("chat", model=GO_MODEL, **told))
+    (notice,) = made.notices
+    assert notice.startswith("chat_template_kwargs had no effect")
+
+
 async def test_stops_are_those_of_the_options(desk, generate):
     m = generate(prompt="p", raw=True, options={"stop": ("a", "b")})
     assert prepare(desk.host, desk.loaded, m).stops == ("a", "b")
