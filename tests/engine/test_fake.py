@@ -78,7 +78,7 @@ layouts = st.sampled_from(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(st.lists(prompts, min_size=1, max_size=8), st.booleans(), layouts, st.data())
 def test_every_work_gets_its_own_answer_whatever_runs_beside_it(texts, deterministic, layout, data):
     host = Host(**layout)

@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -69,6 +69,7 @@ class Model(RuleBasedStateMachine):
 
 
 TestTheTreeThroughAnyHistory = Model.TestCase
+TestTheTreeThroughAnyHistory.settings = settings(max_examples=40, stateful_step_count=30)
 
 
 def test_a_long_key_is_one_node():
