@@ -42,17 +42,22 @@ class Ahead:
     """
 
     def __init__(self, run: Run, follow: Follow, layers: Sequence[Layer]) -> None:
+        self._run = run
         self._follow = follow
         self._waiting = dict.fromkeys(layers)
         self._news: dict[Layer, TransferProgress] = {}
         self._followed: set[Layer] = set()
         """Whose steps are told by `follow` itself."""
         self._done: dict[Layer, TransferProgress] = {}
+        self._lanes = min(_AT_ONCE, len(layers)) - 1
+        """Those that are still to be begun."""
         self._scopes: list[trio.CancelScope] = []
-        for _ in range(min(_AT_ONCE, len(layers)) - 1):
-            scope = trio.CancelScope()
-            self._scopes.append(scope)
-            run(self._lane, scope)
+
+    def _begin(self) -> None:
+        while self._lanes > 0:
+            self._lanes -= 1
+            self._scopes.append(trio.CancelScope())
+            self._run(self._lane, self._scopes[-1])
 
     async def _lane(self, scope: trio.CancelScope) -> None:
         with scope:
@@ -86,6 +91,8 @@ class Ahead:
         async with aclosing(self._follow(layer)) as items:
             async for progress in items:
                 yield layer, progress
+                if progress.completed or progress.found:
+                    self._begin()  # not before: a wrong password is not tried four times
                 for one in self._told():
                     yield one
 
