@@ -68,6 +68,7 @@ _FAMILIES: tuple[tuple[str, tuple[str, ...], Dialect | _Make], ...] = (
     ("apertus", ("<|tools_prefix|>",), APERTUS),
     ("lfm2", ("<|tool_call_start|>",), LFM2),
     ("lfm2", ("<|tool_list_start|>",), LFM2),
+    ("lfm2", ("List of tools: [", "<|im_start|>"), LFM2),
     ("olmo3", ("<function_calls>",), OLMO3),
     ("qwen-coder", ("<function=", "<tool_call>"), QWEN_CODER),
     ("minicpm", ('<function name="',), MINICPM),
