@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import attrs
 
-from actorllm.http.wire.binding import found
+from actorllm.http.wire.mismatch import found
 from actorllm.protocol.chat import Tool, ToolChoice
 from actorllm.protocol.codec import evolve
 from actorllm.protocol.errors import Refused

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from actorllm.http.wire import base64
-from actorllm.http.wire.binding import List, Mismatch, body, given, struct_of
+from actorllm.http.wire.binding import List, body, given, struct_of
 from actorllm.http.wire.kinds import ORDERED
+from actorllm.http.wire.mismatch import Mismatch
 from actorllm.protocol.chat import ChatMessage, JsonObject, ToolCall
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.gojson import text

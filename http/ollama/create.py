@@ -8,8 +8,9 @@ from quart.wrappers import Response
 
 from actorllm.http.edge import Edge, read_body
 from actorllm.http.ollama import steps
-from actorllm.http.wire.binding import Custom, Mismatch, body, given
+from actorllm.http.wire.binding import Custom, body, given
 from actorllm.http.wire.kinds import MessageBody, chat_message
+from actorllm.http.wire.mismatch import Mismatch
 from actorllm.protocol.chat import JsonObject
 from actorllm.protocol.messages.building import Create
 from actorllm.protocol.names import valid_name

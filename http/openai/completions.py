@@ -30,9 +30,10 @@ from actorllm.http.openai.parts import (
 )
 from actorllm.http.openai.refusals import body_of, refusal
 from actorllm.http.v1 import PLAIN_JSON, install, read
-from actorllm.http.wire.binding import FLOAT32, INT, Custom, Mismatch, body, found, given
+from actorllm.http.wire.binding import FLOAT32, INT, Custom, body, given
 from actorllm.http.wire.extras import ExtrasBody, with_extras
 from actorllm.http.wire.kinds import token_ids
+from actorllm.http.wire.mismatch import Mismatch, found
 from actorllm.protocol.chat import JsonObject
 from actorllm.protocol.errors import Problem, Refused
 from actorllm.protocol.messages.generation import Chunk, GenerateRequest, Logprob

@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 import attrs
 
 from actorllm.http.openai.parts import arguments_of, image_of_url, system_role
-from actorllm.http.wire.binding import Mismatch, body, found, struct_of
+from actorllm.http.wire.binding import body, struct_of
+from actorllm.http.wire.mismatch import Mismatch, found
 from actorllm.protocol.chat import ChatMessage, ToolCall
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.gojson import JsonError, quote_plain

@@ -20,6 +20,7 @@ from typing import Any, Protocol, TypeVar, dataclass_transform, get_args, get_or
 import attrs
 
 from actorllm.http.wire import base64
+from actorllm.http.wire.mismatch import Mismatch, found
 from actorllm.protocol.gojson import JsonError, Number, loads
 
 __all__ = [
@@ -36,38 +37,14 @@ __all__ = [
     "Kind",
     "List",
     "Map",
-    "Mismatch",
     "Struct",
     "bind",
     "body",
-    "found",
     "given",
     "struct_of",
 ]
 
 T = TypeVar("T")
-
-
-class Mismatch(ValueError):  # noqa: N818 -- what it says is the error's whole text
-    """A value has another type than its field; knows the way from the body to the field."""
-
-    def __init__(self, found: str, wanted: str) -> None:
-        super().__init__()
-        self.found = found
-        self.wanted = wanted
-        self.struct = ""
-        self.path: tuple[str, ...] = ()
-
-    def inside(self, struct: "Struct", key: str) -> None:
-        """Note the field that the value is in."""
-        self.path = (key, *self.path)
-        self.struct = "" if struct.own else self.struct or struct.go.rpartition(".")[2]
-
-    def __str__(self) -> str:
-        place = "value"
-        if self.path:
-            place = f"struct field {self.struct}.{'.'.join(self.path)}"
-        return f"json: cannot unmarshal {self.found} into Go {place} of type {self.wanted}"
 
 
 class Kind(Protocol):
@@ -83,17 +60,6 @@ class Kind(Protocol):
         Raises:
             ValueError: It is not of this kind.
         """
-
-
-def found(value: Any) -> str:
-    """Name the kind of a decoded value as Go's texts do."""
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, int | float):
-        return "number"
-    if isinstance(value, str):
-        return "string"
-    return "array" if isinstance(value, list) else "object"
 
 
 @attrs.frozen
@@ -269,7 +235,8 @@ class Struct:
                 read[attribute] = kind.read(item)
             except (Mismatch, base64.Base64Error) as e:
                 if isinstance(e, Mismatch):
-                    e.inside(self, key if key in self.fields else key.lower())
+                    spelled = key if key in self.fields else key.lower()
+                    e.inside(spelled, self.go.rpartition(".")[2], own=self.own)
                 if _said_by_own_code(e, kind):
                     raise
                 wrong = wrong or e

@@ -3,7 +3,8 @@
 import pytest
 
 from actorllm.http.wire import base64
-from actorllm.http.wire.binding import FLOAT32, Mismatch, bind, body, given
+from actorllm.http.wire.binding import FLOAT32, bind, body, given
+from actorllm.http.wire.mismatch import Mismatch
 
 
 @body("api.Inner")
