@@ -72,9 +72,17 @@ def test_a_single_row_stays_alone_unless_order_is_asked_for():
 
 
 def test_a_single_row_gets_a_filler_behind_it_for_the_sake_of_order():
-    plan = decode({1: 7}, make_slots(5, 3), orderly=True)
-    assert [(r.slot, r.position, r.filler) for r in plan.runs] == [(1, 3, False), (1, 4, True)]
-    assert plan.orderly
+    plan = decode({1: 7}, make_slots(5, 256), orderly=True)
+    assert [(r.slot, r.position, r.filler) for r in plan.runs] == [(1, 256, False), (1, 257, True)]
+    assert plan.orderly == "small"
+
+
+def test_a_single_row_needs_no_filler_behind_few_cells_unless_they_were_shifted():
+    plan = decode({1: 7}, make_slots(5, 255), orderly=True)
+    assert (plan.rows, plan.orderly) == (1, "small")
+    slots = make_slots(5, 300)
+    slots[1].shift(4, 150)
+    assert decode({1: 7}, slots, orderly=True).rows == 2
 
 
 def test_rows_that_cannot_be_forgotten_are_not_added():
@@ -188,7 +196,7 @@ def test_where_weights_are_tiled_few_slots_generate_in_one_pass():
     assert side_by_side([], 63) == []
     plan = decode({7: 1, 13: 2}, slots, order=TILES, orderly=True)
     assert (plan.rows, plan.orderly) == (7, "")
-    assert decode({7: 1}, slots, order=TILES, orderly=True).rows == 2
+    assert decode({7: 1}, slots, order=TILES, orderly=True).orderly == ""
 
 
 def test_a_chunk_takes_as_long_as_others_can_wait():

@@ -15,12 +15,13 @@ a second time.
 
 Determinism on CPU: with flash attention on, a row gets the same bits whatever is beside it, as long
 as its kernels stay the same. They change with the rows of a pass: a single one is split over the
-threads; from 8 rows on, weights of some types are multiplied in tiles; from 64 rows on, attention is
-computed in tiles, which is several times as fast. So each token has its kernels by its place: long
-prompts are computed in passes of 64 rows or more, short ones in passes of 2 (or 8) to 63, and answers
-in passes of 2 to 63 (or 7), those of an earlier process included. Such passes are called orderly,
-and their cells "large" or "small". They also need a sequence's cells in the order of its positions,
-which a shared pool loses as soon as freed cells are used again: only the split layout has them.
+threads, behind many cells; from 8 rows on, weights of some types are multiplied in tiles; from 64
+rows on, attention is computed in tiles, which is several times as fast. So each token has its kernels
+by its place: long prompts are computed in passes of 64 rows or more, short ones in passes of 2 (or 8)
+to 63, and answers in passes of 2 to 63 (or 7), those of an earlier process included. Such passes are
+called orderly, and their cells "large" or "small". They also need a sequence's cells in the order of
+its positions, which a shared pool loses as soon as freed cells are used again: only the split layout
+has them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,6 +55,7 @@ LONG_PROMPT = 128
 
 _FILLER_TOKEN = 0
 _TILE = ORDERLY_ROWS + 1
+_WHOLE = 256
 
 
 @attrs.frozen
@@ -266,10 +268,12 @@ def decode_pass(
             runs.append(Run(slot.index, position, (due[slot.index],), output=True))
         elif can_cut:
             runs.append(Run(slot.index, position, (_FILLER_TOKEN,), filler=True))
-    missing = order.answers.least - len(runs)
-    if orderly and can_cut and missing > 0:
-        runs.append(_fillers_behind(runs[0], missing))
-    return _pass("decode", runs, order, can_cut=can_cut)
+    rows = len(runs)
+    if orderly and can_cut and rows < order.answers.least:
+        rows = order.answers.least
+        if not _is_whole(slots[first]):
+            runs.append(_fillers_behind(runs[0], rows - 1))
+    return Pass("decode", tuple(runs), order.cells(rows) if can_cut else "")
 
 
 def prefill_pass(
@@ -315,14 +319,17 @@ def prefill_pass(
     runs = [run]
     if orderly and can_cut and count < rows.least:
         runs.append(_fillers_behind(run, rows.least - count))
-    return _pass("prefill", runs, order, can_cut=can_cut)
+    count = sum(len(run.tokens) for run in runs)
+    return Pass("prefill", tuple(runs), order.cells(count) if can_cut else "")
 
 
-def _pass(
-    kind: Literal["prefill", "decode"], runs: Sequence[Run], order: Order, *, can_cut: bool
-) -> Pass:
-    rows = sum(len(run.tokens) for run in runs)
-    return Pass(kind, tuple(runs), order.cells(rows) if can_cut else "")
+def _is_whole(slot: Slot) -> bool:
+    """Whether a single row behind a slot's cells is not split over threads.
+
+    It is from 512 cells on. llama.cpp looks at a multiple of 256, up to the last one that is used;
+    after a shift there are gaps between them.
+    """
+    return slot.exact == len(slot.tokens) < _WHOLE
 
 
 def _fillers_behind(run: Run, count: int) -> Run:
