@@ -134,7 +134,7 @@ class ChunkSizer:
     row. So the speeds of small and of large passes are kept apart, and large ones are whole tiles.
     """
 
-    SHARED_SECONDS = 0.18
+    SHARED_SECONDS = 0.17
     """Longest pass while others generate: with what is around it, they wait 0.2 s at most."""
     ALONE_SECONDS = 1.0
     """Longest pass while nobody waits, so that a cancelled prompt soon makes room."""
@@ -165,14 +165,15 @@ class ChunkSizer:
 
         Args:
             alone: Whether no stream waits for the pass.
-            step_seconds: What a pass of the running streams takes by itself.
+            step_seconds: What a pass of the running streams takes by itself; the speeds that were
+                measured beside streams have it in them.
             behind: Cells that are there of the longest prompt.
         """
         if self.rate <= 0:
             return min(self._num_batch, self.TILE)
         seconds = self.ALONE_SECONDS
         if not alone:
-            seconds = max(self.SHARED_SECONDS - step_seconds, (self.STEPS - 1) * step_seconds)
+            seconds = max(self.SHARED_SECONDS, self.STEPS * step_seconds)
         rows = int((self._large or self._small) * seconds)
         if rows < self.TILE <= self._num_batch:
             if self._tiles and behind >= TILED_FROM:
