@@ -25,7 +25,7 @@ BOOK = {
         "required": ["seats", "day"],
     },
 }
-QUESTION = "What is the weather in Tokyo?"
+QUESTION = "What is the weather in Paris?"
 OPENS_THOUGHTS = """{{ if .Tools }}<|im_start|>system
 # Tools
 
@@ -80,12 +80,12 @@ def test_a_tool_is_called_and_its_result_becomes_the_answer(
         first = dialect.ask(daemon, turns, [WEATHER], **said)
         ((identity, name, arguments),) = first.calls
         assert identity
-        assert (name, arguments) == ("get_weather", {"city": "Tokyo"}), said
+        assert (name, arguments) == ("get_weather", {"city": "Paris"}), said
         assert (first.content, first.reason) == ("", dialect.called), said
         assert bool(first.thinking) == think, said
         turns += dialect.results(first, "snowy, 21 degrees")
         second = dialect.ask(daemon, turns, [WEATHER], **said)
-        assert second.content.startswith("The weather in Tokyo is 21 degrees"), said
+        assert second.content.startswith("The weather in Paris is 21 degrees"), said
         assert (second.calls, second.reason) == ((), dialect.ended), said
         assert bool(second.thinking) == think, said
 
