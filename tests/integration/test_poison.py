@@ -1,17 +1,15 @@
 """Requests that kill their runner, and models that do."""
 
-import json
 import os
 import signal
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
-import psutil
 import pytest
 
-from tests.integration.daemon import MODEL, TIMEOUT, Daemon, eventually
+from tests.integration.daemon import TIMEOUT, Daemon, eventually
 from tests.integration.streams import body_of, follow
 
 MATES = (43, 50, 60)
@@ -82,31 +80,6 @@ def test_a_request_that_crashes_its_runner_twice_is_refused_and_its_mates_go_on(
     fragile.until_idle()
     fragile.assert_works()
     assert fragile.pinned() == before
-
-
-def test_a_runner_that_crashes_while_loading_is_started_on_a_safer_rung(
-    start: Callable[..., Daemon],
-):
-    daemon = start()
-    seen = {p.pid for p in daemon.family()}
-    with ThreadPoolExecutor(1) as pool:
-        answer: Future[httpx.Response] = pool.submit(daemon.ask_capital)
-        for _ in range(2):
-            pid = new_runner(daemon, seen)
-            seen.add(pid)
-            shoot(pid)
-            eventually(lambda pid=pid: not psutil.pid_exists(pid))
-        done = answer.result()
-    assert done.json()["message"]["content"] == "The capital of Japan is Tokyo."
-    notice = done.headers["Actorllm-Notice"]
-    assert "without flash attention" in notice
-    (rungs,) = json.loads((daemon.state / "rungs.json").read_bytes()).values()
-    assert list(rungs.values()) == [2]
-    # The next load begins where this one ended.
-    daemon.post("/api/generate", model=MODEL, keep_alive=0)
-    eventually(lambda: not daemon.runners())
-    assert daemon.ask_capital().headers["Actorllm-Notice"] == notice
-    assert daemon.pinned()["/scheduler"] == (1, 0)
 
 
 def test_a_model_that_crashes_on_every_rung_is_given_up_with_the_signal(

@@ -17,7 +17,7 @@ do = "hang"
 path = "/scheduler/*"
 message = "Load"
 limit = 1
-seconds = 4
+seconds = 2
 """
 
 
