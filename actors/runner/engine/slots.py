@@ -4,6 +4,8 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from actorllm.actors.runner.engine.types import SlotStats
+
 if TYPE_CHECKING:
     from actorllm.actors.runner.engine.streams import Stream
 
@@ -85,6 +87,13 @@ class Slot:
         del self.cells[keep : keep + discard]
         self.exact = min(self.exact, keep)
         self.orderly = min(self.orderly, keep)
+
+    def stats(self) -> SlotStats:
+        """Say what it does; may be called from any thread."""
+        stream = self.stream  # read once: the engine's thread may take it away
+        if stream is None:
+            return SlotStats(self.index, None, len(self.tokens), "idle")
+        return SlotStats(self.index, stream.work.id, len(self.tokens), stream.phase)
 
     def reusable(self, kind: Kind) -> int:
         """Count the leading cells that another prompt with the same tokens may use.

@@ -36,7 +36,6 @@ from actorllm.actors.runner.engine.types import (
     EngineError,
     EngineStats,
     FinishReason,
-    SlotStats,
     Work,
 )
 from actorllm.actors.runner.engine.works import fault_of, settled, shift_of
@@ -185,7 +184,7 @@ class Stepper:
     def stats(self) -> EngineStats:
         """Count; may be called from any thread."""
         return EngineStats(
-            slots=tuple(map(_stats_of, self._slots)),
+            slots=tuple(slot.stats() for slot in self._slots),
             queued=len(self._queue),
             cells_used=cells_of(self._slots, 0),
             cells=self._backend.cells,
@@ -492,10 +491,3 @@ class Stepper:
             stream.slot.last_used = self._tick
             stream.slot.stream = None
             self._prefixes.note(stream.slot)
-
-
-def _stats_of(slot: Slot) -> SlotStats:
-    stream = slot.stream  # read once: the engine's thread may take it away
-    if stream is None:
-        return SlotStats(slot.index, None, len(slot.tokens), "idle")
-    return SlotStats(slot.index, stream.work.id, len(slot.tokens), stream.phase)
