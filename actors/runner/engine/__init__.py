@@ -5,6 +5,7 @@
     stepper     continuous batching, one pass at a time; knows no llama.cpp
       backend     what it needs of llama.cpp
       batching    which rows go into a pass, and which passes give the same bits
+      admission   which streams may begin
       works       what a work asks for, made definite
       attention   flash attention, or the plain one
       windows     how much context a work has

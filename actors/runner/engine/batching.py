@@ -93,6 +93,22 @@ class Order:
             return Rows(_TILE, self.most)
         return Rows(max(2, self.tiled), ORDERLY_ROWS)
 
+    def sought(self, kind: Kind, tokens: Sequence[int], prompt: int) -> Sequence[int]:
+        """Give the tokens whose cells a stream may have from others, and one more.
+
+        Where passes need more rows than a filler makes good, the prompt leaves enough of them; then
+        an answer has none of its cells from there.
+
+        Args:
+            kind: Of the cells that it needs.
+            tokens: Its prompt, and what was generated.
+            prompt: How many of them are the prompt.
+        """
+        least = self.rows(kind).least
+        if not kind or least <= self.answers.least:
+            return tokens
+        return tokens[: max(1, prompt - least + 1)]
+
     def cells(self, rows: int) -> Kind:
         """Give the kind of cells that a pass of so many rows leaves."""
         kinds: tuple[Kind, ...] = ("small", "large")

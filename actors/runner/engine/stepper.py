@@ -15,6 +15,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from actorllm.actors.runner.engine.admission import Admission
 from actorllm.actors.runner.engine.arrivals import Archive
 from actorllm.actors.runner.engine.backend import Backend
 from actorllm.actors.runner.engine.batching import (
@@ -26,9 +27,7 @@ from actorllm.actors.runner.engine.batching import (
     share_rows,
     side_by_side,
 )
-from actorllm.actors.runner.engine.prefix import MIN_COPY_GAIN
 from actorllm.actors.runner.engine.prefixes import Prefixes
-from actorllm.actors.runner.engine.radix import common_prefix
 from actorllm.actors.runner.engine.slots import Kind, Slot, cells_of
 from actorllm.actors.runner.engine.streams import Stream
 from actorllm.actors.runner.engine.types import (
@@ -41,9 +40,6 @@ from actorllm.actors.runner.engine.types import (
 from actorllm.actors.runner.engine.works import fault_of, settled, shift_of
 
 __all__ = ["Stepper"]
-
-_HEADROOM = 32
-"""Free cells for each stream before another one is admitted: else it would soon be sent back."""
 
 
 class Stepper:
@@ -93,6 +89,7 @@ class Stepper:
             patience=self._patience,
             clock=clock,
         )
+        self._admission = Admission(backend, self._slots, self._prompts, self._prefixes)
         self._num_batch = num_batch
         self._prefill_left = num_batch
         self._tick = 0
@@ -138,7 +135,7 @@ class Stepper:
         return (
             bool(self._prompts)
             or any(s.stream and s.stream.phase == "decode" for s in self._slots)
-            or (bool(self._queue) and self._may_admit(self._queue[0]))
+            or (bool(self._queue) and self._admission.has_room(self._queue[0]))
         )
 
     @property
@@ -207,9 +204,10 @@ class Stepper:
         """Give slots to those whose turn it is, as long as the running streams can wait."""
         began = self._clock()
         for stream in tuple(self._queue):
-            if not self._may_admit(stream) or self._clock() - began > self._patience():
+            if not self._admission.has_room(stream) or self._clock() - began > self._patience():
                 return
-            if not self._waits(stream):
+            read = self._prefixes.awaits(self._sought(stream), self._kind(stream))
+            if not read and not self._admission.waits(stream):
                 self._queue.remove(stream)
                 self._begin(stream)
 
@@ -218,38 +216,6 @@ class Stepper:
         if any(s.stream and s.stream.phase == "decode" for s in self._slots):
             return max(self._chunks.SHARED_SECONDS / 2, self._step_seconds)
         return math.inf
-
-    def _may_admit(self, stream: Stream) -> bool:
-        if all(slot.stream is not None for slot in self._slots):
-            return False
-        if not self._backend.unified:
-            return not self._prompts
-        busy = [slot for slot in self._slots if slot.stream is not None]
-        if not busy:
-            return True
-        coming = sum(self._left(other) for other in self._prompts)
-        known = self._prefixes.best(stream.tokens, "")
-        needed = len(stream.tokens) - known + coming + _HEADROOM * (len(busy) + 1)
-        return cells_of(busy, self._backend.cells - needed) + needed <= self._backend.cells
-
-    def _waits(self, stream: Stream) -> bool:
-        """Whether more of a stream's prompt will soon be there: it is evaluated now, or read."""
-        if self._prefixes.awaits(self._sought(stream), self._kind(stream)):
-            return True
-        if not self._backend.can_cut or not self._prompts:
-            return False
-        if stream.awaited is not None:
-            other, common = stream.awaited
-            if other in self._prompts and other.placed < common:
-                return True
-        known = self._prefixes.best(stream.tokens, "")
-        for other in self._prompts:
-            common = min(common_prefix(other.tokens, stream.tokens), len(stream.tokens) - 1)
-            if not other.discarded and common - max(known, other.placed) >= MIN_COPY_GAIN:
-                stream.awaited = (other, common)
-                return True
-        stream.awaited = None
-        return False
 
     def _begin(self, stream: Stream) -> None:
         claim = self._prefixes.begin(self._sought(stream), self._kind(stream))
@@ -269,16 +235,7 @@ class Stepper:
             self._prompts.append(stream)
 
     def _sought(self, stream: Stream) -> Sequence[int]:
-        """The tokens whose cells a stream may have from others, and one more.
-
-        Where passes need more rows than a filler makes good, the prompt leaves enough of them; then
-        an answer has none of its cells from there.
-        """
-        kind = self._kind(stream)
-        least = self._order.rows(kind).least
-        if not kind or least <= self._order.answers.least:
-            return stream.tokens
-        return stream.tokens[: max(1, len(stream.work.prompt) - least + 1)]
+        return self._order.sought(self._kind(stream), stream.tokens, len(stream.work.prompt))
 
     def _kind(self, stream: Stream) -> Kind:
         """The kind of cells that a stream needs; empty: any."""
@@ -322,31 +279,24 @@ class Stepper:
             behind=max((stream.placed for stream in self._prompts), default=0),
         )
         limit = max(1, min(limit, self._num_batch - len(due)))
-        shares = share_rows([self._left(stream) for stream in self._prompts], limit)
+        shares = share_rows(
+            [stream.left(can_cut=self._backend.can_cut) for stream in self._prompts], limit
+        )
         if not self._prefixes.room(len(due) + sum(shares)):
             left = self._prefixes.free - len(due)
             if left < bool(self._prompts):
                 self._send_back()
                 return True
-            shares = share_rows([self._left(stream) for stream in self._prompts], left)
+            shares = share_rows(
+                [stream.left(can_cut=self._backend.can_cut) for stream in self._prompts], left
+            )
         plan = mixed_pass(
             {index: stream.tokens[-1] for index, stream in due.items()},
             self._slots,
-            [self._part(*pair) for pair in zip(self._prompts, shares, strict=True)],
+            [stream.part(rows) for stream, rows in zip(self._prompts, shares, strict=True)],
         )
         self._measure(plan, self._run(plan, streams), len(due))
         return True
-
-    def _left(self, stream: Stream) -> int:
-        """Count the tokens that a prompt needs next, in one go."""
-        left = len(stream.tokens) - stream.placed
-        # A state that cannot be cut is saved before the last token, which is evaluated again.
-        return min(left - (left > 1 and not self._backend.can_cut), max(stream.room, 1))
-
-    def _part(self, stream: Stream, rows: int) -> tuple[Slot, Sequence[int], bool]:
-        assert stream.slot is not None
-        part = stream.tokens[stream.placed : stream.placed + rows]
-        return stream.slot, part, stream.placed + rows == len(stream.tokens)
 
     def _measure(self, plan: Pass, seconds: float, generating: int) -> None:
         if plan.kind == "prefill":
@@ -387,7 +337,10 @@ class Stepper:
             stream.placed,
             prompt=len(stream.work.prompt),
             room=stream.room,
-            limit=min(self._chunks.limit(alone=alone, behind=stream.placed), self._left(stream)),
+            limit=min(
+                self._chunks.limit(alone=alone, behind=stream.placed),
+                stream.left(can_cut=self._backend.can_cut),
+            ),
             order=self._order,
             orderly=self._orderly(stream),
             can_cut=self._backend.can_cut,

@@ -1,5 +1,6 @@
 """A stream: the progress of one work, from its prompt to its finish."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from actorllm.actors.runner.engine.backend import Sampler
@@ -96,6 +97,22 @@ class Stream:
             self._text.feed(piece)
             self.thoughts.take(piece)
         self._check(now)
+
+    def left(self, *, can_cut: bool) -> int:
+        """Count the tokens of a prompt that are next, in one go.
+
+        Args:
+            can_cut: Whether cells can be forgotten from the end. A state that cannot be cut is
+                saved before the last token, which is evaluated again.
+        """
+        left = len(self.tokens) - self.placed
+        return min(left - (left > 1 and not can_cut), max(self.room, 1))
+
+    def part(self, rows: int) -> tuple[Slot, Sequence[int], bool]:
+        """Give its slot, the next tokens of its prompt, and whether they are the last ones."""
+        assert self.slot is not None
+        tokens = self.tokens[self.placed : self.placed + rows]
+        return self.slot, tokens, self.placed + rows == len(self.tokens)
 
     def pick(self, row: int) -> int:
         """Choose the next token from an output row, unless it is forced.
