@@ -23,11 +23,8 @@ __all__ = ["EngineHost", "Sink", "ThreadHost", "Vectors"]
 _NATIVE = {
     # Where there is a debugger, ggml's abort would start it for a trace, which takes seconds.
     "GGML_NO_BACKTRACE": "1",
-    # OpenMP's threads spin while they wait for each other, for milliseconds by default. When
-    # something else has one of their cores, the other ones spin instead of giving way to it.
-    "GOMP_SPINCOUNT": "2000",
 }
-"""What llama.cpp and OpenMP read from the environment, where the user has not said otherwise."""
+"""What llama.cpp reads from the environment, where the user has not said otherwise."""
 
 Vectors = tuple[tuple[float, ...], ...]
 
@@ -104,7 +101,7 @@ class ThreadHost:
             planned: Bytes that the load was planned with; 0: not known.
             report: Told the faults that are seen.
         """
-        for variable, value in _NATIVE.items():  # read when the libraries are loaded
+        for variable, value in _NATIVE.items():  # read when the library is loaded
             os.environ.setdefault(variable, value)
         from actorllm.actors.runner.engine.engine import Engine
 
