@@ -53,15 +53,25 @@ def test_a_recurrent_model_has_a_checkpoint_before_the_last_token(recurrent, ask
     assert texts[2] == texts[0]
 
 
-@LAYOUTS
-def test_a_recurrent_conversation_goes_on_from_its_end(recurrent, ask, unified):
+def assert_goes_on_from_its_end(model, ask, *, unified):
+    """The second turn of a conversation computes only what is new, and says what it says alone."""
     one = make_prompt(1)
-    (said,), _ = ask(recurrent, one, unified=unified)
+    (said,), _ = ask(model, one, unified=unified)
     longer = one + said[:-1] + make_prompt(2, 30)
-    texts, cached = ask(recurrent, one, longer, unified=unified)
-    alone, _ = ask(recurrent, longer, unified=unified)
+    texts, cached = ask(model, one, longer, unified=unified)
+    alone, _ = ask(model, longer, unified=unified)
     assert cached == [0, len(one) + len(said) - 1]
     assert texts[1] == alone[0]
+
+
+@LAYOUTS
+def test_a_recurrent_conversation_goes_on_from_its_end(recurrent, ask, unified):
+    assert_goes_on_from_its_end(recurrent, ask, unified=unified)
+
+
+@LAYOUTS
+def test_a_conversation_in_a_sliding_window_goes_on_from_its_end(sliding, ask, unified):
+    assert_goes_on_from_its_end(sliding, ask, unified=unified)
 
 
 @LAYOUTS
@@ -92,17 +102,6 @@ def test_a_sliding_window_that_lacks_cells_computes_them(sliding, ask, unified, 
     alone, _ = ask(sliding, other, unified=unified)
     assert texts[1] == alone[0]
     assert cached[1] in (0, shared)
-
-
-@LAYOUTS
-def test_a_conversation_in_a_sliding_window_goes_on_from_its_end(sliding, ask, unified):
-    one = make_prompt(1)
-    (said,), _ = ask(sliding, one, unified=unified)
-    longer = one + said[:-1] + make_prompt(2, 30)
-    texts, cached = ask(sliding, one, longer, unified=unified)
-    alone, _ = ask(sliding, longer, unified=unified)
-    assert cached == [0, len(one) + len(said) - 1]
-    assert texts[1] == alone[0]
 
 
 @LAYOUTS

@@ -1,6 +1,7 @@
 """The same conversation in four dialects: what is sent, and what an answer says, streamed or not."""
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -29,7 +30,7 @@ class Answer:
     headers: httpx.Headers
 
 
-class Dialect:
+class Dialect(ABC):
     """A route for conversations."""
 
     route: ClassVar[str]
@@ -38,25 +39,25 @@ class Dialect:
     called: ClassVar[str]
     """What it says of an answer that calls a tool."""
 
+    @abstractmethod
     def body(self, turns: list[Json], tools: list[Json], think: bool | None) -> Json:
         """Give what is sent; tools are functions, and turns those of `user` and others below."""
-        raise NotImplementedError
 
     def user(self, text: str) -> list[Json]:
         """Give the turns of a question."""
         return [{"role": "user", "content": text}]
 
+    @abstractmethod
     def results(self, answer: Answer, text: str) -> list[Json]:
         """Give the turns of an answer with calls, and of what each call has given."""
-        raise NotImplementedError
 
+    @abstractmethod
     def whole(self, found: Json) -> tuple[str, str, list[tuple[str, str, Json]], str]:
         """Read an answer: content, thinking, calls, and why it ended."""
-        raise NotImplementedError
 
+    @abstractmethod
     def joined(self, frames: list[Json]) -> Json:
         """Join the frames of a stream to what would have come without it."""
-        raise NotImplementedError
 
     def ask(
         self,
