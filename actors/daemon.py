@@ -52,7 +52,7 @@ from actorllm.actors.responses.actor import Responses
 from actorllm.actors.runner.analysis import ANALYSIS
 from actorllm.actors.scheduler.actor import Scheduler
 from actorllm.actors.uploader.actor import Uploader
-from actorllm.protocol.settings import Settings
+from actorllm.protocol.settings import Settings, SettingsError
 from actorllm.protocol.version import package_version
 
 __all__ = ["AppFactory", "main", "tree"]
@@ -64,6 +64,12 @@ _RUNNING_JOBS = 1024
 """Jobs that may run beside those that may wait."""
 _LOOKERS = 64
 """Prompts, answers and texts that are looked at, at one time."""
+
+_OTHER_MODELS = (
+    "set ACTORLLM_MODELS to a folder of your own, and ACTORLLM_MODELS_READONLY to one that you "
+    "can only read"
+)
+_OTHER_ADDRESS = "is a daemon running already? ACTORLLM_HOST chooses another address"
 
 
 def tree(settings: Settings, *more: ChildSpec, **scheduler: Any) -> ChildSpec:
@@ -149,7 +155,8 @@ def main(
         quiet: Log to the file in the state folder alone.
 
     Raises:
-        SettingsError: The environment has a value that cannot be used.
+        SettingsError: The environment has a value that cannot be used: also a folder that cannot
+            be written to, and an address where something listens already.
     """
     environ = dict(os.environ)
     if host is not None:
@@ -160,12 +167,12 @@ def main(
     except ValueError as e:  # a FaultPlanError, whose module is only loaded on request
         sys.stderr.write(f"Error: {e}\n")
         return 1
-    try:
+    with _usable("write the log", "set ACTORLLM_STATE to another folder"):
         configure_logs(debug=settings.debug, quiet=quiet, file=settings.state / "actorllm.log")
+    with _usable(f"write to the models in {settings.models}", _OTHER_MODELS):
+        BlobStore(settings.models)
+    with _usable(f"listen on {settings.host.bind}", _OTHER_ADDRESS):
         sock = _listen(settings)
-    except OSError as e:
-        sys.stderr.write(f"Error: {_trouble(settings, e)}\n")
-        return 1
     return trio.run(_run, settings, make_app, sock, injector)
 
 
@@ -175,13 +182,13 @@ def _listen(settings: Settings) -> socket.socket:
     return listen(settings.host.host, settings.host.port)
 
 
-def _trouble(settings: Settings, error: OSError) -> str:
-    if error.filename:
-        return f"cannot write the log: {error.strerror}; set ACTORLLM_STATE to another folder"
-    return (
-        f"cannot listen on {settings.host.bind}: {error.strerror}; "
-        "is a daemon running already? ACTORLLM_HOST chooses another address"
-    )
+@contextmanager
+def _usable(purpose: str, remedy: str) -> Iterator[None]:
+    """Say in one line what the operating system refuses, and which setting to change."""
+    try:
+        yield
+    except OSError as e:
+        raise SettingsError(f"cannot {purpose}: {e.strerror}; {remedy}") from e
 
 
 def _injector(path: str | None) -> FaultHook | None:

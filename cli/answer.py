@@ -8,6 +8,7 @@ from typing import TextIO
 import attrs
 import click
 
+from actorllm.cli.streams import moves_cursor, takes_colour
 from actorllm.cli.text import Wrapper, one_line, safe
 from actorllm.cli.wire import Json
 
@@ -42,8 +43,8 @@ class _Page:
     def __init__(self, out: TextIO, style: Style) -> None:
         self._out = out
         self._style = style
-        self._tty = out.isatty()
-        self._wrap = style.wordwrap and self._tty
+        self._grey, self._plain = (_GREY, _PLAIN) if takes_colour(out) else ("", "")
+        self._wrap = style.wordwrap and moves_cursor(out)
         self._wrapper = self._new_wrapper()
         self._thinking = False
         self.ended_line = True
@@ -56,7 +57,7 @@ class _Page:
             return
         if not self._thinking:
             self._thinking = True
-            self._write(f"{_GREY}Thinking...\n" if self._tty else "Thinking...\n")
+            self._write(f"{self._grey}Thinking...\n")
             text = text.lstrip("\n")
         self._text(text)
 
@@ -70,13 +71,13 @@ class _Page:
         self._thinking = False
         self._write("" if self.ended_line else "\n")
         self.ended_line = True
-        self._write(f"...done thinking.{_PLAIN if self._tty else ''}\n\n")
+        self._write(f"...done thinking.{self._plain}\n\n")
         self._wrapper = self._new_wrapper()
 
     def close(self) -> None:
         """Leave the terminal in order, also in the midst of thinking."""
-        if self._thinking and self._tty:
-            self._write(_PLAIN)
+        if self._thinking:
+            self._write(self._plain)
         if not self.ended_line:
             self._write("\n")
 

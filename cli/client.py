@@ -7,7 +7,7 @@ import attrs
 import click
 import httpx
 
-from actorllm.cli.errors import Failure, NotFound
+from actorllm.cli.errors import Failure, NoApi, NotFound
 from actorllm.cli.text import one_line
 from actorllm.cli.wire import Json, body_error, json_object
 from actorllm.protocol.address import Address
@@ -21,7 +21,12 @@ MAX_BODY = 256 * 1024 * 1024
 MAX_LINE = 16 * 1024 * 1024
 """Longest line of a stream, in bytes."""
 
+ANSWER_SECONDS = 60.0
+"""How long a server may be silent when it is asked for what it knows already."""
+
 _CONNECT_SECONDS = 5.0
+# Loading a model and generating take as long as they take; Ctrl-C is the limit.
+_PATIENT = httpx.Timeout(None, connect=_CONNECT_SECONDS)
 
 
 @attrs.frozen
@@ -36,8 +41,7 @@ class Client:
         return httpx.Client(
             base_url=self.address.url,
             headers={"User-Agent": f"actorllm/{package_version()}"},
-            # Loading a model and generating take as long as they take; Ctrl-C is the limit.
-            timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
+            timeout=_PATIENT,
             verify=self.address.scheme == "https",  # certificates take their time to load
             trust_env=not self.address.is_local,  # a proxy does not reach our loopback
         )
@@ -47,8 +51,21 @@ class Client:
         self._http.close()
 
     def get(self, path: str) -> Json:
-        """GET a JSON object."""
-        return self._request("GET", path)
+        """GET a JSON object, which must come soon."""
+        return self._request("GET", path, timeout=_soon())
+
+    def show(self, model: str, *, verbose: bool = False) -> Json:
+        """Return what `/api/show` says about a model.
+
+        Args:
+            model: Its name.
+            verbose: With all metadata and tensors.
+
+        Raises:
+            NotFound: It is not here.
+        """
+        body = {"model": model} | ({"verbose": True} if verbose else {})
+        return self._request("POST", "/api/show", body, timeout=_soon())
 
     def post(self, path: str, body: Json) -> Json:
         """POST a JSON object and return the answer, `{}` if it has no body."""
@@ -120,8 +137,17 @@ class Client:
             raise failure(answer, answer.content)
         return json_object(answer.content)
 
-    def _request(self, method: str, path: str, body: Json | None = None) -> Json:
-        with self._errors(), self._http.stream(method, path, json=body) as answer:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        timeout: httpx.Timeout = _PATIENT,
+    ) -> Json:
+        with (
+            self._errors(),
+            self._http.stream(method, path, json=body, timeout=timeout) as answer,
+        ):
             content = _body(answer)
         if answer.is_error:
             raise failure(answer, content)
@@ -135,6 +161,10 @@ class Client:
             raise Failure(
                 f"no server answers at {self.address.url}; start one with `actorllm serve` "
                 "or set ACTORLLM_HOST"
+            ) from e
+        except httpx.ReadTimeout as e:
+            raise NoApi(
+                f"{self.address.url} takes connections but said nothing for {ANSWER_SECONDS:g} s"
             ) from e
         except UnicodeEncodeError as e:
             raise Failure("an argument holds bytes that are no text in UTF-8") from e
@@ -179,5 +209,13 @@ def _say_notices(answer: httpx.Response) -> None:
 
 
 def failure(answer: httpx.Response, content: bytes) -> Failure:
-    line = one_line(body_error(content)) or f"{answer.status_code} {answer.reason_phrase}"
-    return (NotFound if answer.status_code == 404 else Failure)(line)
+    """Return what an answer with an error status means."""
+    line = one_line(body_error(content))
+    if line:
+        return (NotFound if answer.status_code == 404 else Failure)(line)
+    said = f"{answer.status_code} {answer.reason_phrase}".strip()
+    return NoApi(f"{answer.url} answered {said}")
+
+
+def _soon() -> httpx.Timeout:
+    return httpx.Timeout(ANSWER_SECONDS, connect=_CONNECT_SECONDS)

@@ -84,7 +84,7 @@ class Commands:
         name = words[0]
         click.echo(f"Loading model '{one_line(name)}'")
         try:
-            info = self._client.post("/api/show", {"model": name})
+            info = self._client.show(name)
         except NotFound as e:
             raise Failure(f"{e}; the conversation stays with {self._session.model!r}") from e
         self._session.model = name
@@ -168,7 +168,7 @@ class Commands:
 
     def _show(self, _: str, words: _Words) -> None:
         what = words[0] if words else ""
-        info = self._client.post("/api/show", {"model": self._session.model})
+        info = self._client.show(self._session.model)
         if what == "info":
             click.echo(describe(info), nl=False)
         elif what == "system":

@@ -95,10 +95,16 @@ def _local_store(client: "Client") -> Path | None:
 
 def _request(recipe: "Recipe", files: "_Files") -> Json:
     """Upload what the recipe names, and return the fields of the request that it fills."""
+    from actorllm.protocol.names import parse_name
+
     names = [s for s in recipe.sources if s and find_source(s, files.folder) is None]
     if len(set(names)) > 1:
         raise Failure(f"FROM names more than one model: {one_line(', '.join(names))}")
     sources = [source for source in recipe.sources if source and source not in names]
+    if names and not parse_name(names[0]).is_valid:
+        raise Failure(
+            f"FROM: there is no file {one_line(names[0])!r}, and no model has such a name"
+        )
     if sources and names:
         raise Failure(f"FROM names files, and {one_line(names[0])!r}, which is no file here")
     fields: Json = {

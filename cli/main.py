@@ -4,7 +4,6 @@ Exit status: 0 done, 1 error, 2 wrong usage, 130 interrupted.
 """
 
 import sys
-from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -13,6 +12,8 @@ from actorllm.cli import archives, create, manage, run, serve, show, transfers, 
 from actorllm.cli.bench.command import bench
 from actorllm.cli.completion import completion
 from actorllm.cli.errors import Failure
+from actorllm.cli.streams import abandon_output, prepare_streams
+from actorllm.cli.text import one_line
 
 __all__ = ["cli", "main"]
 
@@ -94,13 +95,16 @@ for _command in _COMMANDS:
     cli.add_command(_command)
 
 
+@cli.command("help")
+@click.argument("command", nargs=-1)
+def _help(command: tuple[str, ...]) -> None:
+    """Show the help of a command, as --help does."""
+    cli.main([*command, "--help"], prog_name="actorllm", standalone_mode=False)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(
-                errors="replace"
-            )  # what is piped in, or a model says, may be no text
+    prepare_streams()
     try:
         status: Any = cli.main(arguments, prog_name="actorllm", standalone_mode=False)
     except click.Abort:
@@ -110,6 +114,12 @@ def main(arguments: list[str] | None = None) -> int:
         return e.exit_code
     except Failure as e:
         click.echo(f"Error: {e}", err=True)
+        return 1
+    except OSError as e:
+        if e.filename is not None:
+            raise
+        abandon_output()  # its disk is full, or its terminal gone
+        click.echo(f"Error: cannot write the output: {one_line(e.strerror or str(e))}", err=True)
         return 1
     return status if isinstance(status, int) else 0
 

@@ -115,14 +115,14 @@ def _prompt(words: tuple[str, ...]) -> tuple[str, bool]:
 def _find(client: "Client", model: str, *, insecure: bool) -> Json:
     """Return what `/api/show` says about a model; pull it if it is not here."""
     try:
-        return client.post("/api/show", {"model": model})
+        return client.show(model)
     except NotFound:
         try:
             transfer(client, "/api/pull", model, insecure=insecure)
         except Failure as e:
             name = one_line(model)
             raise Failure(f"model {name!r} is not here, and pulling it failed: {e}") from e
-    return client.post("/api/show", {"model": model})
+    return client.show(model)
 
 
 def _answer(client: "Client", session: Session, words: str) -> None:

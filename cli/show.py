@@ -148,7 +148,7 @@ def show(name: str, verbose: bool, **parts: bool) -> None:
     if parts.pop("render"):
         _render(name)
         return
-    model = connect().post("/api/show", {"model": name, "verbose": verbose})
+    model = connect().show(name, verbose=verbose)
     if chosen:
         click.echo(safe(str(model.get(chosen[0]) or ""), sys.stdout))
     else:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from actorllm.cli.daemon import connect
+from actorllm.cli.streams import moves_cursor, takes_colour
 from actorllm.cli.text import one_line, width
 from actorllm.cli.wire import Json
 
@@ -81,7 +82,7 @@ def _line(row: Row, widths: list[int], *, colour: bool) -> str:
     cells = [cell + " " * (size - width(cell)) for cell, size in zip(row, widths, strict=True)]
     if colour:
         cells[1] = click.style(cells[1], fg=_COLOURS.get(row[1]))
-        cells[3] = click.style(cells[3], fg=None if row[3] == "0" else "yellow")
+        cells[3] = cells[3] if row[3] == "0" else click.style(cells[3], fg="yellow")
     return _GAP.join(cells).rstrip()
 
 
@@ -112,11 +113,12 @@ def tree(watch: bool, interval: float, as_json: bool) -> None:
     facts that the actor tells.
     """
     client = connect(start=False)
-    colour = sys.stdout.isatty()
+    clear = _CLEAR if watch and moves_cursor(sys.stdout) else ""
+    colour = takes_colour(sys.stdout)
     while True:
         snapshot = client.get("/api/actors")
         drawn = json.dumps(snapshot) + "\n" if as_json else draw(snapshot, colour=colour)
-        click.echo((_CLEAR if watch and colour else "") + drawn, nl=False)
+        click.echo(clear + drawn, nl=False)
         if not watch:
             return
         time.sleep(interval)

@@ -7,7 +7,7 @@ only print a table should start fast.
 import json
 from typing import Any
 
-from actorllm.cli.errors import Failure
+from actorllm.cli.errors import NoApi
 
 __all__ = ["Json", "Think", "body_error", "error_text", "json_object"]
 
@@ -22,24 +22,23 @@ def json_object(content: bytes) -> Json:
     """Decode what a server says.
 
     Raises:
-        Failure: It is not JSON, or not an object.
+        NoApi: It is not JSON, or not an object.
     """
     try:
         value = json.loads(content)
     except (ValueError, RecursionError) as e:
-        raise Failure("the server's answer is not JSON; is it really an actorllm server?") from e
+        raise NoApi("the server's answer is not JSON") from e
     if not isinstance(value, dict):
-        raise Failure("the server's answer is not a JSON object")
+        raise NoApi("the server's answer is not a JSON object")
     return value
 
 
 def body_error(content: bytes) -> str:
-    """Return the text of an answer with an error status, in whichever form it was said."""
+    """Return the text of an answer with an error status; empty if it is none of our APIs'."""
     try:
-        error = json.loads(content)["error"]
+        return error_text(json.loads(content)["error"])
     except (ValueError, KeyError, TypeError, RecursionError):
-        return content.decode(errors="replace")
-    return error_text(error)
+        return ""
 
 
 def error_text(error: Any) -> str:

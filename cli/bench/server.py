@@ -13,7 +13,7 @@ from actorllm.cli.bench.identity import Identity, choose, of_listed, of_ollama
 from actorllm.cli.bench.prompts import Ruler
 from actorllm.cli.bench.traces import Recording
 from actorllm.cli.client import failure
-from actorllm.cli.errors import Failure, NotFound
+from actorllm.cli.errors import Failure, NoApi, NotFound
 from actorllm.cli.text import one_line
 from actorllm.cli.wire import Json, json_object
 from actorllm.protocol.version import package_version
@@ -121,7 +121,7 @@ async def _look_at_ollama(http: httpx.AsyncClient, url: str, model: str) -> Iden
 async def _look_at_openai(http: httpx.AsyncClient, url: str, model: str) -> Identity:
     try:
         answer = json_object(await _body(http, "GET", "/v1/models"))
-    except NotFound as e:
+    except (NotFound, NoApi) as e:
         raise Failure(f"{url} speaks neither the Ollama nor the OpenAI API") from e
     return of_listed(choose(model, _entries(answer.get("data")), "id", url))
 

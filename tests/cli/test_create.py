@@ -119,6 +119,7 @@ def test_a_modelfile_may_come_from_standard_input(actorllm, server, folder, monk
         ("FROM x\nPARAMETER nonsense 1", "unknown parameter 'nonsense'"),
         ("FROM a\nFROM b", "FROM names more than one model: a, b"),
         ("FROM x\nADAPTER ./gone", "there is no file './gone'"),
+        ("FROM ./gone", "FROM: there is no file './gone', and no model has such a name"),
     ],
 )
 def test_a_bad_modelfile_is_an_error_of_one_line(actorllm, server, folder, text, error):

@@ -25,13 +25,21 @@ def test_every_command_has_a_help_with_a_summary_and_described_options(actorllm,
     assert all(p.help for p in command.params if isinstance(p, click.Option))
 
 
+def test_help_is_a_command_too(actorllm):
+    assert actorllm("help").out == actorllm("--help").out
+    assert actorllm("help", "run").out == actorllm("run", "--help").out
+    assert actorllm("help", "key", "show").out == actorllm("key", "show", "--help").out
+
+
 def test_the_help_of_serve_lists_the_environment(actorllm):
     out = actorllm("serve", "--help").out
     assert "ACTORLLM_MAX_QUEUE" in out
     assert "512" in out
 
 
-@pytest.mark.parametrize("arguments", [["show"], ["nonsense"], ["list", "--wrong"], ["tree", "x"]])
+@pytest.mark.parametrize(
+    "arguments", [["show"], ["nonsense"], ["help", "nonsense"], ["list", "--wrong"], ["tree", "x"]]
+)
 def test_wrong_usage_exits_with_two_and_says_how_it_is_used(actorllm, arguments):
     result = actorllm(*arguments)
     assert result.status == 2
@@ -93,6 +101,28 @@ def test_a_closed_pipe_is_no_trace(server, environment):
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("NAME")
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("closed", "said"), [("<&-", "Yes.\n"), (">&-", ""), ("2>&-", "Yes.\n"), ("<&- >&- 2>&-", "")]
+)
+def test_a_stream_that_the_caller_has_closed_is_an_empty_one(server, environment, closed, said):
+    server.on("POST", "/api/show", {"capabilities": ["completion"]})
+    server.on("POST", "/api/generate", [{"response": "Yes.", "done": True}])
+    environment.setenv("ACTORLLM_HOST", server.address)
+    command = f"{sys.executable} -m actorllm.cli.main run m x {closed}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == (said, "")
+    assert server.bodies("/api/generate") == [{"model": "m", "prompt": "x"}]
+
+
+def test_an_output_that_cannot_be_written_is_an_error_of_one_line(server, environment):
+    server.on("GET", "/api/tags", {"models": []})
+    environment.setenv("ACTORLLM_HOST", server.address)
+    command = f"{sys.executable} -m actorllm.cli.main list > /dev/full"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "Error: cannot write the output: No space left on device\n"
 
 
 def test_the_start_imports_nothing_heavy():

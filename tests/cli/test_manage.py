@@ -1,3 +1,4 @@
+import socket
 from datetime import UTC, datetime
 
 import pytest
@@ -135,3 +136,29 @@ def test_what_is_no_json_object_is_an_error(actorllm, server, answer):
     result = actorllm("list")
     assert result.status == 1
     assert result.err.startswith("Error: the server's answer is not")
+    assert result.err.endswith("is it an actorllm server? ACTORLLM_HOST chooses another one\n")
+
+
+@pytest.mark.parametrize("page", [b"<html>404</html>", b"[404]", b'{"detail": "Not Found"}', b""])
+@pytest.mark.parametrize("command", [["ps"], ["show", "m"], ["run", "m", "x"], ["pull", "m"]])
+def test_a_refusal_of_another_program_says_so_in_one_line(actorllm, server, command, page):
+    for method, path in (("GET", "ps"), ("POST", "show"), ("POST", "pull")):
+        server.on(method, f"/api/{path}", page, 404)
+    result = actorllm(*command)
+    assert result.status == 1
+    assert result.err.count("\n") == 1
+    assert f"{server.address}/api/" in result.err
+    assert " answered 404 Not Found; is it an actorllm server? " in result.err
+    assert server.bodies("/api/pull") == ([{"model": "m"}] if command[0] == "pull" else [])
+
+
+@pytest.mark.parametrize("command", [["ps"], ["tree"], ["show", "m"], ["run", "m", "x"]])
+def test_a_program_that_takes_connections_and_says_nothing_is_not_waited_for_for_ever(
+    actorllm, environment, command
+):
+    environment.setattr("actorllm.cli.client.ANSWER_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        environment.setenv("ACTORLLM_HOST", f"127.0.0.1:{silent.getsockname()[1]}")
+        result = actorllm(*command)
+    assert result.status == 1
+    assert " takes connections but said nothing for 0.1 s; is it an actorllm s" in result.err

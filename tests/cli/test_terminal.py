@@ -41,6 +41,26 @@ def test_a_conversation_is_held_and_left_by_control_d(model):
     assert said(model) == ["Is it?"]
 
 
+@pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_colours_come_only_where_they_are_wanted(model, environ):
+    model.on("POST", "/api/generate", [{"thinking": "Hm."}, {"response": "Yes.", "done": True}])
+    root = {"path": "/", "state": "running", "children": []}
+    model.on("GET", "/api/actors", {"root": root})
+    for arguments in (["run", "m", "Is it?"], ["tree"]):
+        with Terminal(*arguments, **environ) as terminal:
+            assert terminal.status() == 0
+            assert "\x1b[3" not in terminal.raw
+            assert "\x1b[90m" not in terminal.raw
+
+
+def test_a_terminal_that_cannot_erase_gets_no_wrapped_words(model):
+    model.on("POST", "/api/generate", [{"response": "several words " * 9, "done": True}])
+    with Terminal("run", "m", "Go on.", columns=40, TERM="dumb") as terminal:
+        assert terminal.status() == 0
+        assert "several words " * 9 in terminal.raw
+        assert "\x1b" not in terminal.raw
+
+
 def test_keys_edit_the_line(model):
     with Terminal("run", "m") as terminal:
         terminal.expect(">>> ")
@@ -155,8 +175,10 @@ def test_what_is_typed_during_an_answer_waits_for_its_end(model):
         terminal.expect("Well")
         terminal.type("And now?\r")
         go_on.set()
-        terminal.expect(", yes.\r\n\r\n>>> ")
+        terminal.expect(", yes.\r\n\r\n")
+        terminal.expect(">>> ")
         terminal.expect("Well, yes.")
+        assert terminal.seen.count("Well, yes.") == 2
     assert said(model) == ["Is it?", "And now?"]
 
 

@@ -30,4 +30,5 @@ def test_an_error_in_the_stream_ends_with_one_line(actorllm, server):
 
 def test_a_server_that_cannot_pull_is_an_error(actorllm):
     result = actorllm("pull", "m")
-    assert (result.status, result.err) == (1, "Error: 404 page not found\n")
+    assert result.status == 1
+    assert "/api/pull answered 404 Not Found; is it an actorllm server?" in result.err

@@ -1,5 +1,6 @@
 """The daemon as a process: what it shows of itself, how it starts, how it ends."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -50,6 +51,25 @@ def test_an_address_in_use_is_said_in_one_line(daemon: Daemon, tmp_path):
     assert "Address already in use" in line
     assert "ACTORLLM_HOST" in line
     assert not (tmp_path / "daemon.json").exists()
+
+
+def test_a_folder_of_models_that_cannot_be_written_to_is_said_in_one_line(tmp_path):
+    models = tmp_path / "file" / "models"
+    models.parent.touch()
+    environ = {"ACTORLLM_MODELS": str(models), "ACTORLLM_STATE": str(tmp_path / "state")}
+    done = subprocess.run(
+        [sys.executable, "-m", "actorllm.cli.main", "serve", "--host", "127.0.0.1:0", "--quiet"],
+        env=os.environ | environ,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"Error: cannot write to the models in {models}: Not a directory; set ACTORLLM_MODELS to a "
+        "folder of your own, and ACTORLLM_MODELS_READONLY to one that you can only read\n"
+    )
 
 
 def end(daemon: Daemon) -> float:
