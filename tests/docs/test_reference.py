@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from actorllm.actors import daemon
 from actorllm.protocol.settings import VARIABLES
 from tests.docs.reference import ROOT, TABLES, fill, pages
 
@@ -64,6 +65,12 @@ def test_every_page_can_be_reached_from_the_map():
     index = ROOT / "docs" / "index.md"
     linked = {(index.parent / link).resolve() for link in LINK.findall(read(index))}
     assert [page.name for page in pages() if page != index and page not in linked] == []
+
+
+def test_the_tree_that_the_tutorial_shows_is_the_daemons():
+    listed = re.findall(r"^ {4}[├└]── (\w+)", daemon.__doc__, re.MULTILINE)
+    shown = read(ROOT / "docs" / "tutorial" / "first-conversation.md").partition("FACTS\n")[2]
+    assert re.findall(r"^[├└]─ (\w+)", shown.partition("```")[0], re.MULTILINE) == listed
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

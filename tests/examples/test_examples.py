@@ -47,7 +47,7 @@ def example(daemon, tmp_path):
 
 def test_trio_asks_several_questions_at_once(example):
     told = example(*PYTHON, file="chat_trio.py")
-    for question in ("why is the sky blue?", "What is the capital of Japan?", "count to 7"):
+    for question in ("why is the sky blue?", "What is the capital of Japan?", "What is the capital of France?"):
         assert f"{question}\n    " in told
 
 
