@@ -149,12 +149,12 @@ def _render(
         system=request.system or model.system,
         think=request.think,
         images=request.images,
-        history=() if request.context else model.messages,
+        history=model.messages if request.context is None else (),
         template=request.template,
         now=now,
         prefer_go=not model.native,
     )
-    before = _text(host, request.context)
+    before = _text(host, request.context or ())
     text = before + made.text
     return Fitted(text, _tokens(host, text, bos=not (before or made.has_bos))), made
 

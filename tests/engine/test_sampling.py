@@ -221,7 +221,7 @@ def test_a_narrow_look_finds_what_a_full_sort_finds():
 def test_without_any_candidate_there_is_no_token():
     candidates = Candidates(5)
     candidates.load(np.full(5, -np.inf, np.float32), 2)
-    for choose in (candidates.best, candidates.selected, lambda: candidates.draw(0.5)):
+    for choose in (candidates.best, candidates.selected, lambda: candidates.draw(None)):
         with pytest.raises(EngineError, match="leave no token"):
             choose()
 

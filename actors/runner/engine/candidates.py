@@ -96,23 +96,19 @@ class Candidates:
             raise _none_left()
         return int(left["id"][at])
 
-    def draw(self, chance: float) -> int:
-        """Give the token at a point of the probabilities, which are laid side by side.
+    def draw(self, draw: Any) -> int:
+        """Give a token by chance, the likelier ones more often.
 
         Args:
-            chance: The point, from 0 to below 1.
+            draw: A sampler that does so.
 
         Raises:
-            EngineError: There are no probabilities.
+            EngineError: There are no probabilities: options can make all logits infinite.
         """
-        left = self._left()
-        logits = left["logit"].astype(np.float64)
-        with np.errstate(invalid="ignore"):  # options can make all logits infinite
-            sums = np.exp(logits - logits.max()).cumsum()
-        if not sums[-1] > 0:
+        if not np.isfinite(self._left()["logit"].max()):
             raise _none_left()
-        at = int(sums.searchsorted(chance * sums[-1], side="right"))
-        return int(left["id"][min(at, len(left) - 1)])
+        self.apply(draw)
+        return self.selected()
 
     def _left(self) -> "np.ndarray[Any, Any]":
         count = self._array.size

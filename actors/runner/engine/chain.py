@@ -17,10 +17,21 @@ import llama_cpp as cpp
 import numpy as np
 
 from actorllm.actors.runner.engine.candidates import Tokens, brief
+from actorllm.actors.runner.engine.seeds import position_seed
 from actorllm.actors.runner.engine.types import Sampling
 from actorllm.actors.runner.engine.vocab import Vocab
 
-__all__ = ["Chain", "Chains", "Repetitions", "Touched", "looks_back", "make_chains"]
+__all__ = [
+    "Chain",
+    "Chains",
+    "Repetitions",
+    "Touched",
+    "free_draw",
+    "looks_back",
+    "make_chains",
+    "make_links",
+    "new_draw",
+]
 
 _MIROSTAT_TOKENS = 100
 """The likeliest tokens from which Mirostat 1 estimates how steep the distribution is."""
@@ -31,6 +42,8 @@ _MOST = 2**31 - 1
 """More would wrap around on its way to C."""
 
 _accept = brief(cpp.llama_sampler_accept)
+_seeded = brief(cpp.llama_sampler_init_dist)
+_free = brief(cpp.llama_sampler_free)
 
 
 class Chain:
@@ -42,10 +55,10 @@ class Chain:
         self.handle = cpp.llama_sampler_chain_init(params)
         for link in links:
             cpp.llama_sampler_chain_add(self.handle, link)
-        self._length: int = cpp.llama_sampler_chain_n(self.handle)
+        self.length: int = cpp.llama_sampler_chain_n(self.handle)
 
     def __bool__(self) -> bool:
-        return self._length > 0
+        return self.length > 0
 
     def accept(self, token: int) -> None:
         """Tell the samplers which token was chosen."""
@@ -108,6 +121,16 @@ class Touched:
         return np.unique(np.concatenate((self._biased, self._seen[: self._count])))
 
 
+def new_draw(seed: int, position: int) -> Any:
+    """Make a sampler that draws one token by the probabilities; to be freed by `free_draw`."""
+    return _seeded(position_seed(seed, position))
+
+
+def free_draw(draw: Any) -> None:
+    """Free what `new_draw` made."""
+    _free(draw)
+
+
 @attrs.frozen(eq=False)
 class Chains:
     """The samplers of one stream, between the bars. A chain may be empty."""
@@ -140,6 +163,18 @@ def make_chains(
     if s.mirostat:
         return Chains(changing, Chain(), Chain(), Chain((*_warming(s), _mirostat(s, vocab, seed))))
     return Chains(changing, Chain(_narrowing(s)), Chain(_excluding(s)), Chain(_warming(s)))
+
+
+def make_links(s: Sampling, vocab: Vocab, repetitions: Repetitions, *, window: int) -> list[Any]:
+    """Make the samplers of a stream up to the draw, without those that are left to chance.
+
+    Args:
+        s: What is switched on; not Mirostat, and not XTC.
+        vocab: Of the model.
+        repetitions: Of this vocabulary.
+        window: Tokens that can be looked back at.
+    """
+    return [*_changing(s, vocab, repetitions, window), *_narrowing(s), *_warming(s)]
 
 
 def looks_back(s: Sampling, window: int) -> int:

@@ -9,10 +9,12 @@ import llama_cpp as cpp
 import numpy as np
 
 from actorllm.actors.runner.engine.attention import PLAIN_ROWS, pool_cells, takes_plain
+from actorllm.actors.runner.engine.backend import Sampler
 from actorllm.actors.runner.engine.batching import Order, Pass, Run
 from actorllm.actors.runner.engine.matching import Matchers
 from actorllm.actors.runner.engine.model import Model
-from actorllm.actors.runner.engine.sampling import ChainSampler, Samplers
+from actorllm.actors.runner.engine.samplers import Samplers
+from actorllm.actors.runner.engine.sampling import make_sampler
 from actorllm.actors.runner.engine.threads import IdleCores, ThreadTuner
 from actorllm.actors.runner.engine.types import EngineError, EngineSettings, Work
 
@@ -250,9 +252,8 @@ class Context:
         cpp.llama_memory_seq_rm(self._memory, slot, keep, keep + discard)
         cpp.llama_memory_seq_add(self._memory, slot, keep + discard, -1, -discard)
 
-    def sampler(self, work: Work) -> ChainSampler:
-        window = work.window or self._window
-        return self._samplers.make(work, window)
+    def sampler(self, work: Work) -> Sampler:
+        return make_sampler(self._samplers, work, work.window or self._window)
 
     def piece(self, token: int) -> bytes | None:
         return None if self.vocab.ends(token) else self.vocab.piece(token)

@@ -6,67 +6,53 @@ exception is Mirostat. What it has learned depends on the probabilities of all t
 the one who continues does not know: there it begins anew.
 """
 
-import ctypes
-from typing import Any
-
-import llama_cpp as cpp
 import numpy as np
 
-from actorllm.actors.runner.engine.candidates import Candidates, brief
-from actorllm.actors.runner.engine.chain import Repetitions, Touched, looks_back, make_chains
-from actorllm.actors.runner.engine.logprobs import Logits, token_logprob
+from actorllm.actors.runner.engine.backend import Sampler
+from actorllm.actors.runner.engine.chain import (
+    Touched,
+    free_draw,
+    looks_back,
+    make_chains,
+    new_draw,
+)
+from actorllm.actors.runner.engine.direct import DirectSampler, is_direct
+from actorllm.actors.runner.engine.logprobs import Logits
 from actorllm.actors.runner.engine.matching import Matcher, Matchers
+from actorllm.actors.runner.engine.samplers import Samplers
 from actorllm.actors.runner.engine.seeds import chance, position_seed
-from actorllm.actors.runner.engine.types import EngineError, Sampling, TokenLogprob, Work
-from actorllm.actors.runner.engine.vocab import Vocab
+from actorllm.actors.runner.engine.types import Sampling, TokenLogprob, Work
 
-__all__ = ["ChainSampler", "Samplers"]
+__all__ = ["ChainSampler", "make_sampler"]
 
 _COLDEST = 1e-5
 """Below this temperature the likeliest token is taken, before logits overflow."""
 _XTC = 0x2545F4914F6CDD1D
 """Added to the seed for XTC's chance, which must not be that of the draw."""
 
-_logits_of = brief(cpp.llama_get_logits_ith, ctypes.c_void_p)
 
+def make_sampler(shared: Samplers, work: Work, window: int) -> Sampler:
+    """Make the sampler of a work.
 
-class Samplers:
-    """What the samplers of one context share. Only the context's thread may use it."""
+    Args:
+        shared: Of the context.
+        work: What is asked for.
+        window: Tokens that can be looked back at.
 
-    def __init__(self, context: Any, vocab: Vocab, matchers: Matchers) -> None:
-        self.vocab = vocab
-        self.matchers = matchers
-        self.candidates = Candidates(vocab.size)
-        self.repetitions = Repetitions(vocab)
-        self._context = context
-        self._row = ctypes.c_float * vocab.size
-
-    def make(self, work: Work, window: int) -> "ChainSampler":
-        """Make the sampler of a work.
-
-        Raises:
-            EngineError: The structure is malformed, or the resumed tokens do not keep to it.
-        """
-        return ChainSampler(self, work, window)
-
-    def logits(self, row: int) -> Logits:
-        """Give the logits of an output row; the next pass overwrites them.
-
-        Raises:
-            EngineError: The row has none.
-        """
-        address = _logits_of(self._context, row)
-        if address is None:
-            raise EngineError("the pass computed no logits")
-        return np.ctypeslib.as_array(self._row.from_address(address))
-
-    def free(self) -> None:
-        """Free what is kept."""
-        self.repetitions.free()
+    Raises:
+        EngineError: The structure is malformed, or the resumed tokens do not keep to it.
+    """
+    s = work.sampling
+    if s.temperature < _COLDEST or not is_direct(s, shared.vocab.size):
+        return ChainSampler(shared, work, window)
+    return DirectSampler(shared, work, window)
 
 
 class ChainSampler:
-    """The samplers of one stream. They know the prompt's end, for the penalties."""
+    """The samplers of one stream, one chain after the other.
+
+    They know the prompt's end, for the penalties.
+    """
 
     def __init__(self, shared: Samplers, work: Work, window: int) -> None:
         s = work.sampling
@@ -114,7 +100,7 @@ class ChainSampler:
     def logprob(self, row: int, token: int) -> TokenLogprob:
         """Report a chosen token's probability and its rivals'."""
         top = self._sampling.top_logprobs
-        return token_logprob(self._shared.logits(row), token, top, self._shared.vocab.piece)
+        return self._shared.logprob(row, token, top)
 
     def close(self) -> None:
         """Free the samplers."""
@@ -137,7 +123,13 @@ class ChainSampler:
         if chains.excluding and chance(s.seed + _XTC, position) < s.xtc_probability:
             candidates.apply(chains.excluding.handle)
         candidates.apply(chains.warming.handle)
-        return candidates.selected() if s.mirostat else candidates.draw(chance(s.seed, position))
+        if s.mirostat:
+            return candidates.selected()
+        draw = new_draw(s.seed, position)
+        try:
+            return candidates.draw(draw)
+        finally:
+            free_draw(draw)
 
     def _take(self, token: int) -> None:
         if self._touched is not None:
