@@ -173,10 +173,10 @@ class Fetching:
             if answer.status == 200 and part.next:
                 if len(self._file.parts) > 1:
                     raise RegistryError(0, "the registry has stopped to serve ranges")
-                self._file.reset(index)
+                await self._thread(self._file.reset, index)
             with transport_errors(self._registry.origin):
                 async with pieces_of(answer.response) as pieces:
-                    await self._store(index, pieces, Carrier.of(answer.response))
+                    await self._store(index, pieces, Carrier.of(answer.response, self._threads))
         if not self._file.parts[index].is_done:
             raise RegistryError(0, "the registry has sent less than it promised")
 
@@ -197,7 +197,7 @@ class Fetching:
         write = partial(self._file.write, index)
         stall = self._registry.policy.stall
         while room := self._file.parts[index].size - self._done(index):
-            count = await carrier.carry(room, write, stall)
+            count = await carrier.carry(min(room, self._throttle.portion), write, stall)
             if not count:
                 return
             self._tell()
@@ -235,9 +235,8 @@ class Fetching:
     async def _hash_behind(self) -> None:
         while self._file.hashed < self._size:
             news = self._news
-            until = prefix(self._file.parts)
-            if until > self._file.hashed:
-                await self._thread(self._file.hash_on, until)
+            if prefix(self._file.parts) > self._file.hashed:
+                await self._thread(self._file.hash_on)
             else:
                 await news.wait()
 

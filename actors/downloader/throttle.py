@@ -8,6 +8,10 @@ __all__ = ["Throttle"]
 
 _BURST = 0.25
 """Seconds of unused rate that may be caught up on."""
+_TENTH = 0.1
+"""Seconds of the rate that are taken at once."""
+_LEAST = 64 * 1024
+_UNLIMITED = 1 << 30
 
 
 class Throttle:
@@ -19,6 +23,8 @@ class Throttle:
 
     def __init__(self, rate: float = math.inf) -> None:
         self._rate = rate
+        self.portion = _UNLIMITED if rate == math.inf else max(_LEAST, int(rate * _TENTH))
+        """Bytes that are best taken at once."""
         self._paid_until = -math.inf
 
     async def take(self, size: int) -> None:

@@ -40,7 +40,7 @@ def test_a_whole_file_becomes_a_blob(begin, catalog):
         for index in (1, 0):
             fill(partial, index)
         while partial.hashed < len(DATA):
-            partial.hash_on(len(DATA))
+            partial.hash_on()
         assert partial.digest() == DIGEST
         assert not catalog.blobs.has(DIGEST)
         partial.publish()
@@ -115,7 +115,7 @@ def raiser(error):
 def test_without_ranges_there_is_one_part(begin):
     with begin() as partial:
         fill(partial, 0)
-        partial.hash_on(MIB)
+        partial.hash_on()
         partial.unite()
         assert partial.parts == [Part(0, len(DATA))]
         assert partial.hashed == 0
