@@ -14,9 +14,9 @@ import trio
 
 from actorllm.actors.kernel.actor import Actor, Handler, handlers_of
 from actorllm.actors.kernel.context import Context
-from actorllm.actors.kernel.exits import Exit
+from actorllm.actors.kernel.exits import Exit, innermost
 from actorllm.actors.kernel.mailbox import End, Envelope, Kind, Mailbox, Stop
-from actorllm.actors.kernel.ports import Failure, Pipe, Promise, feed
+from actorllm.actors.kernel.ports import Failure, Pipe, Promise, fail_port, feed
 from actorllm.actors.kernel.specs import ChildSpec
 from actorllm.actors.kernel.trace import trace_id
 from actorllm.protocol.codec import CodecError, Message, decode, encode
@@ -141,7 +141,7 @@ class Cell:
         self._watchers.pop(call, None)
 
     def _exit_of(self, error: BaseException) -> Exit:
-        error = _first(error)
+        error = innermost(error)
         if isinstance(error, ExitAs):
             return error.exit
         where = traceback.extract_tb(error.__traceback__)
@@ -167,7 +167,7 @@ class Cell:
                 self.node.log.warning("cleanup failed", actor=self.path, error=repr(e))
         failure = Failure("died", path=self.path, exit=exit_)
         for port in tuple(self._open):
-            _settle(port, failure)
+            fail_port(port, failure)
         self._open.clear()
         for envelope in self.mailbox.drain():
             self.node.undeliverable(self.path, envelope, exit_)
@@ -322,7 +322,7 @@ class Cell:
     def _settle_with(self, port: Promise | Pipe | None, failure: Failure) -> None:
         if port is not None:
             self._open.pop(port, None)
-            _settle(port, failure)
+            fail_port(port, failure)
 
     # Tasks of its own
 
@@ -340,19 +340,6 @@ class Cell:
         self._nursery.start_soon(task, *args, name=name)
 
 
-def _settle(port: Promise | Pipe, failure: Failure) -> None:
-    if isinstance(port, Promise):
-        port.fail(failure)
-    else:
-        port.close(failure)
-
-
 def _is_settled(port: Promise | Pipe | None) -> bool:
     """Whether nobody waits any more: the asker has left, or another incarnation has answered."""
     return port is not None and (port.settled if isinstance(port, Promise) else port.closed)
-
-
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -3,8 +3,8 @@
     python -m actorllm.actors.kernel.child FD PATH
 
 The process lives as long as its transport: when the parent is gone it exits with its whole group,
-however busy its threads and even its event loop are. (Linux's parent-death signal is no help: it fires when the *thread* that forked ends,
-and trio forks in a worker thread.)
+however busy its threads and even its event loop are. (Linux's parent-death signal is no help: it
+fires when the *thread* that forked ends, and trio forks in a worker thread.)
 """
 
 import importlib
@@ -20,7 +20,7 @@ from typing import Any
 import trio
 
 from actorllm.actors.kernel.actor import Actor
-from actorllm.actors.kernel.exits import Exit
+from actorllm.actors.kernel.exits import Exit, innermost
 from actorllm.actors.kernel.link import Link, LinkError, Op
 from actorllm.actors.kernel.logs import configure_logs
 from actorllm.actors.kernel.mailbox import Envelope, Kind
@@ -177,7 +177,7 @@ async def _serve(link: Link, greeting: list[Any]) -> Exit:
         try:
             await nursery.start(run_node)
         except Exception as e:  # noqa: BLE001 -- whatever it is, the parent must hear of it
-            link.send(Op.FAILED, str(_innermost(e)))
+            link.send(Op.FAILED, str(innermost(e)))
             return Exit("crashed", str(e))
         link.send(Op.READY, os.getpid())
         broken = await _pump(hosted, link)
@@ -186,12 +186,6 @@ async def _serve(link: Link, greeting: list[Any]) -> Exit:
             await trio.sleep_forever()
         nursery.cancel_scope.cancel()
     return ended
-
-
-def _innermost(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 async def _pump(hosted: _Host, link: Link) -> Exit | None:

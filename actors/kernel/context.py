@@ -31,11 +31,6 @@ class Context:
         return self._cell.path
 
     @property
-    def me(self) -> Ref:
-        """This incarnation."""
-        return Ref(self.node, self._cell.path, self._cell.incarnation)
-
-    @property
     def address(self) -> Address:
         return Address(self._cell.path, self._cell.incarnation)
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from actorllm.protocol.codec import Tell, Value, message
 
-__all__ = ["Address", "Down", "Exit"]
+__all__ = ["Address", "Down", "Exit", "innermost"]
 
 
 @message
@@ -42,3 +42,10 @@ class Down(Tell):
 
     who: Address
     exit: Exit
+
+
+def innermost(error: BaseException) -> BaseException:
+    """Return the first reason in a group of exceptions, however deep; else the exception itself."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -18,7 +18,7 @@ from actorllm.actors.kernel.insight import (
     NodeSnapshot,
 )
 from actorllm.actors.kernel.mailbox import Envelope, Kind, Stop
-from actorllm.actors.kernel.ports import Failure, Pipe, Promise, failure_of
+from actorllm.actors.kernel.ports import Failure, Pipe, Promise, fail_port, failure_of
 from actorllm.actors.kernel.ref import Ref
 from actorllm.actors.kernel.specs import ChildSpec
 from actorllm.actors.kernel.supervisor import Child, Supervisor
@@ -238,27 +238,20 @@ class Node:
             self.deliver(path, envelope, incarnation)
         except MailboxFull as e:
             if envelope.port is not None:
-                self._fail(envelope, failure_of(e))
+                fail_port(envelope.port, failure_of(e))
             else:
                 self._bury(path, envelope, str(e))
 
     def undeliverable(self, path: str, envelope: Envelope, exit_: Exit) -> None:
         """A message that nobody will take: an error for who waits, else a dead letter."""
         if envelope.port is not None:
-            self._fail(envelope, Failure("died", path=path, exit=exit_))
+            fail_port(envelope.port, Failure("died", path=path, exit=exit_))
         else:
             self._bury(path, envelope, str(exit_))
 
     def _bury(self, path: str, envelope: Envelope, reason: str) -> None:
         self.dead_letters.add(DeadLetter(path, envelope.tag, reason))
         self.log.warning("dead letter", to=path, message=envelope.tag, reason=reason)
-
-    @staticmethod
-    def _fail(envelope: Envelope, failure: Failure) -> None:
-        if isinstance(envelope.port, Promise):
-            envelope.port.fail(failure)
-        elif envelope.port is not None:
-            envelope.port.close(failure)
 
     # Insight
 

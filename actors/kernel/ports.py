@@ -21,7 +21,7 @@ from actorllm.actors.kernel.exits import Exit
 from actorllm.protocol.codec import Message, Value, encode, message
 from actorllm.protocol.errors import Problem, Refused
 
-__all__ = ["Failure", "Pipe", "Promise", "failure_of", "feed"]
+__all__ = ["Failure", "Pipe", "Promise", "fail_port", "failure_of", "feed"]
 
 
 @message
@@ -261,6 +261,14 @@ class Pipe:
     def _wake_consumer(self) -> None:
         if self._consumer is not None:
             self._consumer.set()
+
+
+def fail_port(port: Promise | Pipe | None, failure: Failure) -> None:
+    """Tell whoever waits at a port, if it wants an answer at all, that there is none."""
+    if isinstance(port, Promise):
+        port.fail(failure)
+    elif port is not None:
+        port.close(failure)
 
 
 async def feed(pipe: Pipe, items: AsyncIterator[Message]) -> None:

@@ -194,14 +194,17 @@ class _Run:
             failure = Stuck(f"the tree did not stop within {limit:g} s")
         if failure is not None:
             raise failure
+        return self._report(node, result[0], ended, trio.current_time() - began)
+
+    def _report(self, node: Node, result: T, ended: Exit, seconds: float) -> Report[T]:
         return Report(
             seed=self.seed,
-            result=result[0],
+            result=result,
             exit=ended,
             counters=node.counters(),
             dead_letters=tuple(node.dead_letters.newest),
             faults=dict(self._injector.counts),
-            seconds=trio.current_time() - began,
+            seconds=seconds,
             events=self.events,
             digest=self._digest.hexdigest(),
         )

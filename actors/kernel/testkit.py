@@ -24,7 +24,7 @@ from actorllm.actors.kernel.insight import ActorSnapshot, Counters, DeadLetter
 from actorllm.actors.kernel.launch import Launcher
 from actorllm.actors.kernel.mailbox import Envelope
 from actorllm.actors.kernel.node import Node
-from actorllm.actors.kernel.ports import Failure, Pipe, Promise, feed
+from actorllm.actors.kernel.ports import Failure, Pipe, Promise, fail_port, feed
 from actorllm.actors.kernel.ref import Ref
 from actorllm.actors.kernel.specs import Backoff, ChildSpec, Intensity
 from actorllm.actors.kernel.supervisor import Supervisor
@@ -147,7 +147,7 @@ class _ProbeActor(Actor):
                 raise answer
             await self._send(answer, port)
         except Refused as e:
-            _fail(port, Failure("refused", problem=e.problem))
+            fail_port(port, Failure("refused", problem=e.problem))
         if port is not None:
             self._open.pop(port, None)
 
@@ -161,14 +161,7 @@ class _ProbeActor(Actor):
 
     def ended(self, exit_: Exit) -> None:
         for port in self._open:
-            _fail(port, Failure("died", path=self.ctx.path, exit=exit_))
-
-
-def _fail(port: Promise | Pipe | None, failure: Failure) -> None:
-    if isinstance(port, Promise):
-        port.fail(failure)
-    elif port is not None:
-        port.close(failure)
+            fail_port(port, Failure("died", path=self.ctx.path, exit=exit_))
 
 
 async def _push_all(items: Answer, pipe: Pipe) -> None:

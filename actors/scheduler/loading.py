@@ -1,6 +1,5 @@
 """One load: make room, start a process, load the weights; after a crash, one rung lower."""
 
-import math
 import signal
 from typing import TYPE_CHECKING
 
@@ -177,7 +176,7 @@ class Loading:
         assert runner.ref is not None
         async with runner.ref.stream(Load()) as reports:
             while True:
-                with trio.move_on_after(limit if math.isfinite(limit) else math.inf) as scope:
+                with trio.move_on_after(limit) as scope:
                     report = await anext(reports, None)
                 if scope.cancelled_caught:
                     self._scheduler.ctx.log.warning(

@@ -69,7 +69,7 @@ class Rungs:
                 json.dump({self._machine: self._rungs}, file)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(name, self._path)  # noqa: PTH105
+            Path(name).replace(self._path)
         except BaseException:
-            os.unlink(name)  # noqa: PTH108
+            Path(name).unlink()
             raise
