@@ -3,6 +3,7 @@
 Answers to requests that could not be read name a charset, later ones do not: clients have seen it so.
 """
 
+import re
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
@@ -12,13 +13,15 @@ from quart_trio.wrappers import TrioResponse
 
 from actorllm.http import errors
 from actorllm.http.edge import Edge, read_body
+from actorllm.http.errors import PLAIN_JSON
 from actorllm.http.stream import log_crash
 from actorllm.protocol.errors import Problem, Refused
-from actorllm.protocol.names import CLOUD_MODEL, parse_ref
+from actorllm.protocol.gojson import JsonError, loads
+from actorllm.protocol.names import CLOUD_MODEL, parse_name, parse_ref
 
 __all__ = ["PLAIN_JSON", "Refuse", "Unreadable", "install", "read", "refuse_with"]
 
-PLAIN_JSON = "application/json"
+_CLOUD = re.compile(rb"cloud", re.IGNORECASE)
 
 B = TypeVar("B")
 R = TypeVar("R")
@@ -41,20 +44,23 @@ async def read(cls: type[B], translate: Callable[[B], R], limit: int) -> tuple[B
         Unreadable: It cannot be done.
     """
     try:
-        body = await read_body(cls, limit, empty="EOF", compressed=True)
-        _refuse_elsewhere(body)
+        body = await read_body(cls, limit, empty="EOF", compressed=True, check=_refuse_elsewhere)
         return body, translate(body)
     except Refused as e:
         raise Unreadable(e.problem) from None
 
 
-def _refuse_elsewhere(body: object) -> None:
+def _refuse_elsewhere(data: bytes) -> None:
     """Refuse a model on another machine before anything else that could be wrong with a body."""
+    if _CLOUD.search(data) is None:
+        return
     try:
-        elsewhere = parse_ref(getattr(body, "model", "")).is_cloud
-    except Refused:
-        return  # it is no name, which others say better
-    if elsewhere:
+        body = loads(data, literals=True)
+        model = body.get("model") if isinstance(body, dict) else None
+        wanted = parse_ref(model if isinstance(model, str) else "")
+    except (Refused, JsonError):
+        return  # others say better what is wrong
+    if wanted.is_cloud and parse_name(wanted.base).is_valid:
         raise Refused.because(403, CLOUD_MODEL)
 
 
