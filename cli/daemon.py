@@ -139,4 +139,5 @@ def _last_line(log: Path) -> str:
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - 4096))
         lines = file.read().decode(errors="replace").split("\n")
-    return one_line(next((line for line in reversed(lines) if line.strip()), "it said nothing"))
+    last = one_line(next((line for line in reversed(lines) if line.strip()), "it said nothing"))
+    return last.removeprefix("Error: ")

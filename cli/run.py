@@ -2,7 +2,8 @@
 
 import json
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -15,12 +16,14 @@ from actorllm.cli.progress import waiting
 from actorllm.cli.session import Session, keep_alive, parse_format, parse_think
 from actorllm.cli.text import one_line
 from actorllm.cli.transfers import transfer
-from actorllm.cli.wire import Json
+from actorllm.cli.wire import Json, Think
 
 if TYPE_CHECKING:
     from actorllm.cli.client import Client
 
 __all__ = ["run"]
+
+T = TypeVar("T")
 
 MAX_PIPED = 64 * 1024 * 1024
 """Longest standard input that is taken into a prompt, in characters."""
@@ -35,6 +38,18 @@ class _RunCommand(click.Command):
         return super().parse_args(ctx, told + args[end:])
 
 
+def _parsed_by(parse: Callable[[str], T]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """Make a callback that turns the text of an option into its value."""
+
+    def callback(_: click.Context, __: click.Parameter, text: str | None) -> T | None:
+        try:
+            return None if text is None else parse(text)
+        except Failure as e:
+            raise click.BadParameter(str(e)) from e
+
+    return callback
+
+
 @click.command(cls=_RunCommand)
 @click.argument("model", type=MODEL)
 @click.argument("prompt", nargs=-1)
@@ -43,12 +58,17 @@ class _RunCommand(click.Command):
 @click.option("--insecure", is_flag=True, help="Use an insecure registry if it must be pulled.")
 @click.option("--nowordwrap", is_flag=True, help="Do not wrap words at the end of a line.")
 @click.option(
-    "--format", "output_format", default="", metavar="FORMAT", help="json, or a JSON schema."
+    "--format",
+    "output_format",
+    default="",
+    metavar="FORMAT",
+    callback=_parsed_by(parse_format),
+    help="json, or a JSON schema.",
 )
 @click.option(
     "--think",
-    default="",
     metavar="[=LEVEL]",
+    callback=_parsed_by(parse_think),
     help="Think before answering: --think, or --think=true|false|low|medium|high|max.",
 )
 @click.option("--hidethinking", is_flag=True, help="Do not show the thinking.")
@@ -72,8 +92,8 @@ def run(
     verbose: bool,
     insecure: bool,
     nowordwrap: bool,
-    output_format: str,
-    think: str,
+    output_format: Any,
+    think: Think,
     hidethinking: bool,
     truncate: bool | None,
     dimensions: int | None,
@@ -84,8 +104,8 @@ def run(
     """
     session = Session(
         model=model,
-        format=parse_format(output_format),
-        think=parse_think(think) if think else None,
+        format=output_format,
+        think=think,
         keep_alive=keepalive,
         style=Style(wordwrap=not nowordwrap, hide_thinking=hidethinking, verbose=verbose),
     )

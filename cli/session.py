@@ -11,7 +11,7 @@ from actorllm.cli.errors import Failure
 from actorllm.cli.media import Prompt
 from actorllm.cli.wire import Json, Think
 
-__all__ = ["Session", "parse_format", "parse_think"]
+__all__ = ["Session", "keep_alive", "parse_format", "parse_think"]
 
 _THINK = {"true": True, "false": False}
 _LEVELS = ("low", "medium", "high", "max")
@@ -41,7 +41,7 @@ def parse_format(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as e:
-        raise Failure(f'--format is "json" or the text of a JSON schema: {e}') from e
+        raise Failure(f'use "json" or the text of a JSON schema: {e}') from e
 
 
 @attrs.define(kw_only=True)

@@ -26,7 +26,7 @@ def main(make_app, *, host, faults, quiet):
         def log_message(self, *_): pass
     state = Path(os.environ["ACTORLLM_STATE"])
     if os.environ.get("STAND_IN_FAILS"):
-        print("the address is taken", file=sys.stderr)
+        print("Error: the address is taken", file=sys.stderr)
         return 1
     name, _, port = os.environ["ACTORLLM_HOST"].partition(":")
     server = HTTPServer((name, int(port)), Handler)
