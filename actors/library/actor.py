@@ -69,7 +69,7 @@ class LibraryActor(Actor):
 
     @concurrent
     async def list_models(self, m: ListModels) -> ModelList:
-        found = await trio.to_thread.run_sync(self._library.models, limiter=self._threads)
+        found = await self._read(self._library.models, m.known)
         if len(found.unreadable) != self._unreadable:
             self._unreadable = len(found.unreadable)
             self.ctx.log.warning("models that cannot be read", problems=list(found.unreadable)[:8])

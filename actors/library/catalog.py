@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import attrs
 
@@ -46,6 +46,22 @@ class Garbage:
     """Why nothing was removed; empty: nothing stood in the way."""
     entries: tuple[BlobEntry, ...] = ()
     """The files."""
+
+
+@attrs.frozen
+class _Known:
+    """What was found last; while all folders have the same, it need not be put in order again."""
+
+    scans: list[list[Installed | Unreadable]]
+    models: list[Installed]
+    unreadable: list[Unreadable]
+
+    @classmethod
+    def of(cls, scans: list[list[Installed | Unreadable]]) -> Self:
+        every = {found.name: found for scan in scans for found in scan}.values()
+        models = [found for found in every if isinstance(found, Installed)]
+        models.sort(key=lambda model: (-model.modified, model.name.full()))
+        return cls(scans, models, [found for found in every if isinstance(found, Unreadable)])
 
 
 class _Below:
@@ -88,18 +104,16 @@ class Catalog:
         if builtin is not None:
             below.append(_Below(builtin, _BUILTIN, lasting=False))
         self._below = tuple(below)
+        self._known = _Known.of([])
 
     def models(self) -> tuple[list[Installed], list[Unreadable]]:
         """Return all models, newest first, and what could not be read."""
-        by_name = {
-            found.name: found
-            for folder in (*(below.manifests for below in reversed(self._below)), self._manifests)
-            for found in folder.scan()
-        }
-        every = by_name.values()
-        models = [found for found in every if isinstance(found, Installed)]
-        models.sort(key=lambda model: (-model.modified, model.name.full()))
-        return models, [found for found in every if isinstance(found, Unreadable)]
+        folders = (*(below.manifests for below in reversed(self._below)), self._manifests)
+        scans = [folder.scan() for folder in folders]
+        known = self._known
+        if known.scans != scans:
+            known = self._known = _Known.of(scans)
+        return list(known.models), list(known.unreadable)
 
     def find(self, name: Name) -> Installed | None:
         """Return a model by its name in any case, None if there is none.

@@ -3,7 +3,9 @@
 It blocks: call it from a thread.
 """
 
+import secrets
 from pathlib import Path
+from threading import Lock
 
 import attrs
 
@@ -37,11 +39,34 @@ __all__ = ["Library"]
 
 @attrs.frozen
 class _Listed:
-    digest: str
-    modified: int
+    """A row, and what it was made of: it is right while that is the same."""
+
+    found: Installed
+    """Kept, so that nothing else gets its identity."""
+    weights: tuple[str, ...]
+    """Digests."""
     stamps: tuple[tuple[int, int] | None, ...]
-    """Size and time of the weights; the row is right while they are the same."""
+    """Size and time of each of the weights."""
     row: ModelRow
+
+
+class _Versions:
+    """Gives lists their versions; several threads ask."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._own = secrets.token_hex(8)
+        """Tells the versions of this process from those before a restart."""
+        self._count = 0
+        self._rows: tuple[ModelRow, ...] = ()
+
+    def of(self, rows: tuple[ModelRow, ...]) -> str:
+        """Return the last version for the same rows, else a new one."""
+        with self._lock:
+            if rows != self._rows:
+                self._rows = rows
+                self._count += 1
+            return f"{self._own}-{self._count}"
 
 
 class Library:
@@ -64,21 +89,30 @@ class Library:
     ) -> None:
         self.catalog = catalog
         self._sources = Sources(catalog, FactsCache(cache), analysis, go_template)
-        self._listed: dict[Name, _Listed] = {}
+        self._listed: dict[int, _Listed] = {}
+        """By the identities of what was found: the catalog returns the same object while the file of
+        the manifest is the same."""
+        self._versions = _Versions()
 
-    def models(self) -> ModelList:
-        """List all models, newest first."""
+    def models(self, known: str = "") -> ModelList:
+        """List all models, newest first.
+
+        Args:
+            known: Version of a list; if it is this one, it comes without its rows.
+        """
         models, unreadable = self.catalog.models()
         problems = [f"{found.name.short()}: {found.reason}" for found in unreadable]
-        listed: dict[Name, _Listed] = {}
+        listed: dict[int, _Listed] = {}
         for found in models:
             try:
-                listed[found.name] = self._list(found)
+                listed[id(found)] = self._list(found)
             except Refused as e:
                 problems.append(e.problem.text)
         self._listed = listed
         self._sources.facts.save()
-        return ModelList(tuple(known.row for known in listed.values()), tuple(problems))
+        rows = tuple(one.row for one in listed.values())
+        version = self._versions.of(rows)
+        return ModelList(() if version == known else rows, tuple(problems), version)
 
     def show(self, ask: ShowModel) -> ModelDetails:
         """Say everything about a model.
@@ -137,16 +171,12 @@ class Library:
         return model
 
     def _list(self, found: Installed) -> _Listed:
-        stamps = self._stamps(found)
-        known = self._listed.get(found.name)
-        if (
-            known is not None
-            and known.digest == found.digest
-            and known.modified == found.modified
-            and known.stamps == stamps
-        ):
+        known = self._listed.get(id(found))
+        weights = known.weights if known is not None else _weights(found)
+        stamps = tuple(map(self._stamp, weights))
+        if known is not None and known.stamps == stamps:
             return known
-        return _Listed(found.digest, found.modified, stamps, self._row(found))
+        return _Listed(found, weights, stamps, self._row(found))
 
     def _row(self, found: Installed) -> ModelRow:
         model = OpenModel(self._sources, found)
@@ -164,9 +194,10 @@ class Library:
             namespace=found.name.namespace,
         )
 
-    def _stamps(self, found: Installed) -> tuple[tuple[int, int] | None, ...]:
-        return tuple(self._stamp(layer.digest) for layer in found.manifest.of(MODEL))
-
     def _stamp(self, digest: str) -> tuple[int, int] | None:
         found = self.catalog.stat(digest)
         return None if found is None else (found.st_size, found.st_mtime_ns)
+
+
+def _weights(found: Installed) -> tuple[str, ...]:
+    return tuple(layer.digest for layer in found.manifest.of(MODEL))

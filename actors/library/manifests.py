@@ -4,9 +4,11 @@ All of it blocks: call it from a thread.
 """
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 import attrs
 
@@ -21,6 +23,10 @@ from actorllm.protocol.manifest import (
 from actorllm.protocol.names import Name, name_of_path
 
 __all__ = ["Installed", "ManifestFolder", "Unreadable"]
+
+
+_SETTLED: Final = 2_000_000_000
+"""Nanoseconds: no file system counts times in coarser steps."""
 
 
 @attrs.frozen
@@ -49,6 +55,8 @@ class Unreadable:
 class _Seen:
     stamp: tuple[int, int, int]
     """Modification time, size and inode: the file is the same while they are."""
+    is_settled: bool
+    """False: it was so young when it was read that another writing may have left the same stamp."""
     found: Installed | Unreadable
 
 
@@ -125,12 +133,16 @@ class ManifestFolder:
     ) -> _Seen | None:
         stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
         known = self._seen.get(parts)
-        if known is not None and known.stamp == stamp:
+        if known is not None and known.is_settled and known.stamp == stamp:
             return known
         name = name_of_path(parts)
         if name is None:
             return None
-        return _Seen(stamp, self._read(name, Path(path), stat))
+        is_settled = time.time_ns() - stat.st_mtime_ns >= _SETTLED
+        found = self._read(name, Path(path), stat)
+        if known is not None and known.found == found:
+            found = known.found
+        return _Seen(stamp, is_settled, found)
 
     def _read(self, name: Name, path: Path, stat: os.stat_result) -> Installed | Unreadable:
         try:
@@ -143,20 +155,24 @@ class ManifestFolder:
         return Installed(name, model_id(data), manifest, stat.st_mtime_ns, self._root)
 
 
-def _walk(
-    folder: Path | str, parts: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, str, str, str], os.DirEntry[str]]]:
+def _walk(root: Path) -> Iterator[tuple[tuple[str, str, str, str], os.DirEntry[str]]]:
+    for host in _folders(root):
+        for namespace in _folders(host.path):
+            for model in _folders(namespace.path):
+                for tag in _entries(model.path):
+                    if tag.is_file():
+                        yield (host.name, namespace.name, model.name, tag.name), tag
+
+
+def _folders(path: Path | str) -> list[os.DirEntry[str]]:
+    return [entry for entry in _entries(path) if entry.is_dir()]
+
+
+def _entries(path: Path | str) -> list[os.DirEntry[str]]:
     try:
-        entries = list(os.scandir(folder))
+        return list(os.scandir(path))
     except OSError:
-        return
-    if len(parts) == 3:
-        host, namespace, model = parts
-        yield from (((host, namespace, model, e.name), e) for e in entries if e.is_file())
-        return
-    for entry in entries:
-        if entry.is_dir():
-            yield from _walk(entry.path, (*parts, entry.name))
+        return []
 
 
 def _remove_empty(folder: Path) -> bool:

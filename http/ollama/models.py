@@ -6,7 +6,8 @@ from quart import Blueprint, request
 from quart.wrappers import Response
 
 from actorllm.http.edge import Edge, read_body
-from actorllm.http.errors import json_response
+from actorllm.http.errors import JSON, json_response
+from actorllm.http.listing import Listing
 from actorllm.http.ollama.frames import tool_calls
 from actorllm.http.respond import empty
 from actorllm.http.wire.binding import body
@@ -16,7 +17,6 @@ from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.models import (
     CopyModel,
     DeleteModel,
-    ListModels,
     ModelDetails,
     ModelInfo,
     ModelRow,
@@ -154,11 +154,11 @@ def blueprint(edge: Edge) -> Blueprint:
     """Make the routes."""
     api = Blueprint("ollama_models", __name__)
     limit = edge.settings.max_request_bytes
+    listing = Listing(edge, lambda models: {"models": list(map(_row, models))}, JSON)
 
     @api.route("/api/tags", methods=["GET", "HEAD"])
     async def tags() -> Response:
-        listed = await edge.ask("/library", ListModels())
-        return json_response({"models": list(map(_row, listed.models))})
+        return await listing.response()
 
     @api.get("/api/ps")
     async def ps() -> Response:

@@ -1,13 +1,16 @@
 """`/v1/models`."""
 
+from collections.abc import Sequence
+
 from quart import Blueprint
 from quart.wrappers import Response
 
 from actorllm.http.edge import Edge
 from actorllm.http.errors import json_response
+from actorllm.http.listing import Listing
 from actorllm.http.openai.refusals import refusal
 from actorllm.http.v1 import PLAIN_JSON, install
-from actorllm.protocol.messages.models import ListModels, ShowModel
+from actorllm.protocol.messages.models import ModelRow, ShowModel
 from actorllm.protocol.names import parse_name
 
 __all__ = ["blueprint"]
@@ -19,17 +22,21 @@ def _model(name: str, modified_at: int, owner: str) -> dict[str, object]:
     return {"id": name, "object": "model", "created": modified_at // _SECOND, "owned_by": owner}
 
 
+def _list(models: Sequence[ModelRow]) -> dict[str, object]:
+    data = [_model(m.name, m.modified_at, m.namespace) for m in models]
+    # Clients have always seen null for an empty list.
+    return {"object": "list", "data": data or None}
+
+
 def blueprint(edge: Edge) -> Blueprint:
     """Make the routes."""
     api = Blueprint("openai_models", __name__)
     install(api, edge, refusal)
+    listing = Listing(edge, _list, PLAIN_JSON)
 
     @api.get("/v1/models")
     async def models() -> Response:
-        listed = await edge.ask("/library", ListModels())
-        data = [_model(m.name, m.modified_at, m.namespace) for m in listed.models]
-        # Clients have always seen null for an empty list.
-        return json_response({"object": "list", "data": data or None}, content_type=PLAIN_JSON)
+        return await listing.response()
 
     @api.get("/v1/models/<name>")
     async def model(name: str) -> Response:

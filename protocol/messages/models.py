@@ -72,16 +72,21 @@ class ModelRow:
 
 @message
 class ModelList(Value):
-    """All models, newest first."""
+    """All models, newest first; none where the asker has this very list already."""
 
     models: tuple[ModelRow, ...]
     unreadable: tuple[str, ...] = ()
     """Manifests that could not be read, a line each: name and reason."""
+    version: str = ""
+    """Another one for each other list; empty: there are none."""
 
 
 @message
 class ListModels(Ask[ModelList]):
     """Which models are there?"""
+
+    known: str = ""
+    """Version of the list that the asker has; empty: it has none."""
 
 
 @message

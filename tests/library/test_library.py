@@ -168,7 +168,7 @@ def test_copy_and_delete_answer_as_recorded(library, case):
 NAMES = {
     ("generate", ""): (404, "model '' not found"),
     ("chat", ""): (400, "model is required"),
-    ("embed", " "): (404, "model '' not found"),
+    ("embed", " "): (404, "model ' ' not found"),
     ("embeddings", ""): (400, "model is required"),
     ("chat", "a b"): (400, "invalid model name"),
     ("generate", "Absent"): (404, "model 'Absent' not found"),
@@ -306,13 +306,13 @@ def test_safetensors_models_are_listed_and_not_run(library, store):
 
 
 def test_facts_outlive_the_process_and_a_damaged_cache_does_no_harm(library, recorded):
-    before = library.models()
+    before = library.models().models
     cache = recorded.blobs.own_folder / "facts.json"
     assert len(json.loads(cache.read_text())["facts"]) == 3
-    assert Library(recorded, ANALYSIS, cache=cache).models() == before
+    assert Library(recorded, ANALYSIS, cache=cache).models().models == before
     for content in ("", "[]", '{"version": 1, "facts": {"x": 5}}', "[" * 100_000):
         cache.write_text(content)
-        assert Library(recorded, ANALYSIS, cache=cache).models() == before
+        assert Library(recorded, ANALYSIS, cache=cache).models().models == before
 
 
 def test_a_list_of_a_thousand_models_takes_milliseconds(library, recorded):

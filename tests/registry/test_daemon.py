@@ -45,3 +45,28 @@ async def test_a_pull_ends_however_often_its_daemon_is_killed(proxy, big, tmp_pa
     await trio.to_thread.run_sync(pull)
     blob = tmp_path / "models" / "blobs" / big.digest.replace(":", "-")
     assert blob.read_bytes() == big.data
+
+
+def test_lists_are_right_after_every_change_also_from_outside(registry, daemon):
+    def listed():
+        tags = {model["name"] for model in daemon.client.get("/api/tags").json()["models"]}
+        ids = {model["id"] for model in daemon.client.get("/v1/models").json()["data"]}
+        assert tags == ids
+        return tags - {"seedling:latest"}
+
+    pulled = f"{registry.host}/library/seedling"
+    assert listed() == listed() == set()
+    daemon.post("/api/copy", source="seedling", destination="copied").raise_for_status()
+    assert listed() == {"copied:latest"}
+    daemon.post("/api/create", model="made", **{"from": "seedling"}, system="Be brief.")
+    assert listed() == {"copied:latest", "made:latest"}
+    assert send(daemon, "pull", pulled) == {"status": "success"}
+    assert listed() == {"copied:latest", "made:latest", f"{pulled}:latest"}
+    daemon.client.request("DELETE", "/api/delete", json={"model": "made"}).raise_for_status()
+    assert listed() == {"copied:latest", f"{pulled}:latest"}
+    # Another program that shares the store.
+    folder = daemon.models / "manifests/registry.ollama.ai/library"
+    folder.joinpath("copied").rename(folder / "renamed")
+    assert listed() == {"renamed:latest", f"{pulled}:latest"}
+    folder.joinpath("renamed/latest").unlink()
+    assert listed() == {f"{pulled}:latest"}
