@@ -51,7 +51,8 @@ def configure_logs(*, debug: bool = False, quiet: bool = False, file: Path | Non
 
     Args:
         debug: Log every step.
-        quiet: Write nothing to standard error, where else lines go, in colours on a terminal.
+        quiet: Write nothing to standard error, where else lines go; on a terminal in colours,
+            unless NO_COLOR is set (https://no-color.org).
         file: A file that gets the lines as JSON, for its owner alone; it is rotated at 10 MiB, and
             three are kept.
 
@@ -61,8 +62,7 @@ def configure_logs(*, debug: bool = False, quiet: bool = False, file: Path | Non
     handlers: list[logging.Handler] = []
     if not quiet:
         console = logging.StreamHandler(sys.stderr)
-        people = structlog.dev.ConsoleRenderer(colors=True) if sys.stderr.isatty() else None
-        console.setFormatter(_formatter(people or structlog.processors.JSONRenderer()))
+        console.setFormatter(_formatter(_for_console()))
         handlers.append(console)
     if file is not None:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -84,6 +84,13 @@ def configure_logs(*, debug: bool = False, quiet: bool = False, file: Path | Non
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def _for_console() -> Any:
+    if not sys.stderr.isatty():
+        return structlog.processors.JSONRenderer()
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return structlog.dev.ConsoleRenderer(colors=not plain)
 
 
 def _formatter(renderer: Any) -> logging.Formatter:
