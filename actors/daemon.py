@@ -39,6 +39,7 @@ from actorllm.actors.blobs.actor import BlobsActor
 from actorllm.actors.blobs.store import BlobStore
 from actorllm.actors.builder.actor import BuilderActor
 from actorllm.actors.downloader.actor import Downloader
+from actorllm.actors.downloader.retry import Policy
 from actorllm.actors.kernel import ChildSpec, Exit, Intensity, Node, Supervisor
 from actorllm.actors.kernel.launch import ProcessLauncher
 from actorllm.actors.kernel.logs import configure_logs
@@ -132,11 +133,17 @@ def _downloader(catalog: Catalog, settings: Settings) -> Downloader:
         mirrors=settings.registry_mirror,
         max_blob=settings.max_blob_bytes,
         prune=not settings.noprune,
+        policy=Policy(first=settings.transfer_retry_wait),
     )
 
 
 def _uploader(catalog: Catalog, settings: Settings) -> Uploader:
-    return Uploader(catalog, settings.state, streams=settings.max_transfer_streams)
+    return Uploader(
+        catalog,
+        settings.state,
+        streams=settings.max_transfer_streams,
+        policy=Policy(first=settings.transfer_retry_wait),
+    )
 
 
 def main(

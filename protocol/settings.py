@@ -22,6 +22,7 @@ MIB = 1024 * 1024
 _RATE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) *([kmg]?)b?")
 _UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9}
 _LEAST_RATE = 64e3
+_LEAST_WAIT, _MOST_WAIT = 0.01, 30.0
 _MIRROR = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]{1,300}/?")
 
 _TRUE = {"1", "t", "true", "y", "yes", "on"}
@@ -90,6 +91,13 @@ def _seconds(text: str) -> float:
 
 def _limit_seconds(text: str) -> float:
     return _seconds(text) or math.inf
+
+
+def _wait(text: str) -> float:
+    seconds = _seconds(text)
+    if not _LEAST_WAIT <= seconds <= _MOST_WAIT:
+        raise ValueError('use a duration from "10ms" to "30s"')
+    return seconds
 
 
 def _rate(text: str) -> float:
@@ -253,6 +261,12 @@ VARIABLES: tuple[Variable, ...] = (
         _rate,
     ),
     Variable(
+        "TRANSFER_RETRY_WAIT",
+        "how long a pull or push waits before it tries again what failed; doubled each time, up to 32 s",
+        "1s",
+        _wait,
+    ),
+    Variable(
         "REGISTRY_MIRROR",
         "where to pull from first: https://mirror for registry.ollama.ai, or registry=https://mirror, "
         "comma-separated",
@@ -306,6 +320,8 @@ class Settings:
     pull_concurrency: int = 8
     pull_bandwidth: float = math.inf
     """Bytes for each second; `inf`: no limit."""
+    transfer_retry_wait: float = 1.0
+    """Seconds."""
     registry_mirror: tuple[tuple[str, str], ...] = ()
     """Host of a registry (empty: the default one) and the URL to pull from first."""
     max_request_mib: int = 48

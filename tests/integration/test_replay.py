@@ -29,7 +29,7 @@ def counted():
 @pytest.fixture(scope="module")
 def server(start, strange):
     """A daemon with an empty store, as the reference was recorded; the recorded models in it."""
-    daemon = start(ACTORLLM_BUILTIN="0", ACTORLLM_NO_CLOUD="1")
+    daemon = start(ACTORLLM_BUILTIN="0", ACTORLLM_NO_CLOUD="1", ACTORLLM_TRANSFER_RETRY_WAIT="10ms")
     server = Server(daemon.url, registry.start())
     server.prepare()
 

@@ -80,6 +80,9 @@ def test_no_load_timeout_is_said_as_zero():
         ("KV_CACHE_TYPE", "q3"),
         ("PULL_BANDWIDTH", "fast"),
         ("PULL_BANDWIDTH", "1k"),
+        ("TRANSFER_RETRY_WAIT", "0"),
+        ("TRANSFER_RETRY_WAIT", "-1"),
+        ("TRANSFER_RETRY_WAIT", "1m"),
         ("REGISTRY_MIRROR", "mirror"),
         ("REGISTRY_MIRROR", "=https://mirror"),
         ("REGISTRY_MIRROR", "https://mirror/v2"),
@@ -98,6 +101,12 @@ def test_a_bad_value_is_one_line_that_names_its_variable(name, value):
 )
 def test_a_bandwidth_has_decimal_units(text, rate):
     assert Settings.read({**HOME, "ACTORLLM_PULL_BANDWIDTH": text}).pull_bandwidth == rate
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("10ms", 0.01), ("3", 3.0), ("1.5s", 1.5)])
+def test_the_wait_before_another_try_is_a_duration(text, seconds):
+    read = Settings.read({**HOME, "ACTORLLM_TRANSFER_RETRY_WAIT": text})
+    assert read.transfer_retry_wait == seconds
 
 
 def test_mirrors_are_of_the_default_registry_or_of_named_ones():
