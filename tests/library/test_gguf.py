@@ -169,10 +169,8 @@ def test_a_file_that_is_cut_in_its_table_fails_as_the_reference_does(tmp_path):
 
 
 def test_every_cut_is_seen(tmp_path):
-    seed = random.SystemRandom().randrange(1 << 32)
-    print(f"seed {seed}")  # noqa: T201 -- shown if the test fails
     data = SEEDLING.read_bytes()[: HEADER + 100_000]
-    cuts = random.Random(seed).sample(range(HEADER), 400)
+    cuts = random.Random(1).sample(range(HEADER), 400)
     path = tmp_path / "cut.gguf"
     path.write_bytes(data)
     for size in sorted([*range(200), *cuts], reverse=True):
@@ -183,12 +181,10 @@ def test_every_cut_is_seen(tmp_path):
 
 
 def test_flipped_bytes_raise_nothing_else(tmp_path):
-    seed = random.SystemRandom().randrange(1 << 32)
-    print(f"seed {seed}")  # noqa: T201 -- shown if the test fails
-    dice = random.Random(seed)
+    dice = random.Random(1)
     original = BERT.read_bytes()
     path = tmp_path / "flipped.gguf"
-    for _ in range(1500):
+    for _ in range(500):
         data = bytearray(original)
         for _ in range(dice.choice((1, 1, 2, 8))):
             data[dice.randrange(3300)] = dice.randrange(256)
