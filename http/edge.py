@@ -1,5 +1,6 @@
 """What every route needs: the actors, the settings, the log and the metrics."""
 
+from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 import attrs
@@ -63,7 +64,12 @@ class Edge:
 
 
 async def read_body(
-    cls: type[R], limit: int, *, empty: str = "missing request body", compressed: bool = False
+    cls: type[R],
+    limit: int,
+    *,
+    empty: str = "missing request body",
+    compressed: bool = False,
+    check: Callable[[bytes], None] | None = None,
 ) -> R:
     """Read the body of the current request.
 
@@ -72,6 +78,7 @@ async def read_body(
         limit: Most bytes that are read.
         empty: What to say when there is no body.
         compressed: Heed its `Content-Encoding`; where not, it is taken as it is.
+        check: Is shown the bytes before they are read, and may refuse them.
 
     Raises:
         Refused: 400, with the reason in the words of Go's decoder; 415, see `decoded`.
@@ -82,6 +89,8 @@ async def read_body(
     data = await body.read(limit)
     if compressed:
         data = decoded(data, request.headers.get("Content-Encoding", ""), limit)
+    if check is not None:
+        check(data)
     try:
         return bind(cls, data)
     except JsonError as e:

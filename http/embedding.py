@@ -3,12 +3,25 @@
 from quart import Response
 
 from actorllm.http.errors import NOTICE
+from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import Embeddings
+from actorllm.protocol.names import local_name
 
-__all__ = ["lost", "with_notice"]
+__all__ = ["check_name", "lost", "with_notice"]
 
 _MOST_SAID = 10
 """Inputs that the notice names; how many others there are, it says, too."""
+
+
+def check_name(model: str) -> None:
+    """Check the name of a model before the inputs are looked at; whether it is here, comes later.
+
+    Raises:
+        Refused: It is empty, invalid, or that of a cloud model: 404, 400 or 403.
+    """
+    if not model.strip():
+        raise Refused.because(404, f"model '{model}' not found")
+    local_name(model)
 
 
 def lost(found: Embeddings, index: int) -> dict[str, int]:

@@ -17,7 +17,7 @@ from actorllm.actors.kernel import trace_id
 from actorllm.http.respond import empty, not_found
 from actorllm.protocol.settings import Settings
 
-__all__ = ["Origins", "allowed_host", "install"]
+__all__ = ["Origins", "allowed_host", "clean_path", "install"]
 
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "0.0.0.0")  # noqa: S104 -- names in an Origin, no bind
 _APPS = ("app://", "file://", "tauri://", "vscode-webview://", "vscode-file://")
@@ -111,15 +111,18 @@ def install(app: Quart, settings: Settings) -> None:
 
     @app.before_request
     async def guard() -> Response | None:
+        moved = _redirect_to_clean()
+        if moved is not None:
+            return moved
         origin = request.headers.get("Origin")
         host = request.headers.get("Host", "")
         if origin and not _is_same(origin, host):
             if not origins.allows(origin):
-                return empty(403)
+                return _with_allow(empty(403))
             if request.method == "OPTIONS":
                 return _preflight(origin)
         if checks_host and not allowed_host(host, own_name=own_name):
-            return empty(403)
+            return _with_allow(empty(403))
         if checks_host and request.method == "OPTIONS" and _is_name(host):
             return _with_allow(empty(204))  # as the reference does, where the host has a name
         return None
@@ -186,6 +189,24 @@ async def _http_error(error: HTTPException) -> Response:
     return TrioResponse(text, status=error.code or 500, content_type=_PLAIN)
 
 
+def _redirect_to_clean() -> TrioResponse | None:
+    """Send a path with empty parts or dots to the plain one, whether or not there is a route."""
+    path = request.scope["path"]
+    wanted = clean_path(path)
+    return None if wanted == path else _moved(wanted, 301)
+
+
+def clean_path(path: str) -> str:
+    """Leave empty parts and single dots out of a path, and follow double ones."""
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            parts = parts[:-1]
+        elif part not in {"", "."}:
+            parts.append(part)
+    return "/" + "/".join(parts) + ("/" if parts and path.endswith("/") else "")
+
+
 def _redirect_to_slashless() -> TrioResponse | None:
     """Send a path with one slash too many to the route without it, if there is one."""
     path = request.path
@@ -197,11 +218,15 @@ def _redirect_to_slashless() -> TrioResponse | None:
     adapter = current_app.create_url_adapter(request)
     if adapter is None or not adapter.test(wanted, method=request.method):
         return None
+    return _moved(wanted, 301 if request.method == "GET" else 307)
+
+
+def _moved(path: str, status: int) -> TrioResponse:
     query = request.query_string.decode("latin-1")
-    target = quote(wanted, safe=_PATH) + (f"?{query}" if query else "")
+    target = quote(path, safe=_PATH) + (f"?{query}" if query else "")
     is_get = request.method == "GET"
     link = f'<a href="{escape(target)}">Moved Permanently</a>.\n\n' if is_get else ""
-    response = TrioResponse(link, status=301 if is_get else 307)
+    response = TrioResponse(link, status=status)
     if request.method == "HEAD":
         del response.headers["Content-Length"]
     if request.method in {"GET", "HEAD"}:

@@ -17,6 +17,7 @@ import attrs
 
 from actorllm.protocol.codec import message
 from actorllm.protocol.errors import Refused
+from actorllm.protocol.gojson import quote_plain
 
 __all__ = [
     "CLOUD_MODEL",
@@ -31,6 +32,7 @@ __all__ = [
     "digest_of",
     "existing_spelling",
     "is_temp_file",
+    "local_name",
     "name_of_path",
     "parse_digest",
     "parse_name",
@@ -208,12 +210,30 @@ def parse_ref(text: str) -> ModelRef:
     raw = text.strip()
     base, source = _cut_source(raw)
     if source and _cut_source(base)[1]:
-        raise Refused.because(400, f'use either :local or :cloud, not both: "{raw}"')
+        raise Refused.because(400, f"use either :local or :cloud, not both: {quote_plain(raw)}")
     return ModelRef(raw, base, source)
+
+
+def local_name(text: str, elsewhere: str = CLOUD_MODEL) -> Name:
+    """Return the name of a model that shall run on this machine.
+
+    Args:
+        text: As the client wrote it; not empty.
+        elsewhere: What to say of a model on another machine.
+
+    Raises:
+        Refused: It has two suffixes or is invalid: 400; it is elsewhere: 403.
+    """
+    ref = parse_ref(text)
+    name = valid_name(ref.base)
+    if ref.is_cloud:
+        raise Refused.because(403, elsewhere)
+    return name
 
 
 def _cut_source(text: str) -> tuple[str, Literal["", "cloud", "local"]]:
     base, found, tag = text.rpartition(":")
+    tag = tag.strip()
     word = tag.lower()
     if not found or "/" in tag:
         return text, ""
@@ -222,7 +242,7 @@ def _cut_source(text: str) -> tuple[str, Literal["", "cloud", "local"]]:
     if word == "local":
         return base, "local"
     if word.endswith("-cloud"):
-        return text[: -len("-cloud")], "cloud"
+        return f"{base}:{tag[: -len('-cloud')]}", "cloud"
     return text, ""
 
 

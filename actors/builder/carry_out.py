@@ -20,7 +20,6 @@ from actorllm.actors.builder.checks import (
     FromRemote,
     check_adapters,
     check_format,
-    check_request,
     check_weights,
     origin_of,
     quantization_of,
@@ -44,6 +43,7 @@ from actorllm.actors.library.catalog import Catalog
 from actorllm.actors.library.content import damaged, read_config, read_content
 from actorllm.actors.library.gguf import Gguf, GgufError, is_gguf, read_gguf
 from actorllm.actors.library.manifests import Installed
+from actorllm.protocol.creation import check_create
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.manifest import MODEL, Layer, dump_manifest
 from actorllm.protocol.messages.building import Create, CreateStatus
@@ -75,7 +75,7 @@ class Creation:
     """
 
     def __init__(self, catalog: Catalog, check_template: TemplateCheck, create: Create) -> None:
-        self.name = check_request(create)
+        self.name = check_create(create)
         """Of the new model, as the request spells it."""
         self._origin = origin_of(create)
         self._catalog = catalog

@@ -1,6 +1,5 @@
 """What is refused of a create request, and in which order.
 
-    check_request     at once, before the answer begins
     origin_of         what to build on, or that there is nothing
     check_format      whether uploaded files are of a kind that can be built on
     check_weights     whether they are one model
@@ -19,6 +18,7 @@ import attrs
 from actorllm.actors.builder.facts import GgufFacts, GgufFile
 from actorllm.actors.builder.quantizations import QUANTIZATIONS, canonical
 from actorllm.protocol.chat import JsonObject
+from actorllm.protocol.creation import MAX_FILES
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.building import Create
 from actorllm.protocol.modelfile import ModelfileError, check_requires
@@ -33,7 +33,6 @@ __all__ = [
     "check_adapters",
     "check_format",
     "check_info",
-    "check_request",
     "check_weights",
     "checked_requires",
     "origin_of",
@@ -43,7 +42,7 @@ __all__ = [
 ]
 
 CLOUD_HOST = "https://ollama.com"
-_MAX_FILES = 10_000
+
 _INFO_TEXTS = ("model_family", "base_name", "quantization_level", "parameter_size")
 _INFO_NUMBERS = ("context_length", "embedding_length")
 _UNQUANTIZED = {0: "F32", 1: "F16", 32: "BF16"}
@@ -73,31 +72,6 @@ class FromRemote:
 
 
 Origin = FromModel | FromFiles | FromRemote
-
-
-def check_request(create: Create) -> Name:
-    """Check what needs no look at any file, and return the name of the new model.
-
-    Raises:
-        Refused: 400.
-    """
-    name = valid_name(parse_ref(create.model).base)
-    if create.draft_quantize and not create.drafts:
-        raise Refused.because(400, "--draft-quantize requires a DRAFT model")
-    for files in (create.files, create.adapters, create.drafts):
-        _check_files(files or {})
-    return name
-
-
-def _check_files(files: Mapping[str, str]) -> None:
-    if len(files) > _MAX_FILES:
-        raise Refused.because(400, f"more than {_MAX_FILES} files")
-    for path, digest in files.items():
-        # As Windows has other separators, drives and roots, a path must be plain on every system.
-        if "\\" in path or ":" in path or {"", ".", ".."} & set(path.split("/")):
-            raise Refused.because(400, "file path must be relative")
-        if not digest:
-            raise Refused.because(400, "invalid digest format")
 
 
 def origin_of(create: Create) -> Origin:
@@ -174,7 +148,7 @@ def weights_of(files: Sequence[GgufFile]) -> tuple[GgufFile, ...]:
 def _check_parts(weights: Sequence[GgufFile], parts: int) -> None:
     numbers = {file.facts.part for file in weights if file.facts.parts == parts}
     missing = [
-        f"{number + 1:05d}" for number in range(min(parts, _MAX_FILES)) if number not in numbers
+        f"{number + 1:05d}" for number in range(min(parts, MAX_FILES)) if number not in numbers
     ]
     if missing:
         some = ", ".join(missing[:5])

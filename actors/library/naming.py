@@ -6,7 +6,7 @@ from typing import Final
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.gojson import quote_plain
 from actorllm.protocol.messages.models import Purpose
-from actorllm.protocol.names import CLOUD_MODEL, Name, parse_name, parse_ref
+from actorllm.protocol.names import CLOUD_MODEL, Name, local_name, parse_name, parse_ref
 
 __all__ = [
     "CLOUD_DETAILS",
@@ -32,8 +32,8 @@ def wanted_name(text: str, purpose: Purpose) -> Name:
     if not text.strip():
         if purpose in _REQUIRED:
             raise Refused.because(400, "model is required")
-        raise Refused.because(404, "model '' not found")
-    return _local(text, CLOUD_MODEL, lambda _: "invalid model name")
+        raise Refused.because(404, f"model '{text}' not found")
+    return local_name(text)
 
 
 def not_found(text: str, purpose: Purpose) -> Refused:
@@ -51,7 +51,7 @@ def shown_name(text: str) -> Name:
     """
     if not text.strip():
         raise Refused.because(400, "model is required")
-    return _local(text, CLOUD_DETAILS, lambda _: "invalid model name")
+    return local_name(text, CLOUD_DETAILS)
 
 
 def deleted_name(text: str) -> Name:
@@ -75,16 +75,9 @@ def copied_name(text: str, role: str) -> Name:
     Raises:
         Refused: It is empty or invalid: 400.
     """
-    return _valid(text, lambda raw: f"{role} {quote_plain(raw)} is invalid")
-
-
-def _local(text: str, cloud: str, invalid: Callable[[str], str]) -> Name:
-    ref = parse_ref(text)
-    name = parse_name(ref.base)
+    name = parse_name(text)  # `:local` and spaces around it are no part of this route's language
     if not name.is_valid:
-        raise Refused.because(400, invalid(text))
-    if ref.is_cloud:
-        raise Refused.because(403, cloud)
+        raise Refused.because(400, f"{role} {quote_plain(text)} is invalid")
     return name
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from actorllm.protocol import gojson
-from actorllm.protocol.errors import Refused
+from actorllm.protocol.errors import Problem, Refused
 from actorllm.protocol.messages.generation import EmbedRequest, GenerateRequest
 from actorllm.protocol.messages.models import ResolvedModel
 
@@ -52,7 +52,8 @@ def check_capabilities(request: GenerateRequest, model: ResolvedModel) -> None:
         lacking.append(f"{model.full_name} does not support insert")
     if lacking:
         raise Refused.because(400, "\n".join(lacking))
-    if _has_media(request) and not (is_empty(request) or {"vision", "audio"} & set(has)):
+    unread = is_empty(request) or request.render_only
+    if _has_media(request) and not (unread or {"vision", "audio"} & set(has)):
         raise Refused.because(
             400, f'"{request.model}" does not support images; remove them or use a vision model'
         )
@@ -113,6 +114,5 @@ def check_format(wanted: Any) -> Mapping[str, Any] | str | None:
     if wanted == "json" or isinstance(wanted, dict):
         return wanted  # type: ignore[no-any-return]
     quoted = gojson.text(gojson.text(wanted))
-    raise Refused.because(
-        500, f'invalid format: {quoted}; expected "json" or a valid JSON Schema object'
-    )
+    said = f'invalid format: {quoted}; expected "json" or a valid JSON Schema object'
+    raise Refused(Problem(500, said, by_runner=True))

@@ -14,7 +14,7 @@ from actorllm.actors.runner.parse import PARSERS
 from actorllm.actors.runner.prompt import Rendered
 from actorllm.actors.runner.prompt.tags import KNOWN_TAGS, NO_TAGS, ThinkingTags
 from actorllm.protocol.chat import Think, Tool, ToolChoice
-from actorllm.protocol.errors import Refused
+from actorllm.protocol.errors import Problem, Refused
 
 __all__ = ["refused", "structure_of", "structure_of_calls", "thinking_tags_of", "thoughts_of"]
 
@@ -104,7 +104,7 @@ def _schema_of(wanted: Any) -> Any:
 
 def refused(error: EngineError) -> Refused:
     """Refuse a format for what the engine said of it."""
-    return Refused.because(400, f"invalid JSON schema in format: {error}")
+    return Refused(Problem(400, f"invalid JSON schema in format: {error}", by_runner=True))
 
 
 def thoughts_of(

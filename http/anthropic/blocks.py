@@ -1,17 +1,17 @@
 """Blocks of content, of which messages are made: what they are and what they become."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from actorllm.http.wire import base64
-from actorllm.http.wire.binding import List, body, given, struct_of
+from actorllm.http.wire.binding import List, UnorderedError, body, given, struct_of
 from actorllm.http.wire.kinds import ORDERED
 from actorllm.http.wire.mismatch import Mismatch
 from actorllm.protocol.chat import ChatMessage, JsonObject, ToolCall
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.gojson import text
 
-__all__ = ["ContentBlockBody", "blocks_of", "messages_of", "size_of", "system_text"]
+__all__ = ["MISSING", "ContentBlockBody", "blocks_of", "messages_of", "size_of", "system_text"]
 
 
 @body("anthropic.ImageSource")
@@ -24,12 +24,25 @@ class ImageSourceBody:
     url: str = ""
 
 
+@body("anthropic.Citation")
+class CitationBody:
+    """Where a text has something from."""
+
+    type: str = ""
+    url: str = ""
+    title: str = ""
+    encrypted_index: str = ""
+    cited_text: str = ""
+
+
 @body("anthropic.ContentBlock")
 class ContentBlockBody:
     """A block; which fields count depends on its type."""
 
     type: str = ""
     text: str = ""
+    citations: tuple[CitationBody, ...] = ()
+    """Taken and ignored, as the reference does."""
     thinking: str = ""
     signature: str = ""
     source: ImageSourceBody | None = None
@@ -40,6 +53,9 @@ class ContentBlockBody:
     content: Any = None
     is_error: bool = False
 
+
+MISSING: Final = object()
+"""Stands for a content that was not sent, which is another thing than null."""
 
 _BLOCKS = List(struct_of(ContentBlockBody))
 _CALLS = ("tool_use", "server_tool_use")
@@ -52,14 +68,16 @@ def blocks_of(content: Any) -> tuple[ContentBlockBody, ...]:
     Raises:
         Refused: 400, it is neither a text nor blocks.
     """
-    if content is None:
+    if content is MISSING:
         raise Refused.because(400, "unexpected end of JSON input")
-    if isinstance(content, str):
-        return (ContentBlockBody(type="text", text=content),)
+    if content is None or isinstance(content, str):
+        return (ContentBlockBody(type="text", text=content or ""),)
     try:
         return _BLOCKS.read(content)
     except Mismatch as e:
         e.struct, e.path = "MessagesRequest", ("messages", *e.path)
+        raise Refused.because(400, str(e)) from None
+    except UnorderedError as e:
         raise Refused.because(400, str(e)) from None
 
 

@@ -5,12 +5,11 @@ from typing import Any
 
 import attrs
 
-from actorllm.http.anthropic.blocks import blocks_of, messages_of, size_of, system_text
+from actorllm.http.anthropic.blocks import MISSING, blocks_of, messages_of, size_of, system_text
 from actorllm.http.tool_use import ToolUse
-from actorllm.http.wire.binding import body
+from actorllm.http.wire.binding import RAW, body, given
 from actorllm.http.wire.extras import ExtrasBody, with_extras
 from actorllm.http.wire.kinds import check_parameters
-from actorllm.http.wire.mismatch import Mismatch
 from actorllm.protocol.chat import ChatMessage, JsonObject, Think, Tool
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.gojson import quote_plain
@@ -42,7 +41,7 @@ class MessageParamBody:
     """A message."""
 
     role: str = ""
-    content: Any = None
+    content: Any = given(default=MISSING, kind=RAW)
 
 
 @body("anthropic.Tool")
@@ -52,7 +51,7 @@ class ToolBody:
     type: str = ""
     name: str = ""
     description: str = ""
-    input_schema: Any = None
+    input_schema: Any = given(default=None, kind=RAW)
 
 
 @body("anthropic.ThinkingConfig")
@@ -70,6 +69,13 @@ class ToolChoiceBody:
     type: str = ""
     name: str = ""
     disable_parallel_tool_use: bool = False
+
+
+@body("anthropic.Metadata")
+class MetadataBody:
+    """Who asks."""
+
+    user_id: str = ""
 
 
 @body("anthropic.OutputConfig")
@@ -96,6 +102,8 @@ class MessagesBody(ExtrasBody):
     tool_choice: ToolChoiceBody | None = None
     thinking: ThinkingBody | None = None
     output_config: OutputBody | None = None
+    metadata: MetadataBody | None = None
+    """Taken and ignored, as the reference does."""
 
     @property
     def tool_use(self) -> ToolUse:
@@ -186,7 +194,7 @@ def _budget(thinking: ThinkingBody | None) -> int | None:
 def _tool(tool: ToolBody) -> Tool:
     try:
         check_parameters(tool.input_schema)
-    except Mismatch as e:
+    except ValueError as e:
         raise Refused.because(
             400, f"invalid input_schema for tool {quote_plain(tool.name[:100])}: {e}"
         ) from None

@@ -8,29 +8,16 @@ from quart.wrappers import Response
 
 from actorllm.http.edge import Edge, read_body
 from actorllm.http.ollama import steps
-from actorllm.http.wire.binding import Custom, body, given
+from actorllm.http.wire.binding import STRING, List, body, given
 from actorllm.http.wire.kinds import MessageBody, chat_message
 from actorllm.http.wire.mismatch import Mismatch
 from actorllm.protocol.chat import JsonObject
+from actorllm.protocol.codec import evolve
+from actorllm.protocol.creation import check_create
+from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.building import Create
-from actorllm.protocol.names import valid_name
 
 __all__ = ["blueprint"]
-
-
-def _read_license(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,)
-    if isinstance(value, list) and all(isinstance(v, str) for v in value):
-        return tuple(value)
-    found = {bool: "bool", dict: "object", list: "array"}.get(type(value), "number")
-    raise Mismatch(found, "[]string")
-
-
-_LICENSE = Custom(
-    _read_license,
-    schema={"type": ["string", "array", "null"], "items": {"type": "string"}},
-)
 
 
 @body("api.CreateRequest")
@@ -49,7 +36,8 @@ class CreateBody:
     adapters: dict[str, str] | None = None
     draft_files: dict[str, str] | None = None
     template: str = ""
-    license: tuple[str, ...] = given(default=(), kind=_LICENSE)
+    license: Any = None
+    """A text or several."""
     system: str = ""
     parameters: JsonObject | None = None
     messages: tuple[MessageBody, ...] = ()
@@ -59,18 +47,33 @@ class CreateBody:
     info: JsonObject | None = None
 
 
+def _licenses(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return (value,)
+    try:
+        return _TEXTS.read(value)
+    except Mismatch as e:
+        raise Refused.because(400, str(e)) from None
+
+
+_TEXTS = List(STRING)
+
+
 def create_request(body: CreateBody) -> Create:
-    """Translate a body."""
-    model = body.model or body.name
-    valid_name(model)
-    return Create(
-        model=model,
+    """Translate a body.
+
+    Raises:
+        Refused: 400, a name, a path or a digest is invalid, or a licence is no text.
+    """
+    made = Create(
+        model=body.model or body.name,
         source=body.source,
         files=body.files,
         adapters=body.adapters,
         drafts=body.draft_files,
         template=body.template,
-        license=body.license,
         system=body.system,
         parameters=body.parameters or {},
         messages=tuple(map(chat_message, body.messages)),
@@ -82,6 +85,8 @@ def create_request(body: CreateBody) -> Create:
         remote_host=body.remote_host,
         info=body.info or {},
     )
+    check_create(made)  # also in the builder; here it is said before the stream begins
+    return evolve(made, license=_licenses(body.license))
 
 
 def blueprint(edge: Edge) -> Blueprint:

@@ -6,7 +6,7 @@ from quart import Blueprint
 from quart.wrappers import Response
 
 from actorllm.http.edge import Edge, read_body
-from actorllm.http.embedding import with_notice
+from actorllm.http.embedding import check_name, with_notice
 from actorllm.http.errors import json_response
 from actorllm.http.generation import client_of_request, embed
 from actorllm.http.wire.binding import body, given
@@ -59,6 +59,7 @@ def blueprint(edge: Edge) -> Blueprint:
     @api.post("/api/embed")
     async def embed_route() -> Response:
         body = await read_body(EmbedBody, limit)
+        check_name(body.model)
         wanted = EmbedRequest(
             model=body.model,
             inputs=_inputs(body.input),
@@ -82,11 +83,12 @@ def blueprint(edge: Edge) -> Blueprint:
     @api.post("/api/embeddings")
     async def embeddings_route() -> Response:
         body = await read_body(EmbeddingBody, limit)
-        if not body.model:
+        if not body.model.strip():
             raise Refused.because(400, "model is required")
         wanted = EmbedRequest(
             model=body.model,
             inputs=_inputs(body.prompt),
+            truncate=False,
             options=body.options or {},
             keep_alive=body.keep_alive,
         )

@@ -9,7 +9,7 @@ from actorllm.http.edge import Edge, read_body
 from actorllm.http.frames import respond
 from actorllm.http.ollama.frames import ChatFrames, GenerateFrames
 from actorllm.http.tool_use import tool_use
-from actorllm.http.wire.binding import body, given
+from actorllm.http.wire.binding import RAW, body, given
 from actorllm.http.wire.extras import budget
 from actorllm.http.wire.kinds import IMAGES, KEEP_ALIVE, THINK, TOOLS, MessageBody, chat_message
 from actorllm.protocol.chat import JsonObject, Think
@@ -25,7 +25,7 @@ class _Body:
 
     model: str = ""
     stream: bool = True
-    format: Any = None
+    format: Any = given(default=None, kind=RAW)
     keep_alive: int | None = given(default=None, kind=KEEP_ALIVE)
     options: JsonObject | None = None
     think: Think = given(default=None, kind=THINK)
@@ -46,7 +46,7 @@ class GenerateBody(_Body):
     suffix: str = ""
     system: str = ""
     template: str = ""
-    context: tuple[int, ...] = ()
+    context: tuple[int, ...] | None = None
     raw: bool = False
     images: tuple[bytes, ...] = given(default=(), kind=IMAGES)
 

@@ -9,7 +9,7 @@ from quart_trio.wrappers import TrioResponse
 
 from actorllm.actors.kernel import Items
 from actorllm.http.edge import Edge
-from actorllm.http.errors import JSON, PLAIN_JSON, json_response, refusal
+from actorllm.http.errors import PLAIN_JSON, json_response, refusal
 from actorllm.http.stream import NDJSON, Streamed
 from actorllm.protocol.chat import JsonObject
 from actorllm.protocol.errors import Problem, Refused
@@ -17,16 +17,6 @@ from actorllm.protocol.gojson import dumps
 from actorllm.protocol.messages.building import CreateStatus
 
 __all__ = ["answer"]
-
-
-_BEFORE_THE_STREAM = frozenset(
-    {
-        "invalid digest format",
-        "file path must be relative",
-        "--draft-quantize requires a DRAFT model",
-    }
-)
-"""Refusals that carry a charset, since the reference says them before it opens its stream."""
 
 
 class _StepFrames:
@@ -41,8 +31,7 @@ class _StepFrames:
         return None
 
     def refused(self, problem: Problem) -> TrioResponse:
-        early = problem.text in _BEFORE_THE_STREAM
-        return refusal(problem, content_type=JSON if early else PLAIN_JSON)
+        return refusal(problem, content_type=PLAIN_JSON)
 
     def write(self, items: Sequence[CreateStatus]) -> bytes:
         return b"".join([dumps(_step(item)) + b"\n" for item in items])

@@ -10,7 +10,7 @@ from actorllm.http.ollama import steps
 from actorllm.http.wire.binding import body
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.transfers import Pull, Push
-from actorllm.protocol.names import CLOUD_MODEL, parse_ref, valid_name
+from actorllm.protocol.names import local_name, parse_ref, valid_name
 
 __all__ = ["blueprint"]
 
@@ -40,9 +40,11 @@ class PushBody:
 
 
 def _local_name(text: str) -> str:
+    if not text.strip():
+        return ""
     reference = parse_ref(text)
     if reference.is_cloud:
-        raise Refused.because(403, CLOUD_MODEL)
+        local_name(text)
     return reference.base
 
 

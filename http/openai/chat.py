@@ -93,7 +93,8 @@ class ChatFrames(ChoiceFrames):
 
     def choice(self, chunk: Chunk) -> Json:
         assert chunk.done is not None
-        message: Json = {"role": "assistant", "content": chunk.content}
+        role = "assistant" if chunk.done.rendered is None else ""  # nobody has said anything
+        message: Json = {"role": role, "content": chunk.content}
         if chunk.thinking:
             message["reasoning"] = chunk.thinking
         if chunk.tool_calls:

@@ -17,7 +17,7 @@ from actorllm.http.openai.parts import (
 )
 from actorllm.http.tool_use import ToolUse, tool_use
 from actorllm.http.wire import base64
-from actorllm.http.wire.binding import body, given
+from actorllm.http.wire.binding import RAW, body, given
 from actorllm.http.wire.extras import ExtrasBody, with_extras
 from actorllm.http.wire.kinds import OPENAI_TOOLS
 from actorllm.protocol.chat import ChatMessage, JsonObject, ToolCall
@@ -31,7 +31,10 @@ DEFAULTS: JsonObject = {"temperature": 1.0, "top_p": 1.0}
 """What OpenAI's clients expect where they say nothing; stronger than the model's own parameters."""
 
 
-@body("openai.Function")
+@body(
+    "openai.Function",
+    unnamed=r'struct { Name string "json:\"name\""; Arguments string "json:\"arguments\"" }',
+)
 class CalledBody:
     """The called function."""
 
@@ -66,7 +69,7 @@ class OpenAIMessageBody:
 class JsonSchemaBody:
     """A schema for the answer."""
 
-    schema: Any = None
+    schema: Any = given(default=None, kind=RAW)
 
 
 @body("openai.ResponseFormat")

@@ -9,7 +9,7 @@ from quart import Blueprint
 from quart.wrappers import Response
 
 from actorllm.http.edge import Edge
-from actorllm.http.embedding import lost, with_notice
+from actorllm.http.embedding import check_name, lost, with_notice
 from actorllm.http.errors import json_response
 from actorllm.http.generation import client_of_request, embed
 from actorllm.http.openai.refusals import refusal
@@ -101,6 +101,7 @@ def blueprint(edge: Edge) -> Blueprint:
     @api.post("/v1/embeddings")
     async def embeddings() -> Response:
         body, _ = await read(EmbedBody, _checked, edge.settings.max_request_bytes)
+        check_name(body.model)
         found = await embed(edge, embed_request(body), client_of_request())
         spell = _in_base64 if body.encoding_format.lower() == "base64" else Float32s
         data = [

@@ -6,7 +6,7 @@ from typing import Any
 from actorllm.http.openai.parts import sampling, think_of_effort
 from actorllm.http.openai.responses_items import conversation, items_of
 from actorllm.http.tool_use import ToolUse, tool_use
-from actorllm.http.wire.binding import List, body, given, struct_of
+from actorllm.http.wire.binding import RAW, List, body, given, struct_of
 from actorllm.http.wire.extras import ExtrasBody, with_extras
 from actorllm.http.wire.kinds import check_parameters
 from actorllm.http.wire.mismatch import Mismatch
@@ -39,7 +39,7 @@ class TextFormatBody:
 
     type: str = ""
     name: str | None = None
-    schema: Any = None
+    schema: Any = given(default=None, kind=RAW)
     strict: bool | None = None
 
 
@@ -63,7 +63,7 @@ class ResponsesBody(ExtrasBody):
     """Body of `/v1/responses`."""
 
     model: str = ""
-    input: Any = None
+    input: Any = given(default=None, kind=RAW)
     instructions: str = ""
     max_output_tokens: int | None = None
     temperature: float | None = None
@@ -77,7 +77,8 @@ class ResponsesBody(ExtrasBody):
     previous_response_id: str = ""
     store: bool | None = None
     """Whether the answer is kept, to be gone on from; not given: yes."""
-    metadata: JsonObject | None = None
+    metadata: Any = None
+    """Given back as it is, if it is an object."""
     background: bool = False
     stream: bool = False
 
@@ -162,7 +163,7 @@ def _is_function(name: str, tool: ResponsesToolBody) -> bool:
 def _tool(name: str, tool: ResponsesToolBody) -> Tool:
     try:
         check_parameters(tool.parameters)
-    except Mismatch as e:
+    except ValueError as e:
         raise Refused.because(400, f"failed to unmarshal tool parameters: {e}") from None
     function: JsonObject = {"name": name}
     if tool.description:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import attrs
 
 from actorllm.http.openai.parts import arguments_of, image_of_url, system_role
-from actorllm.http.wire.binding import body, struct_of
+from actorllm.http.wire.binding import RAW, body, given, struct_of
 from actorllm.http.wire.mismatch import Mismatch, found
 from actorllm.protocol.chat import ChatMessage, ToolCall
 from actorllm.protocol.errors import Refused
@@ -26,11 +26,12 @@ class _ItemBody:
 
     type: str = ""
     role: str = ""
-    content: Any = None
+    content: Any = given(default=None, kind=RAW)
 
 
 @body("openai.ResponsesFunctionCall")
 class _CallBody:
+    id: str = ""
     call_id: str = ""
     name: str = ""
     arguments: str = ""
@@ -39,7 +40,7 @@ class _CallBody:
 @body("openai.ResponsesFunctionCallOutput", own="openai.ResponsesFunctionCallOutput")
 class _OutputBody:
     call_id: str = ""
-    output: Any = None
+    output: Any = given(default=None, kind=RAW)
 
 
 @body("openai.ResponsesReasoningSummary")
@@ -50,6 +51,7 @@ class _SummaryBody:
 
 @body("openai.ResponsesReasoningInput")
 class _ReasoningBody:
+    id: str = ""
     encrypted_content: str = ""
     summary: tuple[_SummaryBody, ...] = ()
 
@@ -216,7 +218,7 @@ def _content(key: str, value: Any) -> _Content:
 
 def _part(key: str, index: int, value: Any) -> Any:
     try:
-        kind = _typed(_ContentBody, value).type
+        kind = _typed(_ContentBody, {} if value is None else value).type
         if kind in _PARTS:
             return _typed(_PARTS[kind], value)
     except ValueError as e:

@@ -121,7 +121,7 @@ class ResponseObject:
             "store": bool(body.store),
             "background": False,
             "service_tier": "default",
-            "metadata": body.metadata or {},
+            "metadata": body.metadata if isinstance(body.metadata, dict) else {},
             "safety_identifier": None,
             "prompt_cache_key": None,
         }

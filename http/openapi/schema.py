@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import attrs
 
-from actorllm.http.wire.binding import Checked, Custom, Kind, List, Map, Struct
+from actorllm.http.wire.binding import Checked, Custom, Kind, Later, List, Map, Ordered, Struct
 from actorllm.protocol.options import Options, kind_of
 
 __all__ = ["OPTIONS", "Components", "Json", "Notes", "options_schema", "reference"]
@@ -26,14 +26,18 @@ OPTIONS = "api.Options"
 _INT64 = 2**63
 _BASE64 = r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 
+_BYTES: Json = {"type": "string", "contentEncoding": "base64", "pattern": _BASE64}
+
 _SIMPLE: dict[str, Json] = {
     "string": {"type": "string"},
     "bool": {"type": "boolean"},
     "int": {"type": "integer", "format": "int64", "minimum": -_INT64, "maximum": _INT64 - 1},
     "float32": {"type": "number", "format": "float"},
     "float64": {"type": "number", "format": "double"},
-    "[]uint8": {"type": "string", "contentEncoding": "base64", "pattern": _BASE64},
+    "[]uint8": _BYTES,
+    "api.ImageData": _BYTES,
     "interface {}": {},
+    "json.RawMessage": {},
 }
 _OPTIONS: dict[str, Json] = {
     "integer": {"type": "number", "format": "int64"},  # fractions are cut
@@ -113,7 +117,9 @@ class Components:
                 return self._struct(kind)
             case List():
                 return {"type": "array", "items": or_null(self.of(kind.item))}
-            case Map():
+            case Later():
+                return self.of(kind.kind())
+            case Map() | Ordered():
                 values = or_null(self.of(kind.item))
                 return {"type": "object"} | ({"additionalProperties": values} if values else {})
             case Custom():

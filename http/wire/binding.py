@@ -13,6 +13,7 @@ wins; but before all of them comes what types say that have decoding code of the
 durations. `given(...)` says what an annotation cannot: another key or another kind.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from types import NoneType, UnionType
 from typing import Any, Protocol, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
@@ -21,7 +22,7 @@ import attrs
 
 from actorllm.http.wire import base64
 from actorllm.http.wire.mismatch import Mismatch, found
-from actorllm.protocol.gojson import JsonError, Number, loads
+from actorllm.protocol.gojson import Number, loads
 
 __all__ = [
     "ANY",
@@ -31,13 +32,18 @@ __all__ = [
     "FLOAT64",
     "INT",
     "OBJECT",
+    "RAW",
     "STRING",
+    "Bytes",
     "Checked",
     "Custom",
     "Kind",
+    "Later",
     "List",
     "Map",
+    "Ordered",
     "Struct",
+    "UnorderedError",
     "bind",
     "body",
     "given",
@@ -45,6 +51,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+_MANY_DIGITS = 20
+"""Characters of an int64 with its sign."""
 
 
 class Kind(Protocol):
@@ -76,13 +85,16 @@ class _Scalar:
 @attrs.frozen
 class _Int:
     go: str = "int"
+    least: int = -(2**63)
+    most: int = 2**63 - 1
 
     def read(self, value: Any) -> int:
-        if type(value) is int and -(2**63) <= value < 2**63:
+        if type(value) is int and self.least <= value <= self.most:
             return value
         if isinstance(value, Number):
             literal = value.literal
-            if literal.lstrip("-").isdigit() and len(literal) < 20 and abs(int(literal)) < 2**63:
+            plain = literal.lstrip("-").isdigit() and len(literal) <= _MANY_DIGITS
+            if plain and self.least <= int(literal) <= self.most:
                 return int(literal)
             raise Mismatch(f"number {literal}", self.go)
         if type(value) is int or isinstance(value, float):
@@ -109,17 +121,41 @@ class _Any:
     go: str = "interface {}"
 
     def read(self, value: Any) -> Any:
+        _check_sizes(value)
         return value
 
 
 @attrs.frozen
-class _Bytes:
+class _Raw:
+    """JSON that is read later; that it is null is seen, too."""
+
+    go: str = "json.RawMessage"
+
+    def read(self, value: Any) -> Any:
+        return value
+
+
+def _check_sizes(value: Any) -> None:
+    """Refuse numbers that are too large; only those that remember their spelling can be."""
+    if isinstance(value, Number):
+        FLOAT64.read(value)
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_sizes(item)
+
+
+@attrs.frozen
+class Bytes:
+    """Bytes in base64, or as an array of numbers."""
+
     go: str = "[]uint8"
 
     def read(self, value: Any) -> bytes:
-        if not isinstance(value, str):
+        if isinstance(value, str):
+            return base64.decode(value)
+        if not isinstance(value, list):
             raise Mismatch(found(value), self.go)
-        return base64.decode(value)
+        return bytes(_UINT8.read(item) for item in value if item is not None)
 
 
 @attrs.frozen
@@ -167,6 +203,39 @@ class Custom:
 
 
 @attrs.frozen
+class Later:
+    """A kind that is defined below what holds it, such as a struct that holds its like."""
+
+    go: str
+    kind: Callable[[], Kind]
+
+    def read(self, value: Any) -> Any:
+        return self.kind().read(value)
+
+
+@attrs.frozen
+class Ordered:
+    """An object whose keys keep their order; Go reads it by code of its own."""
+
+    item: Kind
+    go: str = ""
+
+    def read(self, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise UnorderedError("Value looks like object, but can't find closing '}' symbol")
+        read = self.item.read
+        try:
+            return {k: read(v) if v is not None else _zero(self.item) for k, v in value.items()}
+        except Mismatch as e:
+            e.struct = None
+            raise
+
+
+class UnorderedError(ValueError):
+    """What should be an object is none, in the words of the library that the reference has."""
+
+
+@attrs.frozen
 class Checked:
     """An array whose items are checked against a kind and kept as they are; nulls are left out."""
 
@@ -187,8 +256,10 @@ INT = _Int()
 FLOAT32 = _Float("float32", 3.4028234663852886e38)
 FLOAT64 = _Float("float64", 1.7976931348623157e308)
 ANY = _Any()
+RAW = _Raw()
 OBJECT = Map(ANY)
-BYTES = _Bytes()
+_UINT8 = _Int("uint8", 0, 255)
+BYTES = Bytes()
 
 _SIMPLE: dict[Any, Kind] = {
     str: STRING,
@@ -198,12 +269,16 @@ _SIMPLE: dict[Any, Kind] = {
     bytes: BYTES,
     Any: ANY,
 }
-_ZEROS: dict[str, Any] = {"string": "", "bool": False, "int": 0, "[]uint8": b""}
+_ZEROS: dict[str, Any] = {"string": "", "bool": False, "int": 0}
 
 
 def _zero(kind: Kind) -> Any:
+    if isinstance(kind, Later):
+        kind = kind.kind()
     if isinstance(kind, Struct):
         return kind.type()
+    if isinstance(kind, Bytes):
+        return b""
     return _ZEROS.get(kind.go)
 
 
@@ -217,26 +292,34 @@ class Struct:
     own: bool
     """Go decodes it by code of its own: errors inside name the struct around it."""
     inner: str
-    """The name that such code uses for the type."""
+    """Another name of the type: that which such code uses, or the text of a type without one."""
     fields: Mapping[str, tuple[str, Kind]]
-    """By the lower-cased key: attribute and kind."""
+    """By the key: attribute and kind."""
+    folded: Mapping[str, str]
+    """Keys by their lower-cased spelling."""
+
+    @property
+    def name(self) -> str:
+        """What texts call the type within a place; empty: it has no name."""
+        return "" if self.inner and not self.own else self.go.rpartition(".")[2]
 
     def read(self, value: Any) -> Any:
         if not isinstance(value, dict):
-            raise Mismatch(found(value), self.inner if self.own else self.go)
+            raise Mismatch(found(value), self.inner or self.go)
         read: dict[str, Any] = {}
         wrong: Mismatch | base64.Base64Error | None = None
         for key, item in value.items():
-            field = self.fields.get(key) or self.fields.get(key.lower())
-            if field is None or item is None:
+            spelled = key if key in self.fields else self.folded.get(key.lower())
+            if spelled is None:
                 continue
-            attribute, kind = field
+            attribute, kind = self.fields[spelled]
+            if item is None and kind is not RAW:
+                continue
             try:
                 read[attribute] = kind.read(item)
             except (Mismatch, base64.Base64Error) as e:
                 if isinstance(e, Mismatch):
-                    spelled = key if key in self.fields else key.lower()
-                    e.inside(spelled, self.go.rpartition(".")[2], own=self.own)
+                    e.inside(spelled, self.name, own=self.own)
                 if _said_by_own_code(e, kind):
                     raise
                 wrong = wrong or e
@@ -247,6 +330,8 @@ class Struct:
 
 def _said_by_own_code(error: ValueError, kind: Kind) -> bool:
     item = kind.item if isinstance(kind, List) else kind
+    if isinstance(kind, Custom | Ordered):
+        return True
     is_whole = isinstance(error, Mismatch) and error.wanted == kind.go
     return isinstance(item, Struct) and item.own and not is_whole
 
@@ -260,12 +345,13 @@ def given(*, default: Any, kind: Kind | None = None, key: str = "") -> Any:
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(given,))
-def body(go: str, *, own: str = "") -> Callable[[type[T]], type[T]]:
+def body(go: str, *, own: str = "", unnamed: str = "") -> Callable[[type[T]], type[T]]:
     """Make a class a body, or a part of one; every field needs a default.
 
     Args:
         go: What Go calls the type: `package.Name`.
         own: Where Go decodes the type by code of its own, the name which that uses.
+        unnamed: Where the type has no name in Go, its text.
     """
 
     def make(cls: type[T]) -> type[T]:
@@ -274,8 +360,9 @@ def body(go: str, *, own: str = "") -> Callable[[type[T]], type[T]]:
         fields = {}
         for a in attrs.fields(made):
             kind = a.metadata.get(_KIND) or _kind_of(hints[a.name])
-            fields[(a.metadata.get(_KEY) or a.name).lower()] = (a.name, kind)
-        setattr(made, _STRUCT, Struct(made, go, bool(own), own, fields))
+            fields[a.metadata.get(_KEY) or a.name] = (a.name, kind)
+        folded = {key.lower(): key for key in fields}
+        setattr(made, _STRUCT, Struct(made, go, bool(own), own or unnamed, fields, folded))
         checked: type[T] = made
         return checked
 
@@ -313,12 +400,28 @@ def bind(cls: type[T], data: bytes) -> T:
     """
     struct = struct_of(cls)
     try:
-        value = loads(data)
-        return _bound(cls, struct, value)
+        return _bound(cls, struct, loads(data))
     except (Mismatch, OverflowError):
         # Once more with the spelling of numbers, which the text quotes.
-        _bound(cls, struct, loads(data, literals=True))
-        raise JsonError("json: cannot unmarshal number into Go value of type float64") from None
+        value = loads(data, literals=True)
+        _bound(cls, struct, value)
+    # A number that is too large is where nobody reads.
+    return _bound(cls, struct, _without_spelling(value))
+
+
+def _without_spelling(value: Any) -> Any:
+    """Make numbers plain again; those that are too large become zero."""
+    if isinstance(value, Number):
+        read = float(value)
+        if not math.isfinite(read):
+            return 0
+        whole = value.literal.lstrip("-").isdigit() and len(value.literal) <= _MANY_DIGITS
+        return int(value.literal) if whole else read
+    if isinstance(value, list):
+        return [_without_spelling(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _without_spelling(item) for key, item in value.items()}
+    return value
 
 
 def _bound(cls: type[T], struct: Struct, value: Any) -> T:

@@ -4,11 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from actorllm.http.wire.binding import (
-    BYTES,
+    ANY,
     FLOAT64,
+    STRING,
+    Bytes,
     Checked,
     Custom,
+    Later,
     List,
+    Ordered,
     body,
     given,
     struct_of,
@@ -68,17 +72,10 @@ def _read_think(value: Any) -> Think:
 
 
 THINK = Custom(_read_think, "api.ThinkValue", {"enum": [True, False, *sorted(_LEVELS), None]})
-IMAGES = List(BYTES, "[]api.ImageData")
+IMAGES = List(Bytes("api.ImageData"))
 
 
-def _read_ordered(value: Any) -> JsonObject:
-    # The reference keeps the order of keys with a library that has its own words for this.
-    if not isinstance(value, dict):
-        raise Refused.because(400, "Value looks like object, but can't find closing '}' symbol")
-    return value
-
-
-ORDERED = Custom(_read_ordered, schema={"type": "object"})
+ORDERED = Ordered(ANY)
 """An object whose keys keep their order."""
 
 
@@ -133,13 +130,43 @@ def chat_message(message: MessageBody) -> ChatMessage:
     )
 
 
+def _read_types(value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else _TYPES.read(value)
+
+
+_TYPES = List(STRING)
+_PROPERTY = Later("api.ToolProperty", lambda: struct_of(_PropertyBody))
+_PROPERTIES = Ordered(_PROPERTY)
+
+
+@body("api.ToolProperty")
+class _PropertyBody:
+    """A property of the parameters of a tool, or of a property."""
+
+    any_of: Any = given(default=None, key="anyOf", kind=List(_PROPERTY))
+    type: tuple[str, ...] = given(
+        default=(),
+        kind=Custom(
+            _read_types,
+            schema={"type": ["string", "array", "null"], "items": {"type": ["string", "null"]}},
+        ),
+    )
+    items: Any = None
+    description: str = ""
+    enum: tuple[Any, ...] = ()
+    properties: JsonObject | None = given(default=None, kind=_PROPERTIES)
+    required: tuple[str, ...] = ()
+
+
 @body("api.ToolFunctionParameters")
 class _ParametersBody:
     """Checked, not used: tools travel as they were sent."""
 
     type: str = ""
+    defs: Any = given(default=None, key="$defs")
+    items: Any = None
     required: tuple[str, ...] = ()
-    properties: JsonObject | None = given(default=None, kind=ORDERED)
+    properties: JsonObject | None = given(default=None, kind=_PROPERTIES)
 
 
 @body("api.ToolFunction")
@@ -152,6 +179,7 @@ class _FunctionBody:
 @body("api.Tool")
 class _ToolBody:
     type: str = ""
+    items: Any = None
     function: _FunctionBody = _FunctionBody()
 
 
@@ -165,7 +193,7 @@ def check_parameters(schema: Any) -> None:
 
     Raises:
         Mismatch: A part of them has the wrong type.
-        Refused: 400, the properties are no object.
+        UnorderedError: The properties, or those of one, are no object.
     """
     if schema is not None:
         struct_of(_ParametersBody).read(schema)

@@ -12,7 +12,8 @@ class Mismatch(ValueError):  # noqa: N818 -- what it says is the error's whole t
         super().__init__()
         self.found = found
         self.wanted = wanted
-        self.struct = ""
+        self.struct: str | None = None
+        """What Go calls the type that the field is in; it may have no name."""
         self.path: tuple[str, ...] = ()
 
     def inside(self, key: str, struct: str, *, own: bool) -> None:
@@ -24,12 +25,15 @@ class Mismatch(ValueError):  # noqa: N818 -- what it says is the error's whole t
             own: Its decoding code is its own, which does not say where the error was.
         """
         self.path = (key, *self.path)
-        self.struct = "" if own else self.struct or struct
+        if own:
+            self.struct = None
+        elif self.struct is None:
+            self.struct = struct
 
     def __str__(self) -> str:
         place = "value"
         if self.path:
-            place = f"struct field {self.struct}.{'.'.join(self.path)}"
+            place = f"struct field {self.struct or ''}.{'.'.join(self.path)}"
         return f"json: cannot unmarshal {self.found} into Go {place} of type {self.wanted}"
 
 

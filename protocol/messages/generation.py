@@ -43,7 +43,9 @@ class GenerateRequest:
     system: str = ""
     template: str = ""
     """A Go template in place of the model's."""
-    context: tuple[int, ...] = ()
+    context: tuple[int, ...] | None = None
+    """Tokens that the prompt goes on from. None: not given; given, though empty, it stands for the
+    conversation so far, and the model's own messages are left out."""
     raw: bool = False
     images: tuple[bytes, ...] = ()
     messages: tuple[ChatMessage, ...] = ()

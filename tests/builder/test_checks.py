@@ -9,7 +9,6 @@ from actorllm.actors.builder.checks import (
     check_adapters,
     check_format,
     check_info,
-    check_request,
     check_weights,
     checked_requires,
     origin_of,
@@ -17,6 +16,7 @@ from actorllm.actors.builder.checks import (
 )
 from actorllm.actors.builder.facts import GgufFacts, GgufFile
 from actorllm.actors.builder.quantizations import QUANTIZATIONS
+from actorllm.protocol.creation import check_create
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.building import Create
 from actorllm.protocol.names import parse_name
@@ -34,20 +34,22 @@ def refusal(function, *args):
 
 
 @pytest.mark.parametrize("model", ["", "a b", "../x"])
-def test_the_name_is_checked_first(model):
-    create = Create(model, draft_quantize="q4_0", files={"/a": ""})
-    assert refusal(check_request, create) == "invalid model name"
+def test_the_name_is_checked_last(model):
+    create = Create(model, files={"/a": ""})
+    assert refusal(check_create, create) == "file path must be relative"
+    create = Create(model, files={"a": DIGEST})
+    assert refusal(check_create, create) == "invalid model name"
 
 
 def test_a_valid_request_gives_the_name():
-    assert check_request(Create("me/x:local")) == parse_name("me/x")
-    assert check_request(Create("x", files={"a/b.gguf": "abc"})) == parse_name("x")
+    assert check_create(Create("me/x:local")) == parse_name("me/x:local")
+    assert check_create(Create("x", files={"a/b.gguf": "abc"})) == parse_name("x")
 
 
 def test_a_draft_type_needs_a_draft():
-    create = Create("x", source="y", draft_quantize="q4_0", files={"/a": ""})
-    assert refusal(check_request, create) == "--draft-quantize requires a DRAFT model"
-    check_request(Create("x", source="y", draft_quantize="q4_0", drafts={"d.gguf": DIGEST}))
+    create = Create("x", source="y", draft_quantize="q4_0", adapters={"/a": ""})
+    assert refusal(check_create, create) == "--draft-quantize requires a DRAFT model"
+    check_create(Create("x", source="y", draft_quantize="q4_0", drafts={"d.gguf": DIGEST}))
 
 
 @pytest.mark.parametrize(
@@ -60,12 +62,12 @@ def test_a_path_must_stay_inside(path):
         Create("x", adapters={path: DIGEST}),
         Create("x", drafts={path: DIGEST}),
     ):
-        assert refusal(check_request, create) == "file path must be relative"
+        assert refusal(check_create, create) == "file path must be relative"
 
 
 def test_an_empty_digest_is_refused_at_once():
-    assert refusal(check_request, Create("x", files={"a": ""})) == "invalid digest format"
-    assert refusal(check_request, Create("x", adapters={"a": ""})) == "invalid digest format"
+    assert refusal(check_create, Create("x", files={"a": ""})) == "invalid digest format"
+    assert refusal(check_create, Create("x", adapters={"a": ""})) == "invalid digest format"
 
 
 def test_from_comes_before_files():

@@ -1,9 +1,23 @@
 """From JSON to bodies, with the words of Go's decoder."""
 
+from typing import Any
+
 import pytest
 
 from actorllm.http.wire import base64
-from actorllm.http.wire.binding import FLOAT32, bind, body, given
+from actorllm.http.wire.binding import (
+    FLOAT32,
+    RAW,
+    Bytes,
+    Later,
+    List,
+    Ordered,
+    UnorderedError,
+    bind,
+    body,
+    given,
+    struct_of,
+)
 from actorllm.http.wire.mismatch import Mismatch
 
 
@@ -32,9 +46,72 @@ class Outer:
     source: str = given(default="", key="from")
 
 
+@body("api.Leaf")
+class Leaf:
+    kind: str = ""
+    deeper: dict | None = given(
+        default=None, kind=Ordered(Later("api.Leaf", lambda: struct_of(Leaf)))
+    )
+
+
+@body("api.Nameless", unnamed="struct { A string }")
+class Nameless:
+    a: str = ""
+
+
+@body("api.Holder")
+class Holder:
+    anyOf: Nameless = Nameless()  # noqa: N815 -- a key's spelling
+    leaves: dict | None = given(default=None, kind=Ordered(struct_of(Leaf)))
+    images: tuple[bytes, ...] = given(default=(), kind=List(Bytes("api.Image")))
+    free: Any = None
+    raw: Any = given(default="not sent", kind=RAW)
+
+
 def test_fields_are_found_by_key_without_regard_to_case():
     made = bind(Outer, b'{"TEXT":"a","From":"b","Inner":{"NAME":"n"},"other":[1]}')
     assert (made.text, made.source, made.inner.name) == ("a", "b", "n")
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ('{"leaves":{"x":1}}', "number into Go struct field Holder.leaves of type api.Leaf"),
+        ('{"leaves":{"x":{"kind":1}}}', "number into Go struct field Holder.leaves.kind of type string"),
+        ('{"leaves":{"x":{"deeper":{"y":[]}}}}', "array into Go struct field Holder.leaves.deeper of type api.Leaf"),
+        ('{"anyof":1}', "number into Go struct field Holder.anyOf of type struct { A string }"),
+        ('{"anyOf":{"a":1}}', "number into Go struct field .anyOf.a of type string"),
+        ('{"images":[5]}', "number into Go struct field Holder.images of type api.Image"),
+        ('{"images":[[256]]}', "number 256 into Go struct field Holder.images of type uint8"),
+        ('{"free":[{"x":1e400}]}', "number 1e400 into Go struct field Holder.free of type float64"),
+        ('{"images":5,"leaves":{"x":1}}', "number into Go struct field Holder.leaves of type api.Leaf"),
+    ],
+)  # fmt: skip
+def test_a_wrong_type_deep_inside_is_told_as_go_tells_it(source, text):
+    with pytest.raises(Mismatch) as caught:
+        bind(Holder, source.encode())
+    assert str(caught.value) == f"json: cannot unmarshal {text}"
+
+
+def test_what_keeps_its_order_must_be_an_object():
+    with pytest.raises(UnorderedError, match="can't find closing"):
+        bind(Holder, b'{"leaves":{"x":{"deeper":[]}}}')
+
+
+def test_bytes_may_be_numbers():
+    assert bind(Holder, b'{"images":["aGk=",[104,105],[],null]}').images == (b"hi", b"hi", b"", b"")
+
+
+def test_a_number_that_is_too_large_does_no_harm_where_nobody_reads():
+    made = bind(Holder, b'{"other":1e400,"free":{"a":[1,2.5,-3e2]},"raw":1e400}')
+    assert made.free == {"a": [1, 2.5, -300.0]}
+    assert [type(value) for value in made.free["a"]] == [int, float, float]
+    assert made.raw == 0
+
+
+def test_raw_json_that_is_null_is_not_one_that_was_not_sent():
+    assert bind(Holder, b"{}").raw == "not sent"
+    assert bind(Holder, b'{"raw":null}').raw is None
 
 
 def test_the_later_of_two_spellings_wins():

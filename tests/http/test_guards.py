@@ -4,7 +4,7 @@ import attrs
 import httpx
 import pytest
 
-from actorllm.http.guards import Origins, allowed_host
+from actorllm.http.guards import Origins, allowed_host, clean_path
 from actorllm.protocol.address import Address
 
 
@@ -91,3 +91,36 @@ async def test_options_of_a_host_with_a_name_are_answered(make_world, settings, 
         ]
     assert [a.status_code for a in answers] == [204, 405, 204, 404]
     assert [a.headers.get("allow") for a in answers] == ["POST", "POST", None, None]
+
+
+@pytest.mark.parametrize(
+    ("path", "clean"),
+    [
+        ("/", "/"),
+        ("//", "/"),
+        ("/api/tags", "/api/tags"),
+        ("/api/tags/", "/api/tags/"),
+        ("/api//tags", "/api/tags"),
+        ("/api/tags//", "/api/tags/"),
+        ("/./api/../v1/models", "/v1/models"),
+        ("/../../x/./", "/x/"),
+    ],
+)
+def test_a_path_is_cleaned_of_empty_parts_and_dots(path, clean):
+    assert clean_path(path) == clean
+
+
+async def test_a_path_with_empty_parts_moves_to_the_plain_one(world):
+    async with httpx.AsyncClient(base_url=world.url, trust_env=False) as http:
+        asked = await http.get("/nope//x?a=1", headers={"Host": "evil.example"})
+        posted = await http.post("/api//chat", json={})
+    assert (asked.status_code, asked.headers["location"]) == (301, "/nope/x?a=1")
+    assert asked.text == '<a href="/nope/x?a=1">Moved Permanently</a>.\n\n'
+    assert (posted.status_code, posted.headers["location"]) == (301, "/api/chat")
+    assert posted.content == b""
+
+
+async def test_a_refused_origin_still_learns_what_a_route_allows(client):
+    asked = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
+    answer = await client.options("/api/chat", headers=asked)
+    assert (answer.status_code, answer.headers["allow"]) == (403, "POST")

@@ -8,6 +8,9 @@ TYPED = r'struct { Type string "json:\"type\"" }'
 ROLED = r'struct { Type string "json:\"type\""; Role string "json:\"role\"" }'
 CONTENT = r'struct { Role string "json:\"role\""; Content json.RawMessage "json:\"content\"" }'
 
+CALLED = r'struct { Name string "json:\"name\""; Arguments string "json:\"arguments\"" }'
+CLOSING = "Value looks like object, but can't find closing '}' symbol"
+
 
 def said(content, role="user"):
     return {"messages": [{"role": role, "content": content}]}
@@ -48,6 +51,18 @@ def said(content, role="user"):
         (MESSAGES, {"messages": [{"role": "user"}]}, "unexpected end of JSON input"),
         (MESSAGES, said(["x"]), f"{UNKNOWN} string into Go struct field MessagesRequest.messages of type anthropic.ContentBlock"),
         (MESSAGES, said([{"type": "text", "text": 5}]), f"{UNKNOWN} number into Go struct field MessagesRequest.messages.text of type string"),
+        (CHAT, said("x") | {"tools": [{"function": {"parameters": {"properties": {"a": {"type": 5}}}}}]}, f"{UNKNOWN} number into Go struct field ToolFunctionParameters.tools.function.parameters.properties.type of type []string"),
+        (CHAT, said("x") | {"tools": [{"function": {"parameters": {"properties": {"a": {"anyOf": ["x"]}}}}}]}, f"{UNKNOWN} string into Go struct field ToolFunctionParameters.tools.function.parameters.properties.anyOf of type api.ToolProperty"),
+        (CHAT, said("x") | {"tools": [{"function": {"parameters": {"properties": {"a": {"properties": []}}}}}]}, CLOSING),
+        (CHAT, {"messages": [{"tool_calls": [{"function": 5}]}]}, f"{UNKNOWN} number into Go struct field ToolCall.messages.tool_calls.function of type {CALLED}"),
+        (CHAT, {"messages": [{"tool_calls": [{"function": {"name": 5}}]}]}, f"{UNKNOWN} number into Go struct field .messages.tool_calls.function.name of type string"),
+        (RESPONSES, {"input": [{"role": "user", "content": [None]}]}, "input[0]: content[0]: unknown content type: "),
+        (RESPONSES, {"input": [{"type": "reasoning", "id": 5}]}, f"input[0]: {UNKNOWN} number into Go struct field ResponsesReasoningInput.id of type string"),
+        (RESPONSES, {"input": "x", "tools": [{"name": "f", "parameters": {"properties": []}}]}, f"failed to unmarshal tool parameters: {CLOSING}"),
+        (MESSAGES, said("x") | {"tools": [{"name": "f", "input_schema": {"properties": {"a": 5}}}]}, f'invalid input_schema for tool "f": {UNKNOWN} number into Go struct field ToolFunctionParameters.properties of type api.ToolProperty'),
+        (MESSAGES, said("x") | {"metadata": 5}, f"{UNKNOWN} number into Go struct field MessagesRequest.metadata of type anthropic.Metadata"),
+        (MESSAGES, said([{"type": "text", "text": "a", "citations": [5]}]), f"{UNKNOWN} number into Go struct field MessagesRequest.messages.citations of type anthropic.Citation"),
+        (MESSAGES, said([{"type": "tool_use", "id": "a", "name": "b", "input": []}]), CLOSING),
         (MESSAGES, said([{"type": "image"}]), "invalid image source"),
         (MESSAGES, said([{"type": "image", "source": {"type": "base64", "data": "***"}}]), "invalid base64 image data: illegal base64 data at input byte 0"),
         (MESSAGES, said([{"type": "tool_use", "id": "t"}]), "tool_use block missing required 'name' field"),
@@ -113,3 +128,41 @@ async def test_a_prompt_that_does_not_fit_is_refused_with_its_size(client):
     for path in (CHAT, RESPONSES, MESSAGES):
         error = (await client.post(path, json=body)).json()["error"]
         assert (error["n_prompt"], error["n_ctx"]) == (9, 4)
+
+
+CLOUD = "ollama cloud is disabled: remote model is unavailable"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "text"),
+    [
+        ("/api/embed", {"model": "", "input": 5}, 404, "model '' not found"),
+        ("/api/embed", {"model": " ", "input": 5}, 404, "model ' ' not found"),
+        ("/api/embed", {"model": "a@b", "input": 5}, 400, "invalid model name"),
+        ("/api/embed", {"model": "a:cloud", "input": 5}, 403, CLOUD),
+        ("/api/embed", {"model": "a:cloud:local", "input": 5}, 400, 'use either :local or :cloud, not both: "a:cloud:local"'),
+        ("/api/embed", {"model": "absent", "input": 5}, 400, "invalid input type"),
+        ("/api/embeddings", {"model": " "}, 400, "model is required"),
+        ("/api/pull", {"model": ":cloud"}, 400, "invalid model name"),
+        ("/api/create", {"model": "", "files": {"/a": ""}}, 400, "file path must be relative"),
+        ("/api/create", {"model": "", "files": {"a": ""}}, 400, "invalid digest format"),
+        ("/api/create", {"model": "", "draft_quantize": "q4_0"}, 400, "--draft-quantize requires a DRAFT model"),
+        ("/api/create", {"model": "", "license": 5}, 400, "invalid model name"),
+        ("/api/create", {"model": "a", "license": 5}, 400, f"{UNKNOWN} number into Go value of type []string"),
+    ],
+)  # fmt: skip
+async def test_of_several_wrong_things_the_first_is_told(path, body, status, text, client):
+    answer = await client.post(path, json=body)
+    assert (answer.status_code, answer.json()) == (status, {"error": text})
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+
+
+@pytest.mark.parametrize("path", [CHAT, RESPONSES, MESSAGES, "/v1/embeddings", "/v1/completions"])
+async def test_a_model_elsewhere_is_refused_before_the_rest_is_read(path, client):
+    answer = await client.post(path, json={"model": "a:20b-cloud", "stream": "x", "messages": 5})
+    assert (answer.status_code, answer.json()) == (403, {"error": CLOUD})
+
+
+async def test_a_name_that_is_only_elsewhere_is_no_name(client):
+    answer = await client.post("/v1/embeddings", json={"model": ":cloud", "input": "x"})
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, "invalid model name")

@@ -239,3 +239,17 @@ def test_results_stand_with_their_calls_where_a_template_knows_them_nowhere_else
     assert made.text == "<user>u<assistant>fg=g:[1]=g:sunOne.\nTwo.<user>u<tool>alone"
     knows = "{% if messages[0]['role'] == 'tool' %}{% endif %}"
     assert chat(PromptTemplates(jinja=CALLING + knows), messages).text.count("<tool>") == 3
+
+
+def test_the_assistants_own_words_alone_are_gone_on_from():
+    asks_for_the_first = "{% if messages[0].role == 'system' %}S{% endif %}" + PLAIN
+    alone = (ChatMessage("assistant", "One,"),)
+    assert chat(PromptTemplates(jinja=asks_for_the_first), alone).text == "<assistant>One,"
+
+
+@pytest.mark.parametrize(
+    ("source", "role"), [(PLAIN, "system"), (PLAIN + "<|channel|>", "developer")]
+)
+def test_templates_that_do_not_know_developers_see_the_system(source, role):
+    messages = (ChatMessage("developer", "d"), USER)
+    assert chat(PromptTemplates(jinja=source), messages).text.startswith(f"<{role}>d</>")

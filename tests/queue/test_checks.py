@@ -77,6 +77,10 @@ def test_a_request_that_only_loads_may_have_images():
     check_capabilities(generate(prompt="", images=(b"i",)), make_model("m"))
 
 
+def test_a_prompt_that_is_only_rendered_may_have_images():
+    check_capabilities(generate(prompt="x", images=(b"i",), render_only=True), make_model("m"))
+
+
 def test_what_a_model_can_do_is_not_refused():
     able = make_model("m", capabilities=("completion", "vision", "tools", "thinking", "insert"))
     check_capabilities(chat(tools=(TOOL,), think=True, images=(b"i",)), able)

@@ -49,6 +49,16 @@ async def test_a_context_comes_before_the_prompt(desk, generate):
     assert made.tokens == tuple(b"before<p>")
 
 
+@pytest.mark.parametrize(
+    ("context", "text"), [(None, "<q>a<p>"), ((), "<p>"), ((FAKE_BOS, *b"x"), "x<p>")]
+)
+async def test_a_context_stands_for_the_models_own_messages(desk, generate, context, text):
+    own = (ChatMessage("user", "q"), ChatMessage("assistant", "a"))
+    model = make_model("m", template=GO, native=False, messages=own)
+    request = generate(prompt="p", context=context, model=model)
+    assert prepare(desk.host, desk.loaded, request).text == text
+
+
 async def test_the_models_own_messages_begin_a_conversation(desk, generate):
     model = make_model(
         "m",

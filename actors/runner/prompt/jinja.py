@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import jinja2
 
-from actorllm.actors.runner.prompt.errors import LimitExceeded, TemplateError
+from actorllm.actors.runner.prompt.errors import LimitExceeded, TemplateError, one_line
 from actorllm.actors.runner.prompt.limits import Budget, active
 from actorllm.actors.runner.prompt.sandbox import ChatEnvironment
 
@@ -42,7 +42,8 @@ class JinjaTemplate:
             budget: what the rendering may use; by default what a small conversation may.
 
         Raises:
-            TemplateError: the template failed, refused the conversation (400), or was stopped.
+            TemplateError: the template failed with the conversation, or refused it (400), or was
+                stopped.
         """
         token = active.set(budget or Budget())
         try:
@@ -56,7 +57,11 @@ class JinjaTemplate:
         except (MemoryError, RecursionError) as error:
             raise LimitExceeded("the template nests too deep") from error
         except Exception as error:
-            raise TemplateError(f"the model's chat template failed: {error}") from error
+            raise TemplateError(
+                f"the model's chat template fails with these messages: {_said(error)}; "
+                "change them, or give the model another template",
+                status=400,
+            ) from error
         finally:
             active.reset(token)
 
@@ -78,8 +83,13 @@ def _compile(source: str) -> jinja2.Template:
 def _refuse(message: object = "") -> NoReturn:
     """Say on behalf of the template that it cannot render this conversation."""
     raise TemplateError(
-        f"the model's chat template refuses this conversation: {message}", status=400
+        f"the model's chat template refuses these messages: {one_line(str(message))}; change them",
+        status=400,
     )
+
+
+def _said(error: Exception) -> str:
+    return one_line(str(error)) or type(error).__name__
 
 
 def _strftime(now: datetime, form: str) -> str:

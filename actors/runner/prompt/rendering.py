@@ -21,11 +21,14 @@ from actorllm.actors.runner.prompt.renderers import RENDERER_BOS, render, resolv
 from actorllm.actors.runner.prompt.select import Choice, PromptTemplates, choose
 from actorllm.actors.runner.prompt.tags import NO_TAGS, ThinkingTags, open_tags, opens_thinking
 from actorllm.protocol.chat import ChatMessage, Think, Tool
+from actorllm.protocol.codec import evolve
 
 __all__ = ["Rendered", "render_chat", "render_generate"]
 
 _LONE_SURROGATES = re.compile(r"[\ud800-\udfff]")
 _NO_VARIABLES: Mapping[str, Any] = MappingProxyType({})
+_GPT_OSS = "<|channel|>"
+"""In templates that tell developers and the system apart."""
 
 
 @frozen
@@ -70,15 +73,22 @@ def render_chat(
         variables: further variables of a Jinja template (`chat_template_kwargs`).
 
     Raises:
-        TemplateError: the template failed (500) or refuses the conversation (400).
+        TemplateError: the template is broken (500), or fails with the conversation (400).
     """
     choice = choose(templates, prefer_go=prefer_go)
     if choice.harmony and think == "max":
         think = "high"  # the highest level that gpt-oss knows
+    if choice.kind == "jinja" and _GPT_OSS not in templates.jinja:
+        messages = tuple(map(_without_developer, messages))
     try:
         return _by_choice(choice, templates, messages, tools, think, now, variables)
     except RecursionError as error:
         raise LimitExceeded("a tool or an argument of a call nests too deep", status=400) from error
+
+
+def _without_developer(message: ChatMessage) -> ChatMessage:
+    """Give OpenAI's newer word for `system` as the older one, which templates know."""
+    return evolve(message, role="system") if message.role == "developer" else message
 
 
 def _by_choice(
@@ -187,6 +197,16 @@ def _by_renderer(
     return attrs.evolve(made, has_bos=made.has_bos or bool(bos and text.startswith(bos)))
 
 
+class _NoMessages(list[dict[str, Any]]):
+    """No messages, of which any one is empty: the assistant's own words are all that was said.
+
+    Templates look at the first message without asking whether there is one; llama.cpp's lets them.
+    """
+
+    def __getitem__(self, index: Any) -> Any:
+        return super().__getitem__(index) if isinstance(index, slice) else {}
+
+
 def _by_jinja(
     templates: PromptTemplates,
     messages: Sequence[ChatMessage],
@@ -209,6 +229,7 @@ def _by_jinja(
         bos=templates.bos,
         eos=templates.eos,
     )
+    seen["messages"] = seen["messages"] or _NoMessages()
     effort = variables.get("reasoning_effort")
     if isinstance(effort, str):
         seen |= effort_variables(effort)
