@@ -1,6 +1,7 @@
 """The examples run as they stand, against a real daemon."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,9 @@ import pytest
 
 from tests.integration.daemon import Daemon
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+REQUESTS = re.compile(r"^```sh\n(curl (?:.*\n)*?)```$", re.MULTILINE)
 PYTHON = (sys.executable, "-W", "error")
 SECONDS = 60
 
@@ -47,7 +50,11 @@ def example(daemon, tmp_path):
 
 def test_trio_asks_several_questions_at_once(example):
     told = example(*PYTHON, file="chat_trio.py")
-    for question in ("why is the sky blue?", "What is the capital of Japan?", "What is the capital of France?"):
+    for question in (
+        "why is the sky blue?",
+        "What is the capital of Japan?",
+        "What is the capital of France?",
+    ):
         assert f"{question}\n    " in told
 
 
@@ -67,3 +74,25 @@ def test_curl_asks_chats_and_makes_a_model(example, daemon):
     assert '{"status":"success"}' in told
     names = [model["name"] for model in daemon.client.get("/api/tags").json()["models"]]
     assert names == ["seedling:latest"]
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "how-to/get-the-same-bytes.md", "reference/http-api.md"]
+)
+def test_the_requests_of_a_page_are_answered(daemon, page):
+    if not shutil.which("curl"):
+        pytest.skip("there is no curl on this machine")
+    text = (ROOT / page if page == "README.md" else ROOT / "docs" / page).read_text("utf-8")
+    requests = REQUESTS.findall(text)
+    assert requests
+    for request in requests:
+        here = re.sub(r"(http://)?127\.0\.0\.1:11434", daemon.url, request)
+        done = subprocess.run(
+            ["bash", "-c", here.replace("curl ", "curl --fail-with-body -sS ")],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        assert '"model":"seedling"' in done.stdout
