@@ -1,7 +1,10 @@
 """The commands on the pages exist, with the options that they are given there."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from actorllm.cli.main import cli
 from tests.docs.reference import ROOT, pages
 
 PAGES = [ROOT / "README.md", *pages()]
+SESSION = re.compile(r"^```text\n\$ (.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 BLOCK = re.compile(r"^```sh\n((?:.*\n)*?)```$", re.MULTILINE)
 ENDS = {"&&", "||", "|", ";", "&", "(", ")", "}", "{"}
 ASSIGNMENT = re.compile(r"[A-Z_]+=")
@@ -78,6 +82,20 @@ def test_a_module_that_a_page_runs_is_there(words):
 def test_a_chore_that_a_page_names_is_one_of_the_makefile(words):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert all(re.search(rf"^{chore}:", makefile, re.MULTILINE) for chore in words[1:])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_command_says_what_a_page_shows_below_it(page, tmp_path):
+    for command, said in SESSION.findall(page.read_text(encoding="utf-8")):
+        done = subprocess.run(
+            ["bash", "-c", command.replace("actorllm ", f"{sys.executable} -m actorllm.cli.main ")],
+            env=os.environ | {"ACTORLLM_STATE": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.stdout + done.stderr == said
 
 
 def test_the_pages_have_such_commands():
