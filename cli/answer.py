@@ -10,7 +10,7 @@ import click
 
 from actorllm.cli.streams import moves_cursor, takes_colour
 from actorllm.cli.text import Wrapper, one_line, safe
-from actorllm.cli.wire import Json
+from actorllm.cli.wire import Json, number
 
 __all__ = ["Answer", "Style", "figures", "show_answer"]
 
@@ -141,8 +141,8 @@ def figures(final: Json) -> str:
         ("load duration", _duration(final, "load_duration")),
     ]
     for what in ("prompt_eval", "eval"):
-        tokens = _number(final, f"{what}_count")
-        time = _number(final, f"{what}_duration")
+        tokens = number(final, f"{what}_count")
+        time = number(final, f"{what}_duration")
         name = what.replace("_", " ")
         rate = f"{tokens / time * 1e9:.2f} tokens/s" if tokens and time else ""
         lines += [
@@ -153,13 +153,8 @@ def figures(final: Json) -> str:
     return "".join(f"{name + ':':<22}{text}\n" for name, text in lines if text)
 
 
-def _number(final: Json, key: str) -> int:
-    value = final.get(key)
-    return value if isinstance(value, int) else 0
-
-
 def _duration(final: Json, key: str) -> str:
-    value = _number(final, key)
+    value = number(final, key)
     if value <= 0:
         return ""
     from actorllm.protocol.durations import format_duration

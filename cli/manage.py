@@ -11,7 +11,7 @@ from actorllm.cli.errors import Failure, NotFound
 from actorllm.cli.tables import table
 from actorllm.cli.text import one_line
 from actorllm.cli.units import ago, byte_size, parse_time, until
-from actorllm.cli.wire import Json
+from actorllm.cli.wire import Json, number
 
 __all__ = ["cp", "list_models", "list_rows", "processor", "ps", "ps_rows", "rm", "stop"]
 
@@ -25,7 +25,7 @@ def list_rows(models: list[Json], now: datetime) -> list[tuple[str, ...]]:
         (
             str(model.get("name", "")),
             str(model.get("digest", ""))[:12],
-            "-" if model.get("remote_model") else byte_size(_number(model, "size")),
+            "-" if model.get("remote_model") else byte_size(number(model, "size")),
             ago(parse_time(str(model.get("modified_at", ""))), now),
         )
         for model in models
@@ -38,9 +38,9 @@ def ps_rows(models: list[Json], now: datetime) -> list[tuple[str, ...]]:
         (
             str(model.get("name", "")),
             str(model.get("digest", ""))[:12],
-            byte_size(_number(model, "size")),
-            processor(_number(model, "size"), _number(model, "size_vram")),
-            str(_number(model, "context_length")),
+            byte_size(number(model, "size")),
+            processor(number(model, "size"), number(model, "size_vram")),
+            str(number(model, "context_length")),
             until(parse_time(str(model.get("expires_at", ""))), now),
         )
         for model in models
@@ -57,11 +57,6 @@ def processor(size: int, size_vram: int) -> str:
         return "Unknown"
     cpu = round((size - size_vram) / size * 100)
     return f"{cpu}%/{100 - cpu}% CPU/GPU"
-
-
-def _number(model: Json, key: str) -> int:
-    value = model.get(key)
-    return value if isinstance(value, int) else 0
 
 
 def _models(answer: Json, prefix: str) -> list[Json]:

@@ -4,12 +4,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import click
 
 from actorllm.cli.text import one_line
-from actorllm.cli.wire import Json
+from actorllm.cli.wire import Json, number
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -43,7 +43,11 @@ class Report:
 
     def show(self, item: Json) -> None:
         """Report one line of a stream: `status`, and `total` and `completed` in bytes if known."""
-        self.step(str(item.get("status", "")), _bytes(item, "total"), _bytes(item, "completed"))
+        self.step(
+            str(item.get("status", "")),
+            max(0, number(item, "total")),
+            max(0, number(item, "completed")),
+        )
 
     def step(self, status: str, total: int = 0, completed: int = 0) -> None:
         """Report a step of the work, or how far it has come."""
@@ -65,11 +69,6 @@ class Report:
             self._bars.console.print(status, markup=False, highlight=False)
         else:
             click.echo(status, err=True)
-
-
-def _bytes(item: Json, key: str) -> int:
-    value: Any = item.get(key)
-    return value if isinstance(value, int) and value > 0 else 0
 
 
 def _bars() -> "Progress":

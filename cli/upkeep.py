@@ -10,7 +10,7 @@ from actorllm.cli.errors import Failure
 from actorllm.cli.tables import table
 from actorllm.cli.text import one_line
 from actorllm.cli.units import ago, byte_size, parse_time
-from actorllm.cli.wire import Json
+from actorllm.cli.wire import Json, number
 
 if TYPE_CHECKING:
     from actorllm.cli.client import Client
@@ -27,8 +27,8 @@ def partial_rows(partials: list[Json], now: datetime) -> list[tuple[str, ...]]:
         (
             one_line(str(partial.get("model") or "-"), 100),
             str(partial.get("digest", "")).removeprefix("sha256:")[:12],
-            byte_size(total := _number(partial, "total")),
-            f"{100 * _number(partial, 'completed') // max(1, total)}%",
+            byte_size(total := number(partial, "total")),
+            f"{100 * number(partial, 'completed') // max(1, total)}%",
             "now" if partial.get("in_flight") else _ago(partial, now),
         )
         for partial in partials
@@ -37,11 +37,6 @@ def partial_rows(partials: list[Json], now: datetime) -> list[tuple[str, ...]]:
 
 def _ago(partial: Json, now: datetime) -> str:
     return ago(parse_time(str(partial.get("modified_at", ""))), now)
-
-
-def _number(item: Json, key: str) -> int:
-    value = item.get(key)
-    return value if isinstance(value, int) else 0
 
 
 def show_partials(client: "Client") -> None:
@@ -74,9 +69,9 @@ def prune(dry_run: bool, older_than: str) -> None:
     for item in answer.get("removed") or []:
         what = _KINDS.get(str(item.get("kind")), "file")
         short = str(item.get("digest") or "").removeprefix("sha256:")[:12]
-        click.echo(f"{what} {short} {byte_size(_number(item, 'size'))}".replace("  ", " "))
+        click.echo(f"{what} {short} {byte_size(number(item, 'size'))}".replace("  ", " "))
     verb = "would free" if dry_run else "freed"
-    click.echo(f"{verb} {byte_size(_number(answer, 'freed'))}")
+    click.echo(f"{verb} {byte_size(number(answer, 'freed'))}")
 
 
 @click.group()

@@ -9,7 +9,7 @@ from typing import Any
 
 from actorllm.cli.errors import NoApi
 
-__all__ = ["Json", "Think", "body_error", "error_text", "json_object"]
+__all__ = ["Json", "Think", "body_error", "error_text", "json_object", "number"]
 
 Json = dict[str, Any]
 """A decoded JSON object."""
@@ -31,6 +31,12 @@ def json_object(content: bytes) -> Json:
     if not isinstance(value, dict):
         raise NoApi("the server's answer is not a JSON object")
     return value
+
+
+def number(item: Json, key: str) -> int:
+    """Return a whole number of an object; 0 if it is absent or none."""
+    value = item.get(key)
+    return value if isinstance(value, int) else 0
 
 
 def body_error(content: bytes) -> str:
