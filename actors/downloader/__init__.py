@@ -17,6 +17,7 @@ addresses.py   which addresses a registry may lead to
 authority.py   how a registry lets us in: basic, bearer, signed token requests
 challenge.py   `WWW-Authenticate` and URLs of token requests
 identity.py    the key of this installation
+hub.py         split weights on the Hub, which its registry refuses
 origin.py      a repository and its URLs
 patience.py    trying again
 throttle.py    the cap on bytes for each second

@@ -167,7 +167,13 @@ class Downloader(Transfers):
         return await trio.to_thread.run_sync(load_identity, self._state)
 
     def _follow(
-        self, connect: Callable[[], Registry], model: str, layer: Layer, *, lanes: int
+        self,
+        connect: Callable[[], Registry],
+        model: str,
+        layer: Layer,
+        *,
+        lanes: int,
+        urls: Mapping[str, str],
     ) -> AsyncGenerator[TransferProgress, None]:
         """Follow the fetch of a blob; begin it if nobody has."""
         make = partial(
@@ -178,6 +184,7 @@ class Downloader(Transfers):
             streams=max(1, self._streams // lanes),
             throttle=self._throttle,
             model=model,
+            url=urls.get(layer.digest),
         )
         return self.share(layer.digest.removeprefix("sha256:"), make, layer.digest)
 

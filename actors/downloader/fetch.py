@@ -25,6 +25,7 @@ class Fetch(Transfer):
         streams: Connections at one time.
         throttle: Caps the bytes of all fetches.
         model: The one that it is fetched for.
+        url: Where it is; None: where blobs of the repository are.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Fetch(Transfer):
         streams: int,
         throttle: Throttle,
         model: str,
+        url: str | None = None,
     ) -> None:
         super().__init__(layer.size)
         self._store = store
@@ -44,6 +46,7 @@ class Fetch(Transfer):
         self._streams = streams
         self._throttle = throttle
         self._model = model
+        self._url = url
         self._fetching: Fetching | None = None
         self._here = 0
         """Bytes that were there at the beginning."""
@@ -77,6 +80,7 @@ class Fetch(Transfer):
                 partial,
                 streams=self._streams,
                 throttle=self._throttle,
+                url=self._url,
                 changed=self.changed,
             )
             self.changed()

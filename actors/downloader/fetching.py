@@ -45,6 +45,7 @@ class Fetching:
         file: Takes what comes.
         streams: Connections at one time.
         throttle: Caps the bytes of all fetches.
+        url: Where it is; None: where blobs of the repository are.
         changed: Called whenever `completed` has changed.
     """
 
@@ -56,10 +57,11 @@ class Fetching:
         *,
         streams: int,
         throttle: Throttle,
+        url: str | None = None,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._registry = registry
-        self._url = registry.origin.blob(digest)
+        self._url = url or registry.origin.blob(digest)
         self._file = file
         self._size = sum(part.size for part in file.parts)
         self._streams = streams

@@ -69,5 +69,10 @@ class Origin:
         return f"{self._base}/blobs/uploads/" + (f"?{query}" if query else "")
 
     @property
+    def base(self) -> str:
+        """Scheme and host."""
+        return f"{self.scheme}://{self.host}"
+
+    @property
     def _base(self) -> str:
-        return f"{self.scheme}://{self.host}/v2/{self.repository}"
+        return f"{self.base}/v2/{self.repository}"

@@ -1,7 +1,7 @@
 """What a pull does: read the manifest, get the blobs, write the manifest, tidy up."""
 
 import shutil
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, closing
 from functools import partial
 from typing import Any, Final
@@ -10,6 +10,14 @@ import trio
 
 from actorllm.actors.blobs.pins import Pin
 from actorllm.actors.downloader.ahead import Ahead, Run, lanes_of
+from actorllm.actors.downloader.hub import (
+    MAX_LISTING,
+    HubModel,
+    hub_model,
+    listing_url,
+    read_listing,
+    refuses_splits,
+)
 from actorllm.actors.downloader.partial import allocated
 from actorllm.actors.downloader.registry import Registry, RegistryError
 from actorllm.actors.library.catalog import Catalog
@@ -34,7 +42,8 @@ class Pulling:
         catalog: Gets the model.
         name: Of the model.
         registry: Has it.
-        follow: Fetches a blob, with its share of the connections: see `lanes_of`.
+        follow: Fetches a blob, with its share of the connections (see `lanes_of`), from its URL if
+            it has one of its own.
         run: See `Ahead`.
         max_blob: Bytes that a blob may have.
         prune: Remove the blobs that only the model's former manifest referred to.
@@ -69,11 +78,14 @@ class Pulling:
             Refused: It cannot be had; what has come of its blobs is kept for the next time.
         """
         yield CreateStatus("pulling manifest")
-        data, manifest = await self._manifest()
+        data, manifest, hub = await self._manifest()
+        if hub is not None:
+            yield CreateStatus("the registry refuses split weights; taking their files one by one")
         layers = tuple({layer.digest: layer for layer in manifest.blobs()}.values())
         with await self._thread(self._catalog.blobs.lock.pin) as pin:
-            missing = await self._thread(self._missing, layers, pin)
-            async with aclosing(self._blobs(layers, missing)) as items:
+            missing = await self._thread(self._missing, layers, pin, hub)
+            urls = {} if hub is None else hub.urls
+            async with aclosing(self._blobs(layers, missing, urls)) as items:
                 async for item in items:
                     yield item
             yield CreateStatus("verifying sha256 digest")
@@ -84,11 +96,11 @@ class Pulling:
             await self._thread(self._catalog.sweep, garbage)
         yield CreateStatus("success")
 
-    async def _manifest(self) -> tuple[bytes, Manifest]:
+    async def _manifest(self) -> tuple[bytes, Manifest, HubModel | None]:
         prefix = "pull model manifest: "
         try:
-            data = await self._registry.manifest(self._name.tag)
-            return data, check_manifest(data, self._max_blob)
+            data, hub = await self._found()
+            return data, check_manifest(data, self._max_blob), hub
         except RegistryError as e:
             raise e.refused(prefix) from e
         except ManifestError as e:
@@ -97,7 +109,32 @@ class Pulling:
         except Refused as e:
             raise Refused.because(e.problem.status, prefix + e.problem.text) from e
 
-    def _missing(self, layers: Sequence[Layer], pin: Pin) -> frozenset[Layer]:
+    async def _found(self) -> tuple[bytes, HubModel | None]:
+        try:
+            return await self._registry.manifest(self._name.tag), None
+        except RegistryError as e:
+            if not refuses_splits(e.status, e.text):
+                raise
+        hub = await self._from_hub()
+        return hub.manifest, hub
+
+    async def _from_hub(self) -> HubModel:
+        """Find the files of split weights.
+
+        Raises:
+            RegistryError: They cannot be listed.
+            Refused: There are none of this tag: 404.
+        """
+        origin = self._registry.origin
+        url = listing_url(origin.base, origin.repository)
+        listing = await self._registry.read(url, "application/json", MAX_LISTING)
+        try:
+            revision, files = read_listing(listing)
+        except ValueError as e:
+            raise RegistryError(0, str(e)) from e
+        return hub_model(origin.base, origin.repository, self._name.tag, revision, files)
+
+    def _missing(self, layers: Sequence[Layer], pin: Pin, hub: HubModel | None) -> frozenset[Layer]:
         """Pin all blobs and return those that must be fetched.
 
         Raises:
@@ -106,6 +143,8 @@ class Pulling:
         store = self._catalog.blobs
         for layer in layers:
             pin.add(layer.digest)
+        if hub is not None:
+            store.put(hub.config)
         # A file of another size is damaged: it is fetched again and replaced.
         missing = [
             layer
@@ -125,7 +164,7 @@ class Pulling:
         return frozenset(missing)
 
     async def _blobs(
-        self, layers: Sequence[Layer], missing: frozenset[Layer]
+        self, layers: Sequence[Layer], missing: frozenset[Layer], urls: Mapping[str, str]
     ) -> AsyncGenerator[CreateStatus, None]:
         """Fetch what is missing, several at a time. Each blob is named first, in order."""
         for layer in layers:
@@ -136,7 +175,7 @@ class Pulling:
                 else announced("pulling", layer)
             )
         wanted = [layer for layer in layers if layer in missing]
-        follow = partial(self._follow, lanes=lanes_of(wanted))
+        follow = partial(self._follow, lanes=lanes_of(wanted), urls=urls)
         with closing(Ahead(self._run, follow, wanted)) as ahead:
             for layer in wanted:
                 found = None

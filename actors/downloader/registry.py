@@ -203,16 +203,30 @@ class Registry:
             RegistryError: There is none, or it cannot be had.
             Refused: See `ask`.
         """
-        headers = {"Accept": f"{MANIFEST}, {_OCI_MANIFEST}"}
+        accept = f"{MANIFEST}, {_OCI_MANIFEST}"
+        return await self.read(self.origin.manifest(tag), accept, MAX_MANIFEST)
+
+    async def read(self, url: str, accept: str, most: int) -> bytes:
+        """Read a small answer whole.
+
+        Args:
+            url: Where.
+            accept: Types that are wanted.
+            most: Bytes that it may have.
+
+        Raises:
+            RegistryError: There is none, it is larger, or it cannot be had.
+            Refused: See `ask`.
+        """
         data = bytearray()
-        async with self.ask("GET", self.origin.manifest(tag), headers=headers) as answer:
+        async with self.ask("GET", url, headers={"Accept": accept}) as answer:
             await check_status(answer.response, {200})
             with transport_errors(self.origin):
                 async with pieces_of(answer.response) as pieces:
                     async for piece in pieces:
                         data += piece
-                        if len(data) > MAX_MANIFEST:
-                            raise RegistryError(0, f"more than {MAX_MANIFEST} bytes")
+                        if len(data) > most:
+                            raise RegistryError(0, f"more than {most} bytes")
         return bytes(data)
 
 
