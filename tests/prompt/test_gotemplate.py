@@ -127,3 +127,24 @@ def test_json_is_written_as_in_go():
         '{"b":"\\u003c\\u0026\\u003e\\u2028","a":{"c":[null,true],"d":1},"s":"\ufffd"}'
     )
     assert go_json({"b": "<", "a": 1}, sort=True, spaced=True, escape=False) == '{"a": 1, "b": "<"}'
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("{{ .Prompt", ":1: unclosed action"),
+        ("{{ end }}", ":1: unexpected {{end}}"),
+        ("a\nb\n{{- if }}", ":3: missing value for if"),
+        ("{{ range }}", ":1: missing value for range"),
+        ("{{ nofunc .X }}", ':1: function "nofunc" not defined'),
+        ("{{ $x }}", ':1: undefined variable "$x"'),
+        ("{{ break }}", ":1: {{break}} outside {{range}}"),
+        ("{{ template }}", ':1: unexpected "}}" in template clause'),
+        ("{{ 0x }}", ':1: illegal number syntax: "0x"'),
+        ("{{ | .X }}", ':1: unexpected "|" in command'),
+    ],
+)
+def test_a_source_that_does_not_parse_is_told_in_gos_words(source, text):
+    with pytest.raises(TemplateError) as caught:
+        GoTemplate(source)
+    assert caught.value.problem.text == f"template: {text}"

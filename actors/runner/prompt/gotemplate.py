@@ -25,6 +25,7 @@ from actorllm.actors.runner.prompt.gotree import (
     variables,
 )
 from actorllm.actors.runner.prompt.govalues import go_messages, go_tools
+from actorllm.actors.runner.prompt.gowords import in_gos_words
 from actorllm.actors.runner.prompt.images import with_content
 from actorllm.actors.runner.prompt.limits import Budget
 from actorllm.actors.runner.prompt.tags import ThinkingTags
@@ -165,9 +166,9 @@ def _parse(source: str) -> tuple[ListNode, dict[str, ListNode], GoFacts]:
             tree = parse_template(full, functions=FUNCTION_NAMES, limits=_LIMITS)
         facts = _facts(source, tree.root, variables(tree))
     except (GoSyntaxError, ValueError) as error:
-        raise TemplateError(f"template error: {error}") from error
+        raise TemplateError(in_gos_words(str(error), source)) from error
     except (MemoryError, RecursionError) as error:
-        raise LimitExceeded("template error: the template nests too deep") from error
+        raise LimitExceeded("the template nests too deep") from error
     return tree.root, {part.name: part.body for part in tree.definitions}, facts
 
 
