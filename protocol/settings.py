@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -125,8 +125,8 @@ def _list(text: str) -> tuple[str, ...]:
 
 
 def _cache_type(text: str) -> str:
-    if text.lower() not in {"f32", "f16", "bf16", "q8_0", "q4_0"}:
-        raise ValueError("use f32, f16, bf16, q8_0 or q4_0")
+    if text.lower() not in {"f16", "q8_0", "q4_0"}:
+        raise ValueError("use f16, q8_0 or q4_0")
     return text.lower()
 
 
@@ -189,7 +189,7 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable(
         "MAX_LOADED_MODELS",
-        "models loaded at one time; 0: three for each GPU, or three",
+        "models loaded at one time; 0: three",
         "0",
         _number(0, 1024),
     ),
@@ -207,7 +207,7 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable(
         "CONTEXT_LENGTH",
-        "tokens of context when a request does not say; 0: by memory",
+        "tokens of context when a request does not say, as far as a model was trained; 0: 4096",
         "0",
         _number(0, 1 << 30),
     ),
@@ -219,8 +219,13 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable("ORIGINS", "further origins that browsers may call from, comma-separated", "", _list),
     Variable("NOPRUNE", "keep unreferenced files at start and after a pull", "0", _flag),
-    Variable("NO_CLOUD", "refuse models that run on other machines", "0", _flag),
-    Variable("DEBUG", "log every step", "0", _flag),
+    Variable(
+        "NO_CLOUD",
+        "say in /api/status that models on other machines are off; they are refused in any case",
+        "0",
+        _flag,
+    ),
+    Variable("DEBUG", "log every message between actors", "0", _flag),
     Variable("FLASH_ATTENTION", "use flash attention; unset: where it helps", "", _flag),
     Variable("KV_CACHE_TYPE", "type of the KV cache: f16, q8_0, q4_0", "f16", _cache_type),
     Variable(
@@ -309,7 +314,7 @@ class Settings:
     no_cloud: bool = False
     debug: bool = False
     flash_attention: bool | None = None
-    kv_cache_type: str = "f16"
+    kv_cache_type: Literal["f16", "q8_0", "q4_0"] = "f16"
     kv_memory: int = 1 << 30
     """Bytes."""
     kv_disk: int = 2 << 30

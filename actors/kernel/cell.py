@@ -200,9 +200,20 @@ class Cell:
             return
         self.handled += 1
         self.node.count("handled")
+        if self.node.logs_messages:
+            self._log_message(envelope)
         if self.node.faults is not None:
             await self.node.faults.before_handle(self, envelope)
         await self.dispatch(envelope)
+
+    def _log_message(self, envelope: Envelope) -> None:
+        self.node.log.debug(
+            "message",
+            actor=self.path,
+            message=envelope.tag,
+            waited=round(trio.current_time() - envelope.sent_at, 6),
+            trace=envelope.trace,
+        )
 
     async def dispatch(self, envelope: Envelope) -> None:
         """Find the handler and run it, or start it as a child."""

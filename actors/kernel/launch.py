@@ -17,6 +17,7 @@ import structlog
 import trio
 
 from actorllm.actors.kernel.exits import Exit
+from actorllm.actors.kernel.logs import debugging
 
 __all__ = ["Handle", "Launcher", "ProcessLauncher", "child_environment"]
 
@@ -87,7 +88,7 @@ class ProcessLauncher:
                 stdin=-3,  # devnull
                 stderr=-1,  # a pipe
                 start_new_session=True,
-                env=child_environment(os.environ),
+                env=child_environment(os.environ) | {"ACTORLLM_DEBUG": "1" if debugging() else ""},
             )
         except BaseException:
             ours.close()

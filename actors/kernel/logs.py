@@ -15,7 +15,7 @@ import structlog
 
 from actorllm.actors.kernel.trace import trace_id
 
-__all__ = ["configure_logs"]
+__all__ = ["configure_logs", "debugging"]
 
 _FILE_BYTES = 10 * 1024 * 1024
 _FILES_KEPT = 3
@@ -50,7 +50,7 @@ def configure_logs(*, debug: bool = False, quiet: bool = False, file: Path | Non
     """Set up logging for this process.
 
     Args:
-        debug: Log every step.
+        debug: Log every message, too.
         quiet: Write nothing to standard error, where else lines go; on a terminal in colours,
             unless NO_COLOR is set (https://no-color.org).
         file: A file that gets the lines as JSON, for its owner alone; it is rotated at 10 MiB, and
@@ -84,6 +84,11 @@ def configure_logs(*, debug: bool = False, quiet: bool = False, file: Path | Non
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def debugging() -> bool:
+    """Whether this process logs every message."""
+    return logging.getLogger().isEnabledFor(logging.DEBUG)
 
 
 def _for_console() -> Any:

@@ -17,6 +17,7 @@ from actorllm.actors.kernel.insight import (
     DeadLetters,
     NodeSnapshot,
 )
+from actorllm.actors.kernel.logs import debugging
 from actorllm.actors.kernel.mailbox import Envelope, Kind, Stop
 from actorllm.actors.kernel.ports import Failure, Pipe, Promise, fail_port, failure_of
 from actorllm.actors.kernel.ref import Ref
@@ -80,6 +81,8 @@ class Node:
         self.random = random.Random(seed)  # noqa: S311 -- jitter, not secrets
         self.dead_letters = DeadLetters()
         self.log: structlog.stdlib.BoundLogger = structlog.get_logger("actorllm").bind(node=name)
+        self.logs_messages = debugging()
+        """Read once: each message would pay for the question."""
         self._cells: dict[str, Cell] = {}
         self._counts: dict[str, int] = {}
         self._next_id = 0

@@ -78,6 +78,7 @@ def test_no_load_timeout_is_said_as_zero():
         ("HOST", "a:99999"),
         ("HOST", "ftp://a"),
         ("KV_CACHE_TYPE", "q3"),
+        ("KV_CACHE_TYPE", "bf16"),
         ("PULL_BANDWIDTH", "fast"),
         ("PULL_BANDWIDTH", "1k"),
         ("TRANSFER_RETRY_WAIT", "0"),

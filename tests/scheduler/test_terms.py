@@ -116,12 +116,6 @@ def test_what_nobody_says_is_left_to_the_engine():
     assert engine.extra_buffers
 
 
-@pytest.mark.parametrize("kv_type", ["f32", "bf16"])
-def test_a_cache_type_that_the_engine_lacks_becomes_f16(kv_type):
-    settings = make_settings(Path("/nowhere"), kv_cache_type=kv_type)
-    assert engine_settings(LARGE, terms(), settings, 0).kv_type == "f16"
-
-
 @pytest.mark.parametrize(("context", "batch"), [(512, 512), (8192, 2048)])
 def test_requests_of_an_embedding_model_share_long_batches(context, batch):
     model = make_model("emb", context_length=context, pooling=1)
