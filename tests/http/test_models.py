@@ -88,9 +88,10 @@ async def test_no_input_gives_no_vectors_and_no_metrics(client):
     assert answer.json() == {"model": "e", "embeddings": []}
 
 
-async def test_the_older_route_gives_one_vector(client):
+async def test_the_older_route_gives_one_vector_of_a_whole_text(client, world):
     answer = await client.post("/api/embeddings", json={"model": "e", "prompt": "a"})
     assert answer.json() == {"embedding": [0.25, 0.10000000149011612]}
+    assert not world.requests[-1].truncate
 
 
 async def test_the_tree_and_the_metrics_can_be_read(client):
