@@ -98,9 +98,10 @@ def run(
     truncate: bool | None,
     dimensions: int | None,
 ) -> None:
-    """Run a model: answer PROMPT, or talk at a prompt if there is none.
+    """Run a model: answer PROMPT, or hold a conversation.
 
-    What is piped in stands before PROMPT. Embedding models print their vector.
+    What is piped in stands before PROMPT; without either there is a prompt to talk at. Embedding
+    models print their vector.
     """
     session = Session(
         model=model,

@@ -38,7 +38,7 @@ class _ServeCommand(click.Command):
 )
 @click.option("--quiet", is_flag=True, help="Log to the file in the state folder alone.")
 def serve(host: str | None, faults: str | None, quiet: bool) -> int:
-    """Run the server in the foreground until Ctrl-C."""
+    """Run the server in the foreground until Ctrl-C (alias: start)."""
     from actorllm.actors.daemon import main as run_daemon
     from actorllm.http.app import create_app
 

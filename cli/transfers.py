@@ -37,7 +37,7 @@ def transfer(client: "Client", path: str, model: str, *, insecure: bool) -> None
 @_INSECURE
 @click.option("--list-partial", is_flag=True, help="List the unfinished downloads instead.")
 def pull(model: str, insecure: bool, list_partial: bool) -> None:
-    """Pull a model from a registry, or go on with an unfinished pull."""
+    """Pull a model, or go on with an unfinished pull."""
     if list_partial:
         show_partials(connect())
         return

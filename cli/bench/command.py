@@ -98,7 +98,9 @@ def bench(
     as_json: bool,
     **asked: Any,
 ) -> None:
-    """Measure a server of the Ollama or the OpenAI API, or compare two.
+    """Measure a server, or compare two.
+
+    They speak the Ollama or the OpenAI API. What can be measured of them:
 
     chat: streams side by side. shared-prefix: requests at once that share a long system prompt.
     long-beside-short: a long prompt beside running streams. second-prompt: a long prompt, twice.
