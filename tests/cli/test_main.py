@@ -13,7 +13,7 @@ def test_without_a_command_the_help_is_shown(actorllm):
     result = actorllm()
     assert result.status == 0
     assert "Run large language models on this machine." in result.out
-    assert "..." not in result.out  # no summary is too long
+    assert "..." not in result.out.partition("Commands:")[2]  # no summary is too long
 
 
 @pytest.mark.parametrize("name", [*cli.commands, "ls", "start"])
