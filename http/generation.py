@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import accumulate
 
 from quart import request
 
@@ -16,6 +17,7 @@ from actorllm.protocol.messages.generation import (
     Follow,
     FollowEmbed,
     GenerateRequest,
+    Logprob,
     Submit,
     SubmitEmbed,
 )
@@ -74,14 +76,23 @@ def apart(items: Sequence[Chunk]) -> Iterator[Chunk]:
             if item.content or item.tool_calls:
                 yield item
             continue
-        if item.thinking:
+        thought = _tokens_of(item.thinking, item.logprobs)
+        if thought:
+            yield from (Chunk(thinking=t.token, logprobs=(t,)) for t in thought)
+        elif item.thinking:
             yield Chunk(thinking=item.thinking)
-        if item.logprobs:
-            yield from _token_by_token(item)
+        if len(item.logprobs) > len(thought):
+            yield from _token_by_token(Chunk(item.content, logprobs=item.logprobs[len(thought) :]))
         elif item.content:
             yield Chunk(item.content)
         if item.done is not None or item.tool_calls:
             yield Chunk(tool_calls=item.tool_calls, done=item.done)
+
+
+def _tokens_of(thinking: str, tokens: Sequence[Logprob]) -> Sequence[Logprob]:
+    """Return the first tokens, if their text is the thoughts: then they are shown with them."""
+    texts = accumulate(token.token for token in tokens)
+    return next((tokens[: i + 1] for i, text in enumerate(texts) if text == thinking), ())
 
 
 def _token_by_token(chunk: Chunk) -> Iterator[Chunk]:

@@ -123,8 +123,9 @@ class ChatFrames(ChoiceFrames):
             return to_bytes(f'{self._before}{quote(chunk.content)}}},"finish_reason":null}}]}}\n\n')
         written = b""
         if chunk.thinking:
-            written += self._delta({"content": "", "reasoning": chunk.thinking})
-        if chunk.content or chunk.tool_calls or chunk.logprobs:
+            thought = {"content": "", "reasoning": chunk.thinking}
+            written += self._delta(thought, **written_logprobs(chunk.logprobs))
+        elif chunk.content or chunk.tool_calls or chunk.logprobs:
             calls = {"tool_calls": written_calls(chunk.tool_calls)} if chunk.tool_calls else {}
             self._called = self._called or bool(calls)
             written += self._delta(

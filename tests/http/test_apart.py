@@ -24,6 +24,16 @@ A, B = Logprob("a", -1.0, (97,)), Logprob("b", -2.0, (98,))
         (Chunk(tool_calls=CALLS, done=DONE), [Chunk(tool_calls=CALLS, done=DONE)]),
         (Chunk("ab", logprobs=(A, B)), [Chunk("a", logprobs=(A,)), Chunk("b", logprobs=(B,))]),
         (Chunk("é", logprobs=(A, B)), [Chunk("é", logprobs=(A, B))]),
+        (
+            Chunk("b", "a", logprobs=(A, B)),
+            [Chunk("", "a", logprobs=(A,)), Chunk("b", logprobs=(B,))],
+        ),
+        (Chunk("x", "a", logprobs=(A,)), [Chunk("", "a", logprobs=(A,)), Chunk("x")]),
+        (
+            Chunk("", "a", logprobs=(A, B)),
+            [Chunk("", "a", logprobs=(A,)), Chunk("", logprobs=(B,))],
+        ),
+        (Chunk("", "t", logprobs=(A,)), [Chunk("", "t"), Chunk("", logprobs=(A,))]),
     ],
 )
 def test_thoughts_text_and_the_end_come_apart(chunk, shown):
