@@ -1,7 +1,6 @@
 """How a model is loaded for a request, and whether what is loaded will do."""
 
 import os
-from typing import Literal, cast
 
 import attrs
 
@@ -28,12 +27,12 @@ _MOST_SLOTS = 16
 """Slots of a load whose number nobody has set; the engine takes fewer if it is slow."""
 _USUAL_WINDOWS = 4
 """Windows of context that they share."""
+_PLENTY = 1 / 8
+"""Of the free memory, what the slots' own windows may take beyond a pool."""
 _SMALLEST_BATCH = 32
 """llama.cpp aborts when a batch has no room for one token of each slot; tiny ones only cost time."""
 _MOST_THREADS = os.cpu_count() or 1
 """More only wait for each other, and llama.cpp aborts when there are very many."""
-
-KvType = Literal["f16", "q8_0", "q4_0"]
 
 
 @attrs.frozen
@@ -99,11 +98,11 @@ def engine_settings(
 ) -> EngineSettings:
     """The settings of an engine for these terms, on a rung of the degrade ladder."""
     flash = settings.flash_attention
-    kv_type = settings.kv_cache_type
     batch = terms.num_batch or 512
     if terms.embedding:
         batch = min(_LONGEST_EMBEDDING_BATCH, terms.num_ctx)
     slots = settings.num_parallel or _MOST_SLOTS
+    unordered = not (terms.deterministic or terms.embedding)
     if terms.embedding:
         slots = _EMBEDDING_SLOTS
     wanted = EngineSettings(
@@ -113,7 +112,7 @@ def engine_settings(
         slots=slots,
         num_batch=max(_SMALLEST_BATCH, slots, min(batch, terms.num_ctx)),
         threads=terms.threads or 0,
-        kv_type=cast("KvType", kv_type if kv_type in ("q8_0", "q4_0") else "f16"),
+        kv_type=settings.kv_cache_type,
         flash_attention="auto" if flash is None else "on" if flash else "off",
         use_mmap=terms.use_mmap,
         num_gpu=-1 if terms.num_gpu is None else terms.num_gpu,
@@ -121,8 +120,7 @@ def engine_settings(
         adapters=terms.adapters,
         embedding=terms.embedding,
         deterministic=terms.deterministic,
-        # Bits depend on the order of cells, which only a sequence's own ones keep.
-        unified=not (terms.deterministic or terms.embedding),
+        unordered=unordered,
         saved_bytes=settings.kv_memory,
         archive=_archiving(model, settings),
     )
@@ -142,8 +140,8 @@ def fitted(
 ) -> EngineSettings:
     """Choose how many windows of context a load has room for, where nobody has said it.
 
-    A shared pool has so many windows for up to 16 slots; where each slot has its own, there are so
-    many slots.
+    Up to 16 slots have a window each where there is memory in plenty; else they share a pool of a
+    few windows. A deterministic load has a slot for each of the windows.
 
     Args:
         model: What is loaded.
@@ -156,11 +154,17 @@ def fitted(
         return engine
 
     def with_windows(count: int) -> EngineSettings:
-        if engine.unified:
-            return attrs.evolve(engine, cells=count * engine.num_ctx, measured=True)
+        if engine.unordered:
+            cells = count * engine.num_ctx
+            return attrs.evolve(engine, unified=True, cells=cells, measured=True)
         return attrs.evolve(engine, slots=count)
 
     choices = [with_windows(count) for count in range(_USUAL_WINDOWS, 0, -1)]
+    if engine.unordered:
+        own = attrs.evolve(engine, measured=True)
+        more = need(model, own).total - need(model, choices[0]).total
+        if more <= free * _PLENTY and need(model, own).total <= free * SHARE_BESIDE_OTHERS:
+            return own
     for memory in (free, free + idle):
         for choice in choices:
             if need(model, choice).total <= memory * SHARE_BESIDE_OTHERS:

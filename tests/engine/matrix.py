@@ -3,8 +3,9 @@
     python -m tests.engine.matrix FOLDER TYPE[+KV_TYPE]...
 
 It prints, for each type, whether a work says the same beside 15 others, behind a cached prefix,
-behind one that comes back from memory or from disk, and when it is resumed as it says alone. Kernels
-are chosen once per process: so it has its own.
+behind one that comes back from memory or from disk, and when it is resumed as it says alone. What it
+says are its tokens and, to the last bit, their log probabilities: other sums show there long before a
+token is another one. Kernels are chosen once per process: so it has its own.
 """
 
 import json
@@ -13,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from actorllm.actors.runner.engine.types import Archiving, Sampling, Work
+from actorllm.actors.runner.engine.types import Archiving, Finish, Sampling, Work
 from tests.engine.conftest import Host
 from tests.engine.weights import make_model
 
@@ -35,7 +36,9 @@ def make_work(number: int, resume: tuple[int, ...] = ()) -> Work:
         id=number,
         prompt=make_prompt(number, PROMPTS[number]),
         resume=resume,
-        sampling=Sampling(seed=number, temperature=0.8, logit_bias=((2, float("-inf")),)),
+        sampling=Sampling(
+            seed=number, temperature=0.8, logit_bias=((2, float("-inf")),), logprobs=True
+        ),
         max_tokens=LENGTH,
     )
 
@@ -53,58 +56,83 @@ def make_others() -> list[Work]:
     ]
 
 
+Said = tuple[tuple[int, float], ...]
+"""Tokens with their log probabilities."""
+
+
+def say(host: Host, *works: Work) -> tuple[dict[int, Said], dict[int, Finish]]:
+    """Run works; what each said, and how it ended."""
+    for work in works:
+        host.engine.submit(work)
+    said: dict[int, Said] = {work.id: () for work in works}
+    ends: dict[int, Finish] = {}
+    while len(ends) < len(works):
+        delta = host.deltas.get(timeout=60)
+        said[delta.id] += tuple((p.chosen.token, p.chosen.logprob) for p in delta.logprobs)
+        if delta.finish is not None:
+            ends[delta.id] = delta.finish
+    return said, ends
+
+
+def say_all(host: Host, *others: Work) -> tuple[dict[int, Said], dict[int, Finish]]:
+    """Run the works, with some others before and behind them; what they said."""
+    half = len(others) // 2
+    works = [make_work(number) for number in PROMPTS]
+    said, ends = say(host, *others[:half], *works, *others[half:])
+    return {number: said[number] for number in PROMPTS}, ends
+
+
 def compare(path: str, **settings) -> dict[str, object]:
     """Run the works in each of the situations."""
     settings = {"num_ctx": 1024, "threads": 1, "deterministic": True, **settings}
     host = Host(path, slots=1, **settings)
     alone, sure = {}, []
     for number in PROMPTS:
-        alone[number], _, finish = host.run(make_work(number))[number]
+        said, ends = say(host, make_work(number))
+        alone |= said
         assert len(alone[number]) == LENGTH
-        sure.append(finish.deterministic)
+        sure.append(ends[number].deterministic)
     host.engine.close()
     host = Host(path, slots=OTHERS + 1, **settings)
-    works = [make_work(number) for number in PROMPTS]
     result: dict[str, object] = {"promised": all(sure) and host.loaded.deterministic}
-    result["among others"] = (
-        _tokens(host.run(*make_others()[:8], *works, *make_others()[8:])) == alone
-    )
-    done = host.run(*works)
-    assert sum(done[number][2].cached_tokens for number in PROMPTS) > 100
-    result["behind a cached prefix"] = _tokens(done) == alone
+    result["among others"] = say_all(host, *make_others())[0] == alone
+    said, ends = say_all(host)
+    assert sum(ends[number].cached_tokens for number in PROMPTS) > 100
+    result["behind a cached prefix"] = said == alone
     host.engine.close()
     host = Host(path, slots=OTHERS + 1, **settings)
-    cuts = {number: tokens[: 3 * number] for number, tokens in alone.items()}
-    done = host.run(*(make_work(n, cuts[n]) for n in PROMPTS), *make_others())
-    result["resumed"] = {n: cuts[n] + t for n, t in _tokens(done).items()} == alone
+    result["resumed"] = _resumed(host, alone)
     host.engine.close()
     return result | _restored(path, settings, alone)
 
 
-def _restored(path: str, settings, alone) -> dict[str, object]:
+def _resumed(host: Host, alone: dict[int, Said]) -> bool:
+    cuts = {number: 3 * number for number in PROMPTS}
+    works = [make_work(n, tuple(token for token, _ in alone[n][: cuts[n]])) for n in PROMPTS]
+    said, _ = say(host, *works, *make_others())
+    return all(said[number] == alone[number][cuts[number] :] for number in PROMPTS)
+
+
+def _restored(path: str, settings, alone: dict[int, Said]) -> dict[str, object]:
     """Take the slot from each work, so that its prompt has to come back."""
 
-    def run_one_by_one(host: Host) -> dict[int, tuple[int, ...]]:
-        return {number: host.run(make_work(number))[number][0] for number in PROMPTS}
+    def one_by_one(host: Host) -> dict[int, Said]:
+        return {number: say(host, make_work(number))[0][number] for number in PROMPTS}
 
     result: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as folder:
         archive = Archiving(folder=folder, key="matrix", quota=1 << 26)
         more = {"slots": 1, "saved_bytes": 1 << 26, "archive": archive}
         host = Host(path, **settings, **more)
-        run_one_by_one(host)
-        result["restored from memory"] = run_one_by_one(host) == alone
+        one_by_one(host)
+        result["restored from memory"] = one_by_one(host) == alone
         assert host.engine.stats().restored
         host.engine.close()
         host = Host(path, **settings, **more)
-        result["restored from disk"] = run_one_by_one(host) == alone
+        result["restored from disk"] = one_by_one(host) == alone
         assert host.engine.stats().restored
         host.engine.close()
     return result
-
-
-def _tokens(done) -> dict[int, tuple[int, ...]]:
-    return {number: done[number][0] for number in PROMPTS}
 
 
 def main() -> None:

@@ -41,8 +41,8 @@ class Admission:
         """Whether there is a slot for a stream, and cells."""
         if all(slot.stream is not None for slot in self._slots):
             return False
-        if not self._backend.unified:
-            return not self._prompts
+        if not self._backend.unified:  # orderly passes have one prompt each
+            return not (self._prompts and self._backend.deterministic)
         busy = [slot for slot in self._slots if slot.stream is not None]
         if not busy:
             return True

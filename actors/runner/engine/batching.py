@@ -10,8 +10,8 @@ Split: each sequence has a stream of cells of its own, and llama.cpp computes a 
 if its sequences lie side by side and bring equally many rows. A pass is either one row of each
 generating slot or one chunk of one prompt, and they take turns. Gaps between generating slots are
 closed by filler rows: they are computed behind the last cell of the slot in the gap, nobody reads
-them, and they are forgotten after the pass. One more row costs far less than reading all weights
-a second time.
+them, and they are forgotten after the pass. A row or two cost less than reading all weights a second
+time, which is what llama.cpp does where a wider gap is left.
 
 Determinism on CPU: with flash attention on, a row gets the same bits whatever is beside it, as long
 as its kernels stay the same. They change with the rows of a pass: a single one is split over the
@@ -35,6 +35,7 @@ from actorllm.actors.runner.engine.slots import Kind, Slot
 __all__ = [
     "LONG_PROMPT",
     "ORDERLY_ROWS",
+    "WIDE_GAP",
     "ChunkSizer",
     "Kind",
     "Order",
@@ -54,6 +55,8 @@ LONG_PROMPT = 128
 """Tokens of a prompt from which on tiled attention pays."""
 
 _FILLER_TOKEN = 0
+WIDE_GAP = 3
+"""Slots without a row between others, from which on the gap is left where nothing forbids it."""
 _TILE = ORDERLY_ROWS + 1
 _WHOLE = 256
 
@@ -77,6 +80,8 @@ class Order:
     """Rows from which on weights are multiplied in tiles; 0: they never are."""
     most: int = ORDERLY_ROWS
     """Rows that are computed in one go."""
+    pairs: bool = False
+    """Whether a single row, or the logits of a single one, have other bits than those of two."""
 
     @property
     def answers(self) -> Rows:
@@ -240,15 +245,15 @@ def share_rows(left: Sequence[int], limit: int) -> list[int]:
 def mixed_pass(
     due: Mapping[int, int], slots: Sequence[Slot], parts: Sequence[tuple[Slot, Sequence[int], bool]]
 ) -> Pass:
-    """Plan one row for each generating slot and parts of prompts beside them, in a shared cache.
+    """Plan one row for each generating slot and parts of prompts beside them.
 
     Args:
-        due: The token to be evaluated next, by the slot's index.
+        due: The token to be evaluated next, by the slot's index; in a shared cache only.
         slots: All slots.
         parts: Slots with tokens of their prompts, and whether the prompt ends with them.
     """
     runs = [Run(index, len(slots[index].tokens), (due[index],), output=True) for index in due]
-    for slot, tokens, ends in parts:
+    for slot, tokens, ends in sorted(parts, key=lambda part: part[0].index):
         if tokens:
             runs.append(Run(slot.index, len(slot.tokens), tuple(tokens), output=ends))
     return Pass("prefill" if any(p[1] for p in parts) else "decode", tuple(runs))
@@ -277,20 +282,22 @@ def decode_pass(
         orderly: Whether the pass must be so.
         can_cut: Whether filler rows can be forgotten again.
     """
-    first, last = min(due), max(due)
-    runs = []
-    for slot in slots[first : last + 1]:
-        position = len(slot.tokens)
-        if slot.index in due:
-            runs.append(Run(slot.index, position, (due[slot.index],), output=True))
-        elif can_cut:
-            runs.append(Run(slot.index, position, (_FILLER_TOKEN,), filler=True))
-    rows = len(runs)
+    runs: list[Run] = []
+    last, whole = min(due), True
+    for index in sorted(due):
+        gap = slots[last + 1 : index]
+        last = index
+        if can_cut and (orderly or len(gap) < WIDE_GAP):
+            runs += [Run(s.index, len(s.tokens), (_FILLER_TOKEN,), filler=True) for s in gap]
+        elif gap:
+            whole = False
+        runs.append(Run(index, len(slots[index].tokens), (due[index],), output=True))
+    first, rows = min(due), len(runs)
     if orderly and can_cut and rows < order.answers.least:
         rows = order.answers.least
-        if not _is_whole(slots[first]):
+        if order.pairs or not _is_whole(slots[first]):
             runs.append(_fillers_behind(runs[0], rows - 1))
-    return Pass("decode", tuple(runs), order.cells(rows) if can_cut else "")
+    return Pass("decode", tuple(runs), order.cells(rows) if whole and can_cut else "")
 
 
 def prefill_pass(

@@ -92,8 +92,13 @@ class Batch:
         ):
             setattr(self.struct, name, ctypes.cast(array.ctypes.data, fields[name]))
 
-    def fill(self, runs: Sequence[Run]) -> None:
-        """Replace the rows."""
+    def fill(self, runs: Sequence[Run], *, pairs: bool = False) -> None:
+        """Replace the rows.
+
+        Args:
+            runs: What they are.
+            pairs: Compute the logits of a second row where those of one are wanted.
+        """
         tokens: list[int] = []
         positions: list[int] = []
         slots: list[int] = []
@@ -106,6 +111,8 @@ class Batch:
             outputs += [False] * (count - 1)
             outputs.append(run.output)
         rows = len(tokens)
+        if pairs and rows > 1 and sum(outputs) == 1:
+            outputs[outputs.index(True) - 1] = True
         self.token[:rows] = tokens
         self.pos[:rows] = positions
         self.slot[:rows] = slots
@@ -143,7 +150,7 @@ class Context:
         self.matchers = Matchers(self.vocab)
         self._samplers = Samplers(self._context, self.vocab, self.matchers)
         self.can_cut = not model.recurrent
-        self._sliding = int(cpp.llama_model_n_swa(model.handle))
+        self._sliding = model.sliding
         self.can_cut_saved = self.can_cut and not self._sliding
         self.unified = settings.unified
         self.cells = int(params.n_ctx)
@@ -152,7 +159,11 @@ class Context:
         self.tiles = model.on_cpu and params.flash_attn_type == cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
         self.why_not_deterministic = self._why_not_deterministic()
         self.deterministic = not self.why_not_deterministic
-        self.order = Order(model.weights.tiled_rows if model.tiles else 0, int(params.n_ubatch))
+        self.order = Order(
+            model.weights.tiled_rows if model.tiles else 0,
+            int(params.n_ubatch),
+            pairs=self.deterministic and model.weights.floating,
+        )
         self.bos = self.vocab.bos
         self.n_vocab = self.vocab.size
 
@@ -190,7 +201,7 @@ class Context:
             EngineError: There is no room for the rows; the cells are as they were.
             RuntimeError: The context is broken.
         """
-        self._batch.fill(plan.runs)
+        self._batch.fill(plan.runs, pairs=self.order.pairs)
         began = time.perf_counter()
         self._evaluate()
         if self._tuner is not None and plan.kind == "decode":
@@ -222,10 +233,16 @@ class Context:
         cpp.llama_memory_seq_rm(self._memory, target, -1, -1)
         if self.unified and self.can_cut:
             cpp.llama_memory_seq_cp(self._memory, source, target, 0, length)
-        else:
-            # Between streams llama.cpp copies all or nothing.
+            return
+        if self.unified or not self.can_cut_saved:
             cpp.llama_memory_seq_cp(self._memory, source, target, -1, -1)
-            cpp.llama_memory_seq_rm(self._memory, target, length, -1)
+        else:
+            # Between streams of cells, that would copy the whole window, and only before the next
+            # pass, whatever becomes of the source until then.
+            data = self.save(source)
+            if data is None or not self.restore(target, data):
+                raise RuntimeError("the state of a sequence could not be copied")
+        cpp.llama_memory_seq_rm(self._memory, target, length, -1)
 
     def state_size(self, slot: int) -> int:
         size: int = cpp.llama_state_seq_get_size(self._context, slot)
@@ -268,6 +285,8 @@ class Context:
             return "a GPU's sums depend on what is computed beside them"
         if self.unified:
             return "this load shares its cells between requests"
+        if model.settings.unordered:
+            return "this load computes in whatever order is fastest"
         if self.flash_attention != cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED:
             return "flash attention is off"
         if model.recurrent:

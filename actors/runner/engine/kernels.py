@@ -1,7 +1,7 @@
 """Which of llama.cpp's CPU kernels give a row the same bits whatever is computed beside it.
 
 Measured on x86-64 with flash attention on, in passes of 2 to 63 rows: every type of weights does,
-as long as its rows always take the same kernel. Two things make the kernel depend on the rows:
+as long as its rows always take the same kernel. Three things make the kernel depend on the rows:
 
 - Repacked weights of some types: three rows or fewer, and what is left over of a multiple of four,
   take another kernel than the rest. Deterministic loads of these types are without them.
@@ -9,6 +9,8 @@ as long as its rows always take the same kernel. Two things make the kernel depe
   are kept to one side of the 8 rows (see `batching`). Where only a few rows of a pass go through
   such weights, that would help nothing; there, tiles are refused: `GGML_CPU_TILED_MM=0` in the
   environment switches them off, and llama.cpp reads it once per process.
+- Floats: a single row is multiplied by another kernel than two or more, which sums in another order.
+  So passes have two rows there, and two of which logits are wanted, at least.
 """
 
 import os
@@ -25,6 +27,8 @@ _STEADY = frozenset({"F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1
 """Types of which all kernels sum alike."""
 _REPACKED = frozenset({"Q2_K", "Q4_K", "IQ4_NL", "MXFP4"})
 """Of the other types, those that are repacked on x86."""
+_FLOATS = frozenset({"F32", "F16", "BF16"})
+"""Types of which a single row has a kernel of its own that shows."""
 _OUTPUT = frozenset({"output.weight", "token_embd.weight"})
 """Only applied to rows whose logits are wanted: one of each slot."""
 _LONG_ROPE = "rope_factors_long.weight"
@@ -46,6 +50,10 @@ class Weights:
         """Whether the context chooses between two sets of frequencies."""
         matrices = [t for t in tensors or () if len(t.shape) > 1 and t.type not in _STEADY]
         self._types = {t.type for t in matrices}
+        self.floating = not self.known or any(
+            len(t.shape) > 1 and t.type in _FLOATS for t in tensors or ()
+        )
+        """Whether a single row may have other bits than one of two."""
         self._only_output = {t.name for t in matrices} <= _OUTPUT
 
     @property

@@ -67,6 +67,11 @@ class Model:
         return int(told) if told.isdecimal() else self.n_ctx_train
 
     @property
+    def sliding(self) -> int:
+        """Tokens that layers with a sliding window see; 0: there are none."""
+        return int(cpp.llama_model_n_swa(self.handle))
+
+    @property
     def recurrent(self) -> bool:
         return bool(
             cpp.llama_model_is_recurrent(self.handle) or cpp.llama_model_is_hybrid(self.handle)

@@ -99,6 +99,9 @@ def _filled_in(model: Model) -> EngineSettings:
     settings, trained = model.settings, model.n_ctx_train
     window = min(settings.num_ctx, trained) if settings.num_ctx > 0 else trained
     settings = attrs.evolve(settings, num_ctx=max(window, SMALLEST_WINDOW))
+    if settings.unordered and (model.recurrent or model.sliding):
+        # A copy of their state is of use as a whole only, but cells of a pool can be shared.
+        settings = attrs.evolve(settings, unified=True)
     settings = with_true_frequencies(settings, model.short_context)
     return attrs.evolve(
         settings,

@@ -6,7 +6,14 @@ import attrs
 
 from actorllm.actors.runner.engine.slots import Slot
 
-__all__ = ["MIN_COPY_GAIN", "Placement", "oldest", "place_prompt", "usable_cells"]
+__all__ = [
+    "MIN_COPY_GAIN",
+    "Placement",
+    "beside_running",
+    "oldest",
+    "place_prompt",
+    "usable_cells",
+]
 
 MIN_COPY_GAIN = 32
 """Tokens that must be saved before the cells of another slot are copied, which moves them all."""
@@ -39,12 +46,20 @@ def usable_cells(shared: int, held: int, reusable: int, prompt: int, *, can_cut:
     return min(shared, reusable, prompt - 1)
 
 
-def place_prompt(slots: Sequence[Slot], usable: Mapping[Slot, int]) -> Placement | None:
+def place_prompt(
+    slots: Sequence[Slot],
+    usable: Mapping[Slot, int],
+    *,
+    near: Sequence[Slot] = (),
+    movable: int = 0,
+) -> Placement | None:
     """Choose a free slot for a prompt, so that as little as possible is evaluated or lost.
 
     Args:
         slots: All slots; those with a stream are not free, but their cells can be copied.
         usable: The cells that the prompt can use of each slot; none where a slot is missing.
+        near: Free slots that it would be well to choose from.
+        movable: Cells that may be copied for the sake of that.
 
     Returns:
         None if no slot is free.
@@ -52,6 +67,8 @@ def place_prompt(slots: Sequence[Slot], usable: Mapping[Slot, int]) -> Placement
     free = [slot for slot in slots if slot.stream is None]
     if not free:
         return None
+    if near and max(usable.get(slot, 0) for slot in free) <= movable:
+        free = list(near)
     own = max(free, key=lambda slot: (usable.get(slot, 0), -slot.last_used, -slot.index))
     source = max(slots, key=lambda slot: usable.get(slot, 0))
     # A slot is continued if that keeps most of what it remembers; else the one that nobody
@@ -66,6 +83,16 @@ def place_prompt(slots: Sequence[Slot], usable: Mapping[Slot, int]) -> Placement
 def oldest(slots: Sequence[Slot]) -> Slot:
     """Choose the free slot whose content is missed least; there must be one."""
     return min((slot for slot in slots if slot.stream is None), key=_age)
+
+
+def beside_running(slots: Sequence[Slot], reach: int) -> list[Slot]:
+    """Give the free slots that are near to a running one: no more than `reach` places away."""
+    running = [slot.index for slot in slots if slot.stream is not None]
+    return [
+        slot
+        for slot in slots
+        if slot.stream is None and any(abs(slot.index - at) <= reach for at in running)
+    ]
 
 
 def _age(slot: Slot) -> tuple[bool, int, int]:

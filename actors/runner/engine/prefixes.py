@@ -13,9 +13,11 @@ from collections.abc import Callable, Sequence
 
 from actorllm.actors.runner.engine.arrivals import Archive, Arrivals
 from actorllm.actors.runner.engine.backend import Backend
+from actorllm.actors.runner.engine.batching import WIDE_GAP
 from actorllm.actors.runner.engine.prefix import (
     MIN_COPY_GAIN,
     Placement,
+    beside_running,
     oldest,
     place_prompt,
     usable_cells,
@@ -32,6 +34,8 @@ _COPIED_PER_SECOND = 2e9
 """Bytes, until a copy has been measured."""
 _MEASURED = 1 << 20
 """Bytes of a copy from which on its time says something."""
+_UNNOTICED = 0.03
+"""Seconds of a copy that running streams may wait for in any case."""
 _GUESSED_RATE = 1000.0
 """Tokens per second, before the first prompt was measured."""
 _FILED = 256
@@ -103,13 +107,14 @@ class Prefixes:
             usable = self._usable(tokens, kind)
             slots = {h: n for h, n in usable.items() if isinstance(h, Slot)}
             entries = [h for h in usable if isinstance(h, Saved) and h.data is not None]
-            place = place_prompt(self._slots, slots)
+            near = self._near()
+            place = place_prompt(self._slots, slots, near=near, movable=self._movable())
             if place is None:
                 return None
             saved = max(entries, key=lambda h: usable[h], default=None)
             if saved is None or not self._gains(usable[saved] - place.keep):
                 return place.slot, self._take(place)
-            slot = oldest(self._slots)
+            slot = oldest(near or self._slots)
             if self._restore(slot, saved):
                 return slot, self._cut(slot, usable[saved])
             # The entry could not be used and has gone: look again.
@@ -200,6 +205,18 @@ class Prefixes:
             if count > 0:
                 usable[holder] = count
         return usable
+
+    def _near(self) -> list[Slot]:
+        """Slots in which a stream would be computed together with those that run."""
+        return [] if self._backend.unified else beside_running(self._slots, WIDE_GAP)
+
+    def _movable(self) -> int:
+        """Count the cells that are copied before anybody notices."""
+        longest = max(self._slots, key=lambda slot: len(slot.tokens))
+        if not longest.tokens or not self._backend.can_cut_saved:
+            return 0
+        size = self._backend.state_size(longest.index) / len(longest.tokens)
+        return int(_UNNOTICED * self._copied / max(size, 1.0))
 
     def _gains(self, tokens: int) -> bool:
         return tokens >= MIN_COPY_GAIN or (tokens > 0 and not self._backend.can_cut)

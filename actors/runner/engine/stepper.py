@@ -2,9 +2,9 @@
 
     submit -> queue -> slot (prefill -> decode) -> finish
 
-A burst of prompts with one beginning pays for it once: in a split cache one prompt is evaluated
-at a time, so that each finds the cells of those before it; in a shared one, prompts are evaluated
-together, but one that begins like another waits until their common part is there.
+A burst of prompts with one beginning pays for it once: prompts are evaluated together, but one that
+begins like another waits until their common part is there. Where passes can be orderly, one prompt
+is evaluated at a time, so that each finds the cells of those before it.
 
 In a shared cache the slots have a common budget of cells. If it is used up, what is idle is put
 aside, and after that the stream that came last: it goes back to the queue, and on when there is
@@ -27,6 +27,7 @@ from actorllm.actors.runner.engine.batching import (
     share_rows,
     side_by_side,
 )
+from actorllm.actors.runner.engine.pace import Pace
 from actorllm.actors.runner.engine.prefixes import Prefixes
 from actorllm.actors.runner.engine.slots import Kind, Slot, cells_of
 from actorllm.actors.runner.engine.streams import Stream
@@ -79,25 +80,24 @@ class Stepper:
         self._prompts: list[Stream] = []
         """Those that are evaluated, in the order of their coming."""
         self._order = backend.order
-        self._chunks = ChunkSizer(num_batch, tiles=backend.tiles)
+        self._pace = Pace(num_batch, tiles=backend.tiles)
         self._prefixes = Prefixes(
             backend,
             self._slots,
             memory=memory,
             archive=archive,
-            rate=lambda: self._chunks.rate,
+            rate=lambda: self._pace.chunks.rate,
             patience=self._patience,
             clock=clock,
         )
         self._admission = Admission(backend, self._slots, self._prompts, self._prefixes)
         self._num_batch = num_batch
-        self._prefill_left = num_batch
         self._tick = 0
         self._news: dict[int, Stream] = {}
         self.fresh = False
         """Whether there is output that should not wait: a stream began or ended."""
         self._prompt_tokens = self._cached_tokens = self._generated_tokens = self._passes = 0
-        self._decode_rate = self._step_seconds = self._last_pass_seconds = 0.0
+        self._last_pass_seconds = 0.0
 
     def submit(self, work: Work) -> None:
         """Queue a work. What is wrong with it comes out as its finish."""
@@ -149,14 +149,15 @@ class Stepper:
         read = self._prefixes.read_on()
         due = self._due()
         if self._backend.unified:
-            return self._mixed(due) or read
-        if due and (not self._prompts or self._prefill_left <= 0):
-            self._prefill_left = self._num_batch
+            return self._mixed(due, alone=not due) or read
+        if due and (not self._prompts or self._pace.streams_turn):
             self._decode(due)
-        elif self._prompts:
+        elif not self._prompts:
+            return read
+        elif self._backend.deterministic:
             self._prefill(self._prompts[0], alone=not due)
         else:
-            return read
+            self._mixed({}, alone=not due)
         return True
 
     def collect(self) -> list[Delta]:
@@ -189,8 +190,8 @@ class Stepper:
             cached_tokens=self._cached_tokens,
             generated_tokens=self._generated_tokens,
             passes=self._passes,
-            prefill_rate=self._chunks.rate,
-            decode_rate=self._decode_rate,
+            prefill_rate=self._pace.chunks.rate,
+            decode_rate=self._pace.decode_rate,
             last_pass_seconds=self._last_pass_seconds,
             saved_bytes=self._prefixes.bytes_used,
             saved=self._prefixes.saved,
@@ -214,7 +215,7 @@ class Stepper:
     def _patience(self) -> float:
         """Seconds that something beside passes may take."""
         if any(s.stream and s.stream.phase == "decode" for s in self._slots):
-            return max(self._chunks.SHARED_SECONDS / 2, self._step_seconds)
+            return max(ChunkSizer.SHARED_SECONDS / 2, self._pace.step_seconds)
         return math.inf
 
     def _begin(self, stream: Stream) -> None:
@@ -264,8 +265,13 @@ class Stepper:
             if slot.stream is not None and slot.stream.phase == "decode"
         }
 
-    def _mixed(self, due: dict[int, Stream]) -> bool:
-        """Run a pass in a shared cache: a row of each stream, and parts of prompts."""
+    def _mixed(self, due: dict[int, Stream], *, alone: bool) -> bool:
+        """Run a pass over a row of each stream that is due, and parts of prompts.
+
+        Args:
+            due: The streams; in a shared cache only.
+            alone: Whether no stream waits for the pass.
+        """
         if not due and not self._prompts:
             return False
         streams = (*due.values(), *self._prompts)
@@ -273,9 +279,10 @@ class Stepper:
             if not self._make_room(stream):
                 self._send_back()
                 return True
-        limit = self._chunks.limit(
-            alone=not due,
-            step_seconds=self._step_seconds,
+        limit = self._pace.chunks.limit(
+            alone=alone,
+            # With cells of their own, streams wait for the pass and then for a step.
+            step_seconds=self._pace.step_seconds / (1 if self._backend.unified else 2),
             behind=max((stream.placed for stream in self._prompts), default=0),
         )
         limit = max(1, min(limit, self._num_batch - len(due)))
@@ -295,21 +302,13 @@ class Stepper:
             self._slots,
             [stream.part(rows) for stream, rows in zip(self._prompts, shares, strict=True)],
         )
-        self._measure(plan, self._run(plan, streams), len(due))
-        return True
-
-    def _measure(self, plan: Pass, seconds: float, generating: int) -> None:
+        seconds = self._run(plan, streams)
         if plan.kind == "prefill":
-            self._chunks.measured(plan.rows, seconds)
-            self._prompt_tokens += plan.rows - generating
+            self._pace.read(plan.rows, seconds)
+            self._prompt_tokens += plan.rows - len(due)
         else:
-            self._measure_step(seconds, generating)
-
-    def _measure_step(self, seconds: float, generating: int) -> None:
-        if seconds > 0:
-            self._step_seconds = seconds
-            rate = generating / seconds
-            self._decode_rate = 0.9 * self._decode_rate + 0.1 * rate if self._decode_rate else rate
+            self._pace.stepped(seconds, len(due))
+        return True
 
     def _decode(self, due: dict[int, Stream]) -> None:
         for stream in due.values():
@@ -326,7 +325,7 @@ class Stepper:
                 can_cut=self._backend.can_cut,
             )
             seconds += self._run(plan, [due[index] for index in indices])
-        self._measure_step(seconds, len(due))
+        self._pace.stepped(seconds, len(due))
 
     def _prefill(self, stream: Stream, *, alone: bool) -> None:
         assert stream.slot is not None
@@ -338,7 +337,7 @@ class Stepper:
             prompt=len(stream.work.prompt),
             room=stream.room,
             limit=min(
-                self._chunks.limit(alone=alone, behind=stream.placed),
+                self._pace.chunks.limit(alone=alone, behind=stream.placed),
                 stream.left(can_cut=self._backend.can_cut),
             ),
             order=self._order,
@@ -347,11 +346,8 @@ class Stepper:
         )
         seconds = self._run(plan, (stream,))
         rows = len(plan.runs[0].tokens)
-        self._chunks.measured(rows, seconds)
+        self._pace.read(rows, seconds)
         self._prompt_tokens += rows
-        # Prompts share one budget of rows and time between two decode passes.
-        share = seconds / ChunkSizer.SHARED_SECONDS
-        self._prefill_left -= max(rows, int(self._num_batch * share))
 
     def _run(self, plan: Pass, streams: Sequence[Stream]) -> float:
         began = self._clock()

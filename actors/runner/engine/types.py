@@ -76,6 +76,9 @@ class EngineSettings:
     unified: bool = False
     """One pool of cells for all slots, of which a slot takes up to its window; nothing is
     deterministic then."""
+    unordered: bool = False
+    """Compute as is fastest, also where slots have cells of their own; nothing is deterministic
+    then."""
     cells: int = 0
     """Cells of the pool, at least a window; 0: a window for each slot."""
     measured: bool = False
