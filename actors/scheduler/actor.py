@@ -16,7 +16,8 @@ from actorllm.actors.kernel import DynamicSupervisor, Exit
 from actorllm.actors.queue.checks import BUSY
 from actorllm.actors.queue.fairness import FairQueue
 from actorllm.actors.runner.engine.ladder import next_rung
-from actorllm.actors.scheduler.loading import CRASHES, Loading, free_memory
+from actorllm.actors.scheduler.free import free_memory
+from actorllm.actors.scheduler.loading import CRASHES, Loading
 from actorllm.actors.scheduler.rungs import Rungs, machine_id
 from actorllm.actors.scheduler.runners import Runner, Waiter
 from actorllm.actors.scheduler.terms import suits, terms_of

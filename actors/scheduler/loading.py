@@ -4,7 +4,6 @@ import signal
 from typing import TYPE_CHECKING
 
 import attrs
-import psutil
 import trio
 
 from actorllm.actors.kernel import ActorDied, ChildSpec, Exit, KernelError, Restart, StartFailed
@@ -20,7 +19,7 @@ from actorllm.protocol.errors import Problem, Refused
 if TYPE_CHECKING:
     from actorllm.actors.scheduler.actor import Scheduler
 
-__all__ = ["CRASHES", "Loading", "free_memory"]
+__all__ = ["CRASHES", "Loading"]
 
 _TRIES_ON_A_RUNG = 3
 """Processes that may be killed from outside before a load is given up."""
@@ -35,11 +34,6 @@ CRASHES = frozenset(
 )
 """Signals by which a process ends of its own doing."""
 _GIB = 1024**3
-
-
-def free_memory() -> int:
-    """Bytes of memory that a new process could use now."""
-    return int(psutil.virtual_memory().available)
 
 
 class Loading:
