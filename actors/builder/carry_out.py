@@ -8,6 +8,7 @@ blocks: take each step in a thread.
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import attrs
@@ -20,6 +21,7 @@ from actorllm.actors.builder.checks import (
     FromRemote,
     check_adapters,
     check_format,
+    check_matrix,
     check_weights,
     origin_of,
     quantization_of,
@@ -127,6 +129,7 @@ class Creation:
     def _plan_files(
         self, paths: Mapping[str, str], pin: Pin
     ) -> Generator[CreateStatus, None, Plan]:
+        paths, matrix = self._without_matrix(paths, pin)
         check_format(paths, self._gguf_digests(paths))
         files = yield from self._read(paths, pin, self._create.quantize)
         check_weights(files)
@@ -134,11 +137,28 @@ class Creation:
         plan = partial(plan_of_files, self._create, check=self._check, adapters=extras.adapters)
         # Planned once before the weights are converted: what is wrong is said at once.
         planned = plan(files=files, drafts=extras.drafts)
-        converted = yield from self._converted(files, self._create.quantize, pin)
+        converted = yield from self._converted(files, self._create.quantize, pin, matrix)
         drafts = yield from self._converted(extras.drafts, self._create.draft_quantize, pin)
         if converted == files and drafts == extras.drafts:
             return planned
         return plan(files=converted, drafts=drafts)
+
+    def _without_matrix(
+        self, paths: Mapping[str, str], pin: Pin
+    ) -> tuple[Mapping[str, str], Path | None]:
+        """Part the importance matrix, if there is one, from the files of the model."""
+        found = sorted(filter(self._is_matrix, self._gguf_digests(paths)))
+        check_matrix(found, self._create)
+        if not found:
+            return paths, None
+        rest = {path: digest for path, digest in paths.items() if digest != found[0]}
+        return rest, self._catalog.blob(self._pinned(found[0], pin))
+
+    def _is_matrix(self, digest: str) -> bool:
+        try:
+            return gguf_facts(self._gguf(digest)).role == "matrix"
+        except Refused:
+            return False  # told when it is read
 
     def _gguf_digests(self, paths: Mapping[str, str]) -> frozenset[str]:
         """Return those digests, as the request spells them, whose blob begins as GGUF does."""
@@ -257,28 +277,33 @@ class Creation:
             raise Refused.because(500, f"blob {digest} cannot be read: {e.strerror}") from e
 
     def _converted(
-        self, files: tuple[GgufFile, ...], requested: str, pin: Pin
+        self,
+        files: tuple[GgufFile, ...],
+        requested: str,
+        pin: Pin,
+        matrix: Path | None = None,
     ) -> Generator[CreateStatus, None, tuple[GgufFile, ...]]:
         """Convert the weights among files to the type that was asked for."""
         parts = weights_of(files)
         if parts and parts[0].facts.parts > 1:
-            wanted = quantization_of(requested, parts[0].facts)
+            wanted = quantization_of(requested, parts[0].facts, has_matrix=matrix is not None)
             if wanted is None:
                 return files
-            whole = yield from self._convert(parts, wanted, pin)
+            whole = yield from self._convert(parts, wanted, pin, matrix)
             return (whole, *(file for file in files if file not in parts))
         converted = []
         for file in files:
-            is_weights = file.facts.role == "weights"
-            wanted = quantization_of(requested, file.facts) if is_weights else None
+            wanted = None
+            if file.facts.role == "weights":
+                wanted = quantization_of(requested, file.facts, has_matrix=matrix is not None)
             if wanted is None:
                 converted.append(file)
             else:
-                converted.append((yield from self._convert((file,), wanted, pin)))
+                converted.append((yield from self._convert((file,), wanted, pin, matrix)))
         return tuple(converted)
 
     def _convert(
-        self, parts: tuple[GgufFile, ...], wanted: str, pin: Pin
+        self, parts: tuple[GgufFile, ...], wanted: str, pin: Pin, matrix: Path | None
     ) -> Generator[CreateStatus, None, GgufFile]:
         """Convert weights, which may be split, to one file."""
         before = self._catalog.blobs.digests()
@@ -286,7 +311,7 @@ class Creation:
         if len(paths) != len(parts):
             raise Refused.because(409, "the weights were removed; create it again")
         weights = attrs.evolve(parts[0], size=sum(part.size for part in parts))
-        stored = yield from quantize(self._catalog.blobs, paths, weights, wanted)
+        stored = yield from quantize(self._catalog.blobs, paths, weights, wanted, matrix)
         return self._made(stored, before, pin)
 
     def _made(self, stored: Stored, before: AbstractSet[str], pin: Pin) -> GgufFile:

@@ -33,6 +33,7 @@ __all__ = [
     "check_adapters",
     "check_format",
     "check_info",
+    "check_matrix",
     "check_weights",
     "checked_requires",
     "origin_of",
@@ -169,7 +170,19 @@ def check_adapters(files: Sequence[GgufFile]) -> None:
         raise Refused.because(400, "only one adapter is currently supported")
 
 
-def quantization_of(requested: str, facts: GgufFacts) -> str | None:
+def check_matrix(matrices: Sequence[str], create: Create) -> None:
+    """Check that there is one importance matrix at most, and use for it.
+
+    Raises:
+        Refused: 400.
+    """
+    if len(matrices) > 1:
+        raise Refused.because(400, "only one importance matrix can be used")
+    if matrices and not create.quantize:
+        raise Refused.because(400, "an importance matrix is for quantizing; give a type with -q")
+
+
+def quantization_of(requested: str, facts: GgufFacts, *, has_matrix: bool = False) -> str | None:
     """Return the type that weights must be converted to, None if they have it or none was asked.
 
     Raises:
@@ -180,12 +193,15 @@ def quantization_of(requested: str, facts: GgufFacts) -> str | None:
         return None
     wanted = canonical(requested)
     kind = QUANTIZATIONS.get(wanted)
-    if kind is None or kind.needs_matrix:
+    if kind is None:
         names = ", ".join(name for name, known in QUANTIZATIONS.items() if not known.needs_matrix)
-        problem = f"unsupported quantization type {wanted[:40]}"
-        if kind is not None:
-            problem = f"{wanted} needs an importance matrix, which cannot be given here"
-        raise Refused.because(400, f"{problem} - supported types are {names}")
+        problem = f"unsupported quantization type {wanted[:40]} - supported types are {names}"
+        raise Refused.because(400, problem)
+    if kind.needs_matrix and not has_matrix:
+        problem = (
+            f"{wanted} needs an importance matrix: give its file (imatrix.gguf) as one more FROM"
+        )
+        raise Refused.because(400, problem)
     have = _UNQUANTIZED.get(-1 if facts.file_type is None else facts.file_type)
     if have is None:
         problem = "quantization is only supported for F16, BF16 and F32 models"

@@ -10,7 +10,8 @@ from actorllm.actors.library.gguf import Gguf
 
 __all__ = ["GgufFacts", "GgufFile", "gguf_facts"]
 
-Role = Literal["weights", "projector", "adapter"]
+Role = Literal["weights", "projector", "adapter", "matrix"]
+"""A matrix says how much the columns of each tensor matter when weights are quantized."""
 
 
 @attrs.frozen
@@ -60,6 +61,8 @@ def _role(gguf: Gguf) -> Role:
     arch, kind = gguf.architecture, gguf.text("general.type")
     if kind == "adapter":
         return "adapter"
+    if kind == "imatrix":
+        return "matrix"
     vision_alone = (
         f"{arch}.vision.block_count" in gguf.metadata and f"{arch}.block_count" not in gguf.metadata
     )

@@ -22,7 +22,7 @@ class Quantization:
     bits: float
     """For each weight, about: some tensors get other types."""
     needs_matrix: bool = False
-    """It cannot be made without an importance matrix, which nobody can give here."""
+    """It cannot be made without an importance matrix."""
 
 
 def _table(rows: str) -> Mapping[str, Quantization]:

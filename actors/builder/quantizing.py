@@ -27,7 +27,11 @@ _UNKNOWN: Final = QUANTIZATIONS["F16"]
 
 
 def quantize(
-    store: BlobStore, paths: Sequence[Path], file: GgufFile, wanted: str
+    store: BlobStore,
+    paths: Sequence[Path],
+    file: GgufFile,
+    wanted: str,
+    matrix: Path | None = None,
 ) -> Generator[CreateStatus, None, Stored]:
     """Convert the weights of a blob and store the result.
 
@@ -38,6 +42,7 @@ def quantize(
         paths: The files of the old one, in order: more than one if the weights are split.
         file: The weights; with the size of all files.
         wanted: Type to convert to, one of `QUANTIZATIONS`.
+        matrix: An importance matrix.
 
     Yields:
         How far it is.
@@ -53,11 +58,12 @@ def quantize(
     total = max(1, int(file.size / have.bits * QUANTIZATIONS[wanted].bits))
     if shutil.disk_usage(store.folder).free < total:
         raise Refused.because(507, "no space left in the model store; remove a model and try again")
+    given = [] if matrix is None else [str(matrix)]
     held, target = create_temp(store.folder)
     try:
         with (
             _findable(paths) as source,
-            running("quantizing", _MODULE, [str(source), str(target), wanted]) as child,
+            running("quantizing", _MODULE, [str(source), str(target), wanted, *given]) as child,
         ):
             yield CreateStatus(status, NO_DIGEST, total, 0)
             for size in child.sizes([target]):

@@ -31,6 +31,7 @@ def test_facts_of_weights():
         ({"general__type": "projector"}, "projector"),
         ({"general__architecture": "x", "x__vision__block_count": 1}, "projector"),
         ({"general__type": "adapter", "general__architecture": "llama"}, "adapter"),
+        ({"general__type": "imatrix"}, "matrix"),
         ({"general__architecture": "llama"}, "weights"),
         ({}, "weights"),
     ],

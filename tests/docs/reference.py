@@ -108,9 +108,17 @@ def _option(option: click.Option, context: click.Context) -> tuple[str, str]:
 
 def quantizations() -> str:
     """The types that weights can be quantized to."""
-    can = {name: kind for name, kind in QUANTIZATIONS.items() if not kind.needs_matrix}
-    rows = ((_code(name), f"{kind.bits:g}", f"{kind.bits / 8:.2f}") for name, kind in can.items())
-    return _table(("type", "bits per weight, about", "GB per billion weights"), rows)
+    rows = (
+        (
+            _code(name),
+            f"{kind.bits:g}",
+            f"{kind.bits / 8:.2f}",
+            "needed" if kind.needs_matrix else "",
+        )
+        for name, kind in QUANTIZATIONS.items()
+    )
+    head = ("type", "bits per weight, about", "GB per billion weights", "importance matrix")
+    return _table(head, rows)
 
 
 # Messages
