@@ -7,7 +7,7 @@ from typing import Any
 from attrs import evolve
 
 from actorllm.actors.runner.engine.grammar import check
-from actorllm.actors.runner.engine.schema import closed
+from actorllm.actors.runner.engine.schema import closed, dated
 from actorllm.actors.runner.engine.types import EngineError, Structure
 from actorllm.actors.runner.forms import Form, Grammar, Shape, callables, notices_of
 from actorllm.actors.runner.parse import PARSERS
@@ -99,7 +99,7 @@ def structure_of_calls(
 
 
 def _schema_of(wanted: Any) -> Any:
-    return {"type": "object"} if wanted in ("json", {}) else closed(wanted)
+    return {"type": "object"} if wanted in ("json", {}) else dated(closed(wanted))
 
 
 def refused(error: EngineError) -> Refused:

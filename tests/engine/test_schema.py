@@ -1,8 +1,12 @@
 """Schemas that say nothing of further keys are closed, if that cannot empty them."""
 
+import re
+from datetime import date, timedelta
+
 import pytest
 
-from actorllm.actors.runner.engine.schema import MAX_DEPTH, closed
+from actorllm.actors.runner.engine.dates import DATE, DATE_TIME
+from actorllm.actors.runner.engine.schema import MAX_DEPTH, closed, dated
 from actorllm.actors.runner.engine.types import EngineError
 
 NAMED = {"type": "object", "properties": {"a": {}}, "required": ["a"]}
@@ -55,3 +59,32 @@ def test_depth_is_bounded():
         schema = {"items": schema}
     with pytest.raises(EngineError, match="nest deeper"):
         closed(schema)
+
+
+def test_a_date_is_a_day_that_there_is_and_each_of_them_is_one():
+    days = {str(date(1996, 1, 1) + timedelta(n)) for n in range(6000)}
+    for year in ("0000", "1900", "1996", "2000", "2001", "2004", "9999"):
+        for month in range(14):
+            for day in range(33):
+                text = f"{year}-{month:02}-{day:02}"
+                assert bool(re.fullmatch(DATE, text)) == is_day(text), text
+    assert all(re.fullmatch(DATE, day) for day in days)
+    assert all(re.fullmatch(DATE, f"{year:04}-12-31") for year in range(1, 10_000))
+    assert re.fullmatch(DATE_TIME, "2024-02-29T23:59:59.5+01:00")
+    assert not re.fullmatch(DATE_TIME, "2023-02-29T23:59:59Z")
+
+
+def is_day(text):
+    try:
+        return bool(date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+def test_dates_are_written_as_patterns_unless_there_is_one():
+    day = {"type": "string", "format": "date"}
+    made = dated({"properties": {"a": day | {"title": "x"}, "b": {"items": day}}})
+    pattern = {"type": "string", "pattern": f"^{DATE}$"}
+    assert made == {"properties": {"a": pattern | {"title": "x"}, "b": {"items": pattern}}}
+    for same in (day | {"pattern": "^2"}, {"format": "date"}, {"format": ["date"]}, True):
+        assert dated({"items": same}) == {"items": same}

@@ -154,20 +154,19 @@ CHAT = make_model(
 
 
 def windows(free, idle=0, *, model=CHAT, settings=SETTINGS, **options):
-    """Give the windows of context that a load takes, and whether their slots share them."""
+    """Give the windows of context that a load takes, and whether its slots share them."""
     engine = engine_settings(model, terms(model, num_ctx=4096, **options), settings, 0)
     engine = fitted(model, engine, settings, free, idle)
-    if engine.unified and engine.cells:
-        assert engine.slots == 16
-        assert engine.measured
+    if engine.unified:
+        assert (engine.slots, engine.measured, engine.unordered) == (16, True, True)
         return engine.cells / engine.num_ctx, True
-    return engine.slots, engine.unified
+    return engine.slots, False
 
 
 def needed(count):
-    """Give the free memory in which so many windows have room."""
+    """Give the free memory in which a pool of so many windows has room."""
     engine = engine_settings(CHAT, terms(CHAT, num_ctx=4096), SETTINGS, 0)
-    engine = attrs.evolve(engine, cells=count * 4096)
+    engine = attrs.evolve(engine, unified=True, cells=count * 4096)
     return int(need(CHAT, engine).total / SHARE_BESIDE_OTHERS) + 1
 
 
@@ -177,8 +176,15 @@ def test_a_pool_has_as_many_windows_as_have_room_beside_others(count):
     assert windows(needed(count) - 2) == (max(1, count - 1), True)
 
 
-def test_there_are_four_windows_at_most():
-    assert windows(1 << 60) == (4, True)
+def test_each_slot_has_a_window_of_its_own_where_there_is_memory_in_plenty():
+    def total(**changes):
+        engine = engine_settings(CHAT, terms(CHAT, num_ctx=4096), SETTINGS, 0)
+        return need(CHAT, attrs.evolve(engine, **changes)).total
+
+    plenty = 8 * (total() - total(unified=True, cells=4 * 4096))
+    assert plenty > 2 * total()
+    assert windows(plenty) == (16, False)
+    assert windows(plenty - 8) == (4, True)
 
 
 def test_idle_models_go_for_a_single_window_but_not_for_more():
@@ -193,7 +199,7 @@ def test_without_a_pool_there_are_as_many_slots_as_windows_have_room():
 
 def test_a_number_of_slots_that_somebody_has_set_is_kept_whatever_the_memory():
     settings = make_settings(Path("/nowhere"), num_parallel=7)
-    assert windows(0, settings=settings) == (7, True)
+    assert windows(0, settings=settings) == (7, False)
     embedder = make_model("emb", context_length=4096, pooling=1)
     assert windows(0, model=embedder) == (32, False)
 

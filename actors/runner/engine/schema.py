@@ -1,11 +1,16 @@
-"""JSON Schemas as they are kept to: objects get no keys that their schema does not name."""
+"""JSON Schemas as they are kept to.
 
-from collections.abc import Iterator
+Objects get no keys that their schema does not name, and dates are days that there are: the shapes
+that llguidance has for them allow the 29th of February in every year.
+"""
+
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from actorllm.actors.runner.engine.dates import DATE, DATE_TIME
 from actorllm.actors.runner.engine.types import EngineError
 
-__all__ = ["MAX_DEPTH", "closed"]
+__all__ = ["MAX_DEPTH", "closed", "dated"]
 
 MAX_DEPTH = 64
 """Schemas within schemas."""
@@ -13,6 +18,7 @@ MAX_DEPTH = 64
 _INNER = ("items", "additionalProperties", "additionalItems", "contains", "not")
 _INNER_LISTS = ("prefixItems", "items", "anyOf", "oneOf", "allOf")
 _INNER_MAPS = ("properties", "patternProperties", "$defs", "definitions")
+_DATES = {"date": f"^{DATE}$", "date-time": f"^{DATE_TIME}$"}
 _JOINTS = ("$ref", "allOf", "anyOf", "oneOf")
 _SAYS_MORE = frozenset(
     {"additionalProperties", "patternProperties", "unevaluatedProperties", "minProperties",
@@ -32,7 +38,19 @@ def closed(schema: Any) -> Any:
     """
     if any(map(_joins, _schemas(schema, 0))):
         return schema
-    return _closed(schema)
+    return _rewritten(schema, _close)
+
+
+def dated(schema: Any) -> Any:
+    """Write what is to be a date as a pattern, unless there is one.
+
+    Raises:
+        EngineError: The schema nests too deep.
+    """
+    formats = (inner.get("format") for inner in _schemas(schema, 0))
+    if any(isinstance(kind, str) and kind in _DATES for kind in formats):
+        return _rewritten(schema, _date)
+    return schema
 
 
 def _schemas(schema: Any, depth: int) -> Iterator[dict[str, Any]]:
@@ -63,22 +81,33 @@ def _joins(schema: dict[str, Any]) -> bool:
     return many or len(joints) + ("properties" in schema) > 1
 
 
-def _closed(schema: Any) -> Any:
+def _rewritten(schema: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    """Change a schema and those within it."""
     if not isinstance(schema, dict):
         return schema
     made = dict(schema)
     for key in _INNER:
         if isinstance(schema.get(key), dict):
-            made[key] = _closed(schema[key])
+            made[key] = _rewritten(schema[key], change)
     for key in _INNER_LISTS:
         if isinstance(schema.get(key), list):
-            made[key] = [_closed(inner) for inner in schema[key]]
+            made[key] = [_rewritten(inner, change) for inner in schema[key]]
     for key in _INNER_MAPS:
         if isinstance(schema.get(key), dict):
-            made[key] = {name: _closed(inner) for name, inner in schema[key].items()}
-    if _names_all(schema):
-        made["additionalProperties"] = False
-    return made
+            made[key] = {name: _rewritten(inner, change) for name, inner in schema[key].items()}
+    return change(made)
+
+
+def _close(schema: dict[str, Any]) -> dict[str, Any]:
+    return schema | {"additionalProperties": False} if _names_all(schema) else schema
+
+
+def _date(schema: dict[str, Any]) -> dict[str, Any]:
+    kind = schema.get("format")
+    pattern = _DATES.get(kind) if isinstance(kind, str) else None
+    if pattern is None or "pattern" in schema or schema.get("type") != "string":
+        return schema
+    return {key: value for key, value in schema.items() if key != "format"} | {"pattern": pattern}
 
 
 def _names_all(schema: dict[str, Any]) -> bool:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from actorllm.actors.runner.engine.dates import DATE, DATE_TIME, TIME
 from actorllm.actors.runner.engine.grammar import check
 from actorllm.actors.runner.engine.types import EngineError, Structure
 from actorllm.protocol.chat import JsonObject
@@ -38,18 +39,13 @@ _SPACES = (
 )
 _KINDS = {"d": "0-9", "w": "A-Za-z0-9_", "s": _SPACES}
 
-_DATE = (
-    "[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
-    "|02-(0[1-9]|[12][0-9]))"
-)
-_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _HOST = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HEX = "[0-9a-fA-F]"
 _FORMATS = {
-    "date": _DATE,
-    "time": _TIME,
-    "date-time": f"{_DATE}[Tt]{_TIME}",
+    "date": DATE,
+    "time": TIME,
+    "date-time": DATE_TIME,
     "duration": r"P([0-9]{1,9}W|[0-9]{1,9}D|([0-9]{1,9}D)?T([0-9]{1,9}H)?([0-9]{1,9}M)?[0-9]{1,9}[HMS]|"
     r"[0-9]{1,9}[YM])",
     "email": rf"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*@{_HOST}(\.{_HOST})+",
