@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from actorllm.http.wire import base64
-from actorllm.http.wire.binding import List, UnorderedError, body, given, struct_of
+from actorllm.http.wire.binding import body, given, struct_of
 from actorllm.http.wire.kinds import ORDERED
 from actorllm.http.wire.mismatch import Mismatch
+from actorllm.http.wire.values import List, UnorderedError
 from actorllm.protocol.chat import ChatMessage, JsonObject, ToolCall
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.gojson import text

@@ -7,9 +7,10 @@ import attrs
 
 from actorllm.http.anthropic.blocks import MISSING, blocks_of, messages_of, size_of, system_text
 from actorllm.http.tool_use import ToolUse
-from actorllm.http.wire.binding import RAW, body, given
+from actorllm.http.wire.binding import body, given
 from actorllm.http.wire.extras import ExtrasBody, with_extras
 from actorllm.http.wire.kinds import check_parameters
+from actorllm.http.wire.values import RAW
 from actorllm.protocol.chat import ChatMessage, JsonObject, Think, Tool
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.gojson import quote_plain

@@ -8,9 +8,10 @@ from quart.wrappers import Response
 
 from actorllm.http.edge import Edge, read_body
 from actorllm.http.ollama import steps
-from actorllm.http.wire.binding import STRING, List, body, given
+from actorllm.http.wire.binding import body, given
 from actorllm.http.wire.kinds import MessageBody, chat_message
 from actorllm.http.wire.mismatch import Mismatch
+from actorllm.http.wire.values import STRING, List
 from actorllm.protocol.chat import JsonObject
 from actorllm.protocol.codec import evolve
 from actorllm.protocol.creation import check_create

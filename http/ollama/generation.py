@@ -9,9 +9,10 @@ from actorllm.http.edge import Edge, read_body
 from actorllm.http.frames import respond
 from actorllm.http.ollama.frames import ChatFrames, GenerateFrames
 from actorllm.http.tool_use import tool_use
-from actorllm.http.wire.binding import RAW, body, given
+from actorllm.http.wire.binding import body, given
 from actorllm.http.wire.extras import budget
 from actorllm.http.wire.kinds import IMAGES, KEEP_ALIVE, THINK, TOOLS, MessageBody, chat_message
+from actorllm.http.wire.values import RAW
 from actorllm.protocol.chat import JsonObject, Think
 from actorllm.protocol.codec import evolve
 from actorllm.protocol.messages.generation import GenerateRequest

@@ -17,9 +17,10 @@ from actorllm.http.openai.parts import (
 )
 from actorllm.http.tool_use import ToolUse, tool_use
 from actorllm.http.wire import base64
-from actorllm.http.wire.binding import RAW, body, given
+from actorllm.http.wire.binding import body, given
 from actorllm.http.wire.extras import ExtrasBody, with_extras
 from actorllm.http.wire.kinds import OPENAI_TOOLS
+from actorllm.http.wire.values import RAW
 from actorllm.protocol.chat import ChatMessage, JsonObject, ToolCall
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.gojson import JsonError

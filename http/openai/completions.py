@@ -30,10 +30,11 @@ from actorllm.http.openai.parts import (
 )
 from actorllm.http.openai.refusals import body_of, refusal
 from actorllm.http.v1 import PLAIN_JSON, install, read
-from actorllm.http.wire.binding import FLOAT32, INT, Custom, body, given
+from actorllm.http.wire.binding import body, given
 from actorllm.http.wire.extras import ExtrasBody, with_extras
 from actorllm.http.wire.kinds import token_ids
 from actorllm.http.wire.mismatch import Mismatch, found
+from actorllm.http.wire.values import FLOAT32, INT, Custom
 from actorllm.protocol.chat import JsonObject
 from actorllm.protocol.errors import Problem, Refused
 from actorllm.protocol.messages.generation import Chunk, GenerateRequest, Logprob

@@ -6,10 +6,11 @@ from typing import Any
 from actorllm.http.openai.parts import sampling, think_of_effort
 from actorllm.http.openai.responses_items import conversation, items_of
 from actorllm.http.tool_use import ToolUse, tool_use
-from actorllm.http.wire.binding import RAW, List, body, given, struct_of
+from actorllm.http.wire.binding import body, given, struct_of
 from actorllm.http.wire.extras import ExtrasBody, with_extras
 from actorllm.http.wire.kinds import check_parameters
 from actorllm.http.wire.mismatch import Mismatch
+from actorllm.http.wire.values import RAW, List
 from actorllm.protocol.chat import ChatMessage, JsonObject, Tool
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import GenerateRequest

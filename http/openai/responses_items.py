@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 import attrs
 
 from actorllm.http.openai.parts import arguments_of, image_of_url, system_role
-from actorllm.http.wire.binding import RAW, body, given, struct_of
+from actorllm.http.wire.binding import body, given, struct_of
 from actorllm.http.wire.mismatch import Mismatch, found
+from actorllm.http.wire.values import RAW
 from actorllm.protocol.chat import ChatMessage, ToolCall
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.gojson import JsonError, quote_plain

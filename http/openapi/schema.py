@@ -13,7 +13,8 @@ from typing import Any, cast
 
 import attrs
 
-from actorllm.http.wire.binding import Checked, Custom, Kind, Later, List, Map, Ordered, Struct
+from actorllm.http.wire.binding import Struct
+from actorllm.http.wire.values import Checked, Custom, Kind, Later, List, Map, Ordered
 from actorllm.protocol.options import Options, kind_of
 
 __all__ = ["OPTIONS", "Components", "Json", "Notes", "options_schema", "reference"]

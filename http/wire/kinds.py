@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from actorllm.http.wire.binding import (
+from actorllm.http.wire.binding import body, given, struct_of
+from actorllm.http.wire.values import (
     ANY,
     FLOAT64,
     STRING,
@@ -13,9 +14,6 @@ from actorllm.http.wire.binding import (
     Later,
     List,
     Ordered,
-    body,
-    given,
-    struct_of,
 )
 from actorllm.protocol.chat import ChatMessage, JsonObject, Think, ToolCall
 from actorllm.protocol.durations import keep_alive

@@ -5,20 +5,9 @@ from typing import Any
 import pytest
 
 from actorllm.http.wire import base64
-from actorllm.http.wire.binding import (
-    FLOAT32,
-    RAW,
-    Bytes,
-    Later,
-    List,
-    Ordered,
-    UnorderedError,
-    bind,
-    body,
-    given,
-    struct_of,
-)
+from actorllm.http.wire.binding import bind, body, given, struct_of
 from actorllm.http.wire.mismatch import Mismatch
+from actorllm.http.wire.values import FLOAT32, RAW, Bytes, Later, List, Ordered, UnorderedError
 
 
 @body("api.Inner")

@@ -13,7 +13,8 @@ from actorllm.actors.kernel import Node
 from actorllm.http.app import create_app
 from actorllm.http.openapi.document import DIALECTS, document
 from actorllm.http.openapi.schema import Components, Notes
-from actorllm.http.wire.binding import Checked, Custom, List, Map, bind, body, given, struct_of
+from actorllm.http.wire.binding import bind, body, given, struct_of
+from actorllm.http.wire.values import Checked, Custom, List, Map
 from actorllm.protocol.options import Options
 
 HTTP = Path(__file__).parents[2] / "http"
