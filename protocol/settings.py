@@ -5,129 +5,32 @@ A variable `X` is read as `ACTORLLM_X`, then as `OLLAMA_X`, so that an existing 
 """
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import attrs
 
+from actorllm.protocol import setting_values as values
 from actorllm.protocol.address import Address
 
-__all__ = ["VARIABLES", "Settings", "SettingsError", "Variable", "env"]
+__all__ = ["VARIABLES", "Settings", "SettingsError", "Variable"]
 
 PREFIXES = ("ACTORLLM_", "OLLAMA_")
 MIB = 1024 * 1024
-
-_RATE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) *([kmg]?)b?")
-_UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9}
-_LEAST_RATE = 64e3
-_LEAST_WAIT, _MOST_WAIT = 0.01, 30.0
-_MIRROR = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]{1,300}/?")
-
-_TRUE = {"1", "t", "true", "y", "yes", "on"}
-_FALSE = {"0", "f", "false", "n", "no", "off"}
 
 
 class SettingsError(ValueError):
     """A variable has a value that cannot be used; its text names the variable, in one line."""
 
 
-def env(environ: Mapping[str, str], name: str, default: str = "") -> str:
-    """Return the value of `ACTORLLM_<name>`, else of `OLLAMA_<name>`, else `default`.
-
-    Spaces and quotes around a value are dropped; an empty value counts as unset.
-    """
-    return _find(environ, name)[1] or default
-
-
 def _find(environ: Mapping[str, str], name: str) -> tuple[str, str]:
+    """Return a variable's full name and its value, without spaces and quotes around it."""
     for prefix in PREFIXES:
         value = environ.get(prefix + name, "").strip().strip("\"'")
         if value:
             return prefix + name, value
     return PREFIXES[0] + name, ""
-
-
-def _flag(text: str) -> bool:
-    if text.lower() in _TRUE:
-        return True
-    if text.lower() in _FALSE:
-        return False
-    raise ValueError("use 1 or 0")
-
-
-def _number(least: int, most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most:
-            return int(text)
-        raise ValueError(f"use a whole number from {least} to {most}")
-
-    return parse
-
-
-def _bytes(text: str) -> int:
-    """Read a size like `500MB` (decimal) or `2GiB` (binary)."""
-    match = re.fullmatch(r"(\d{1,15})\s*([KMGT]?)(i?)B?", text, re.IGNORECASE | re.ASCII)
-    if match is None:
-        raise ValueError('use bytes or a size such as "500MB" or "2GiB"')
-    number = int(match[1])
-    for _ in range(" KMGT".index(match[2].upper() or " ")):
-        number *= 1024 if match[3] else 1000
-    return number
-
-
-def _seconds(text: str) -> float:
-    """Read `300` (seconds) or `1h30m`; a negative one is `inf`."""
-    from actorllm.protocol.durations import parse_duration  # brings the codec: not at every start
-
-    try:
-        value = parse_duration(f"{text}s" if text.removeprefix("-").isdecimal() else text) / 1e9
-    except ValueError:
-        hint = 'use seconds or a duration such as "90s", "5m" or "1h30m"'
-        raise ValueError(hint) from None
-    return math.inf if value < 0 else value
-
-
-def _limit_seconds(text: str) -> float:
-    return _seconds(text) or math.inf
-
-
-def _wait(text: str) -> float:
-    seconds = _seconds(text)
-    if not _LEAST_WAIT <= seconds <= _MOST_WAIT:
-        raise ValueError('use a duration from "10ms" to "30s"')
-    return seconds
-
-
-def _rate(text: str) -> float:
-    """Read bytes for each second, like `800k`, `25MB` or `1.5GB`; units are decimal."""
-    match = _RATE.fullmatch(text.lower().removesuffix("/s"))
-    if match is None or not (rate := float(match[1]) * _UNITS[match[2]]) >= _LEAST_RATE:
-        raise ValueError('use bytes for each second, at least 64 kB, such as "800k" or "25MB"')
-    return rate
-
-
-def _mirrors(text: str) -> tuple[tuple[str, str], ...]:
-    """Read `https://mirror` (of the default registry) or `host=https://mirror`, comma-separated."""
-    found = []
-    for part in _list(text):
-        host, is_named, url = part.rpartition("=")
-        match = _MIRROR.fullmatch(url)
-        if match is None or bool(host) != bool(is_named):
-            raise ValueError("use http(s)://host[:port], or registry=http(s)://host[:port]")
-        found.append((host.lower(), url.rstrip("/")))
-    return tuple(found)
-
-
-def _list(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _cache_type(text: str) -> str:
-    if text.lower() not in {"f16", "q8_0", "q4_0"}:
-        raise ValueError("use f16, q8_0 or q4_0")
-    return text.lower()
 
 
 def _text(text: str) -> str:
@@ -180,112 +83,116 @@ VARIABLES: tuple[Variable, ...] = (
         "",
     ),
     Variable("STATE", "folder of the log, the history and what is remembered", "~/.actorllm"),
-    Variable("BUILTIN", "offer the small model that comes with the package", "1", _flag),
+    Variable("BUILTIN", "offer the small model that comes with the package", "1", values.flag),
     Variable(
         "KEEP_ALIVE",
         "how long an idle model stays loaded; negative: for ever",
         "5m",
-        _seconds,
+        values.seconds,
     ),
     Variable(
         "MAX_LOADED_MODELS",
         "models loaded at one time; 0: three",
         "0",
-        _number(0, 1024),
+        values.number(0, 1024),
     ),
     Variable(
         "MAX_QUEUE",
         "requests that may wait before others are refused",
         "512",
-        _number(1, 1_000_000),
+        values.number(1, 1_000_000),
     ),
     Variable(
         "NUM_PARALLEL",
         "requests that one model answers at a time; 0: up to 16, by memory and speed",
         "0",
-        _number(0, 1024),
+        values.number(0, 1024),
     ),
     Variable(
         "CONTEXT_LENGTH",
         "tokens of context when a request does not say, as far as a model was trained; 0: 4096",
         "0",
-        _number(0, 1 << 30),
+        values.number(0, 1 << 30),
     ),
     Variable(
         "LOAD_TIMEOUT",
         "how long a load may make no progress; 0: no limit",
         "5m",
-        _limit_seconds,
+        values.time_limit,
     ),
-    Variable("ORIGINS", "further origins that browsers may call from, comma-separated", "", _list),
-    Variable("NOPRUNE", "keep unreferenced files at start and after a pull", "0", _flag),
+    Variable(
+        "ORIGINS", "further origins that browsers may call from, comma-separated", "", values.words
+    ),
+    Variable("NOPRUNE", "keep unreferenced files at start and after a pull", "0", values.flag),
     Variable(
         "NO_CLOUD",
         "say in /api/status that models on other machines are off; they are refused in any case",
         "0",
-        _flag,
+        values.flag,
     ),
-    Variable("DEBUG", "log every message between actors", "0", _flag),
-    Variable("FLASH_ATTENTION", "use flash attention; unset: where it helps", "", _flag),
-    Variable("KV_CACHE_TYPE", "type of the KV cache: f16, q8_0, q4_0", "f16", _cache_type),
+    Variable("DEBUG", "log every message between actors", "0", values.flag),
+    Variable("FLASH_ATTENTION", "use flash attention; unset: where it helps", "", values.flag),
+    Variable("KV_CACHE_TYPE", "type of the KV cache: f16, q8_0, q4_0", "f16", values.cache_type),
     Variable(
         "KV_MEMORY",
         "memory of a model for prompts that others push out of its context, such as 500MB; 0: none",
         "1GiB",
-        _bytes,
+        values.size,
     ),
     Variable(
         "KV_DISK",
         "disk for prompts that survive an unload and a restart, such as 10GiB; 0: none",
         "2GiB",
-        _bytes,
+        values.size,
     ),
     Variable(
         "DETERMINISTIC",
         "the same seed gives the same text whatever else is running, a little slower",
         "0",
-        _flag,
+        values.flag,
     ),
     Variable(
         "GO_TEMPLATE",
         "force Go templates (1) or Jinja templates (0); unset: the more capable one",
         "",
-        _flag,
+        values.flag,
     ),
     Variable(
         "MAX_TRANSFER_STREAMS",
         "connections of one pull or push",
         "16",
-        _number(1, 64),
+        values.number(1, 64),
     ),
-    Variable("PULL_CONCURRENCY", "models pulled at one time; others wait", "8", _number(1, 64)),
+    Variable(
+        "PULL_CONCURRENCY", "models pulled at one time; others wait", "8", values.number(1, 64)
+    ),
     Variable(
         "PULL_BANDWIDTH",
         'bytes for each second that all pulls may take together, such as "25MB"; unset: no limit',
         "",
-        _rate,
+        values.rate,
     ),
     Variable(
         "TRANSFER_RETRY_WAIT",
         "how long a pull or push waits before it tries again what failed; doubled each time, up to 32 s",
         "1s",
-        _wait,
+        values.wait,
     ),
     Variable(
         "REGISTRY_MIRROR",
         "where to pull from first: https://mirror for registry.ollama.ai, or registry=https://mirror, "
         "comma-separated",
         "",
-        _mirrors,
+        values.mirrors,
     ),
     Variable(
         "MAX_REQUEST_MIB",
         "largest body of a request, in MiB; uploads of model files have their own limit",
         "48",
-        _number(1, 60),
+        values.number(1, 60),
     ),
-    Variable("MAX_BLOB_MIB", "largest model file, in MiB", "1048576", _number(1, 1 << 30)),
-    Variable("NOHISTORY", "the prompt of `run` keeps no history", "0", _flag),
+    Variable("MAX_BLOB_MIB", "largest model file, in MiB", "1048576", values.number(1, 1 << 30)),
+    Variable("NOHISTORY", "the prompt of `run` keeps no history", "0", values.flag),
     Variable("EDITOR", "editor of Ctrl-g at the prompt of `run`", "$VISUAL, then $EDITOR"),
 )
 """All variables, in the order in which people are told about them."""
@@ -352,17 +259,17 @@ class Settings:
             SettingsError: A variable has a value that cannot be used, or there is no home folder
                 and a folder that defaults to it is not given.
         """
-        values: dict[str, Any] = {}
+        fields: dict[str, Any] = {}
         for variable in VARIABLES:
-            values |= variable.read(environ)
-        state = _folder(environ, values.get("state", "~/.actorllm"))
-        models = values.get("models")
-        values["state"] = state
-        values["models"] = _folder(environ, models) if models else state / "models"
-        shared = values.get("models_readonly")
-        values["models_readonly"] = _folder(environ, shared) if shared else None
-        values.setdefault("editor", environ.get("VISUAL") or environ.get("EDITOR", ""))
-        return cls(**values)
+            fields |= variable.read(environ)
+        state = _folder(environ, fields.get("state", "~/.actorllm"))
+        models = fields.get("models")
+        fields["state"] = state
+        fields["models"] = _folder(environ, models) if models else state / "models"
+        shared = fields.get("models_readonly")
+        fields["models_readonly"] = _folder(environ, shared) if shared else None
+        fields.setdefault("editor", environ.get("VISUAL") or environ.get("EDITOR", ""))
+        return cls(**fields)
 
 
 def _folder(environ: Mapping[str, str], text: str) -> Path:

@@ -4,21 +4,22 @@ from pathlib import Path
 import pytest
 
 from actorllm.protocol.address import Address
-from actorllm.protocol.settings import VARIABLES, Settings, SettingsError, env
+from actorllm.protocol.settings import VARIABLES, Settings, SettingsError
 
 HOME = {"HOME": "/home/ada"}
 
 
 def test_our_prefix_wins_over_the_inherited_one():
     environ = {"ACTORLLM_MODELS": "/ours", "OLLAMA_MODELS": "/theirs", "OLLAMA_HOST": "h"}
-    assert env(environ, "MODELS") == "/ours"
-    assert env(environ, "HOST") == "h"
-    assert env(environ, "KEEP_ALIVE", "5m") == "5m"
+    read = Settings.read(HOME | environ)
+    assert read.models == Path("/ours")
+    assert read.host == Address("h")
+    assert read.keep_alive == 300
 
 
 def test_spaces_and_quotes_around_a_value_are_dropped_and_an_empty_one_is_unset():
-    assert env({"ACTORLLM_HOST": " '1.2.3.4' "}, "HOST") == "1.2.3.4"
-    assert env({"ACTORLLM_HOST": " ", "OLLAMA_HOST": "x"}, "HOST") == "x"
+    assert Settings.read(HOME | {"ACTORLLM_HOST": " '1.2.3.4' "}).host == Address("1.2.3.4")
+    assert Settings.read(HOME | {"ACTORLLM_HOST": " ", "OLLAMA_HOST": "x"}).host == Address("x")
 
 
 def test_an_empty_environment_gives_the_defaults():
