@@ -1,6 +1,7 @@
 """The folders are the architecture: who may import whom, and what each folder is."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -130,6 +131,17 @@ def test_modules_say_what_they_are():
         if file.stat().st_size and not ast.get_docstring(ast.parse(file.read_bytes()))
     ]
     assert not silent
+
+
+@pytest.mark.parametrize(
+    "package",
+    ["protocol", "protocol/messages", "cli", "cli/bench", "actors/kernel", "actors/scheduler"],
+)
+def test_the_map_of_a_package_names_its_modules(package):
+    folder = ROOT / package
+    told = ast.get_docstring(ast.parse((folder / "__init__.py").read_bytes()))
+    modules = {file.stem for file in folder.glob("*.py")} - {"__init__"}
+    assert {name for name in modules if not re.search(rf"\b{name}\b", told)} == set()
 
 
 def test_all_packages_are_listed_for_the_build():
