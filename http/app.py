@@ -1,12 +1,13 @@
 """The HTTP application: all routes, on actors that are given.
 
 edge.py         what every route needs
-connection.py   one request on its ASGI connection
+connection.py   one request on its ASGI connection; encoding.py undoes its compression
 guards.py       Host, Origin, 404, 405, redirects
-stream.py       answers that are written while they are made
-generation.py   submit, follow, put together: for all dialects
-errors.py       exceptions to answers
-metrics.py      numbers for Prometheus
+stream.py       answers that are written while they are made; frames.py: those of generations
+generation.py   submit, follow, put together: for all dialects, which also share
+                tool_use.py, embedding.py, rerank.py and facts.py; v1.py has what all of /v1 does
+errors.py       exceptions to answers; respond.py makes small ones
+metrics.py      numbers for Prometheus; insight.py also shows the live tree
 wire/           decoding of request bodies
 openapi/        the description of all routes, for programs and people
 ollama/ openai/ anthropic/   the dialects, a module per topic
