@@ -10,6 +10,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -89,7 +90,7 @@ class BlobStore:
 
         A link that was written to is none.
         """
-        name = blob_file(digest)
+        name = _file_name(digest)
         try:
             found = os.stat(self._prefix + name)  # noqa: PTH116 -- a list asks for each model's
         except (FileNotFoundError, NotADirectoryError):
@@ -213,6 +214,10 @@ class BlobStore:
                 path.rename(self.path(path.name))
         remove_dead_temps(self.folder)
         self.lock.remove_dead_pins()
+
+
+_file_name = lru_cache(maxsize=4096)(blob_file)
+"""Lists ask for the same again and again."""
 
 
 def hash_file(path: Path) -> str:

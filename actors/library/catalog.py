@@ -104,6 +104,7 @@ class Catalog:
         if builtin is not None:
             below.append(_Below(builtin, _BUILTIN, lasting=False))
         self._below = tuple(below)
+        self._stores = (blobs, *(each.blobs for each in below))
         self._known = _Known.of([])
 
     def models(self) -> tuple[list[Installed], list[Unreadable]]:
@@ -139,7 +140,7 @@ class Catalog:
 
     def blob(self, digest: str) -> Path | None:
         """Return the file of a blob in any of the stores, None if there is none."""
-        for store in (self.blobs, *(below.blobs for below in self._below)):
+        for store in self._stores:
             if store.has(digest):
                 return store.path(digest)
         return None
@@ -151,7 +152,7 @@ class Catalog:
 
     def stat(self, digest: str) -> os.stat_result | None:
         """Return what is known of a blob's file in any of the stores, None if there is none."""
-        for store in (self.blobs, *(below.blobs for below in self._below)):
+        for store in self._stores:
             found = store.stat(digest)
             if found is not None:
                 return found
