@@ -103,8 +103,9 @@ def plan_from(
     Raises:
         Refused: 400.
     """
+    params = {**base.params, **create.parameters}
     replaced = {
-        media.PARAMS: bool(create.parameters),
+        media.PARAMS: bool(params),  # written anew behind what is added
         media.TEMPLATE: bool(create.template),
         media.PROMPT: bool(create.template),
         media.SYSTEM: bool(create.system),
@@ -122,7 +123,6 @@ def plan_from(
         kept = _requantized(kept, weights, short)
         config = _changed(config, file_type=weights.facts.quantization)
     layers = [*kept, *_files(adapters, media.ADAPTER), *_files(drafts, media.DRAFT)]
-    params = {**base.params, **create.parameters} if create.parameters else {}
     return _plan(create, check, layers, config, params)
 
 

@@ -33,7 +33,7 @@ def model_details(model: OpenModel, ask: ShowModel) -> ModelDetails:
     content, config, weights = model.content, model.config, model.weights
     files = () if weights is None else (weights, *model.splits)
     headers = [model.header(file) for file in files]
-    params = content.params | {k: v for k, v in ask.options.items() if v is not None}
+    asked = {key: value for key, value in ask.options.items() if value is not None}
     system = ask.system or content.system
     name = model.found.name.short()
     modelfile = ShownModel(
@@ -46,7 +46,7 @@ def model_details(model: OpenModel, ask: ShowModel) -> ModelDetails:
         system=system,
         renderer=config.renderer,
         parser=config.parser,
-        parameters=params,
+        parameters=content.params | asked,
         licenses=content.licenses,
         messages=content.messages,
     )
@@ -55,7 +55,7 @@ def model_details(model: OpenModel, ask: ShowModel) -> ModelDetails:
         name=name,
         license="\n".join(content.licenses),
         modelfile=shown_modelfile(modelfile),
-        parameters=parameters_text(params),
+        parameters=parameters_text(content.params),
         template=_template(model),
         system=system,
         details=model_info(config, model.facts, parent=model.parent),

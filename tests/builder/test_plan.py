@@ -14,7 +14,7 @@ from actorllm.actors.builder.plan import (
 from actorllm.protocol import manifest as media
 from actorllm.protocol.chat import ChatMessage
 from actorllm.protocol.errors import Refused
-from actorllm.protocol.layers import parse_messages, parse_params
+from actorllm.protocol.layers import dump_params, parse_messages, parse_params
 from actorllm.protocol.manifest import Layer, Manifest, ModelConfig, parse_config, parse_manifest
 from actorllm.protocol.messages.building import Create
 from actorllm.protocol.names import digest_of, parse_name
@@ -133,8 +133,11 @@ def test_new_layers_have_the_digests_that_the_reference_gives_them():
 
 def test_a_model_from_another_keeps_its_layers_and_says_where_they_are_from():
     plan = plan_from(Create("x", source="base"), BASE, fine)
-    assert [p.layer.digest for p in plan.layers] == [x.digest for x in BASE.manifest.layers]
-    assert {p.layer.source for p in plan.layers} == {"base:latest"}
+    *kept, params = plan.layers
+    its = [x.digest for x in BASE.manifest.layers if x.media_type != media.PARAMS]
+    assert [p.layer.digest for p in kept] == its
+    assert {p.layer.source for p in kept} == {"base:latest"}
+    assert (params.layer.media_type, params.data) == (media.PARAMS, dump_params(BASE.params))
     assert config_of(plan) == BASE.config
     assert parse_manifest(media.dump_manifest(plan.manifest())) == plan.manifest()
 
