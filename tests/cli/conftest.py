@@ -1,5 +1,6 @@
 import io
 import json
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -34,6 +35,10 @@ class FakeServer(ThreadingHTTPServer):
     def on(self, method: str, path: str, answer: Any, status: int = 200) -> None:
         """Answer by a JSON object, by the lines of a list or generator, or by what a function says."""
         self.routes[method, path] = (status, answer)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # the client has left
+            super().handle_error(request, client_address)
 
     def bodies(self, path: str) -> list[Any]:
         return [body for _, asked, body in self.asked if asked == path]
