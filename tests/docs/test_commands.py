@@ -59,8 +59,9 @@ def invoked(program: str) -> list[pytest.param]:
 @pytest.mark.parametrize("words", invoked("actorllm"))
 def test_a_command_takes_the_arguments_that_a_page_gives_it(words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for file in ("faults.toml",):  # what a page has the reader write, and the option looks for
-        (tmp_path / file).touch()
+    # The files that options look for: one that a page has its reader write, and our own.
+    (tmp_path / "faults.toml").touch()
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     command, arguments, context = cli, words[1:], None
     while isinstance(command, click.Group):
         name, command, arguments = command.resolve_command(
