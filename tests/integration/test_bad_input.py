@@ -125,8 +125,7 @@ def digest_of(data: bytes) -> str:
 
 @pytest.mark.parametrize(
     "digest",
-    ["sha256:abc", "md5:" + "0" * 32, "sha256:" + "g" * 64, "..%2f..%2fetc%2fpasswd",
-     "sha256:" + "A" * 64 + "/..", "%2e%2e", "sha512:" + "0" * 128],
+    ["sha256:abc", "md5:" + "0" * 32, "sha256:" + "g" * 64, "sha512:" + "0" * 128],
 )  # fmt: skip
 def test_a_digest_that_is_none_is_refused(daemon: Daemon, digest: str):
     refused(daemon, daemon.client.post(f"/api/blobs/{digest}", content=b"x"), 400, 404)
@@ -218,8 +217,16 @@ def test_a_body_without_a_length_is_bounded_too(daemon: Daemon):
 
 
 def test_paths_that_lead_elsewhere_are_not_found(daemon: Daemon):
-    for path in ("/../etc/passwd", "/api/../../x", "/api/blobs/../../x", "/%2e%2e/%2e%2e/etc"):
-        assert daemon.client.get(path).status_code in (404, 405)
+    digest = "sha256:" + "A" * 64
+    for path in ("/../etc/passwd", "/api/../../x", "/api/blobs/../../x", "/%2e%2e/%2e%2e/etc",
+                 "/api/blobs/..%2f..%2fetc%2fpasswd", "/api/blobs/%2e%2e",
+                 f"/api/blobs/{digest}/.."):  # fmt: skip
+        for method in ("GET", "HEAD", "POST"):
+            answer = daemon.client.request(method, path)
+            assert answer.status_code in (301, 404, 405)
+            moved = answer.headers.get("location", "/")
+            assert ".." not in moved
+            assert not moved.startswith("//")
 
 
 def test_a_page_of_another_origin_is_not_served(daemon: Daemon):
