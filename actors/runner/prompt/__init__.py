@@ -8,7 +8,8 @@
 
     jinja          templates of GGUF files; jinja_chat: what they are given; jinja_facts: what they
                    can do; sandbox, filters, methods, limits: what they may not do
-    gotemplate     templates of Modelfiles; goeval, gofuncs, govalues, gotools, gotree: Go's semantics
+    gotemplate     templates of Modelfiles; goeval, gofuncs, govalues, gotools, gotree: Go's semantics;
+                   gowords: its complaints
     gojson         JSON and numbers as Go writes them
     renderers/     the built-in formats of families of models
 
