@@ -4,9 +4,11 @@ import ast
 import re
 from pathlib import Path
 
+import attrs
 import pytest
 
 from actorllm.actors import daemon
+from actorllm.protocol.options import Options
 from actorllm.protocol.settings import VARIABLES
 from tests.docs.reference import ROOT, TABLES, fill, pages
 
@@ -112,6 +114,23 @@ def test_every_field_of_a_request_is_described():
     text = read(REFERENCE / "http-api.md")
     missing = [name for name in body_fields() if f"`{name}`" not in text]
     assert missing == []
+
+
+def test_every_option_is_described_with_its_default():
+    table = read(REFERENCE / "http-api.md").partition("### Options\n")[2].partition("\n###")[0]
+    told = {}
+    for names, defaults in re.findall(r"^\| (`.+?`) \| (.+?) \| ", table, re.MULTILINE):
+        keys = re.findall(r"`(\w+)`", names)
+        each = re.findall(r"`.+?`|[^, ]+", defaults)
+        told |= dict(
+            zip(keys, each, strict=True) if len(each) == len(keys) else dict.fromkeys(keys)
+        )
+    ours = attrs.fields_dict(Options)
+    assert set(told) == set(ours)
+    numbers = {name: text for name, text in told.items() if text and text[-1].isdigit()}
+    kept = {name: float(ours[name].default) for name in numbers if ours[name].default is not None}
+    assert len(kept) > 20
+    assert {name: float(numbers[name]) for name in kept} == kept
 
 
 def body_fields():
