@@ -30,6 +30,9 @@ _BUFFER: Final = 1024 * 1024
 """Bytes that are written at once."""
 _FLUSH: Final = 0.25
 """Seconds after which less is written, too: so much is lost at most when the process is killed."""
+_STAGGER: Final = 0.05
+"""Seconds between the first requests. A fast network has brought a part before all have begun, and
+what comes in order is hashed while it comes."""
 _SAVE: Final = 0.1
 """Seconds between two writings of the state."""
 _SAVE_BYTES: Final = 4 * 1024 * 1024
@@ -110,9 +113,12 @@ class Fetching:
     async def _fetch_and_hash(self) -> None:
         waiting = deque(i for i, part in enumerate(self._file.parts) if not part.is_done)
         async with trio.open_nursery() as nursery:
-            for _ in range(min(self._streams, len(waiting))):
-                nursery.start_soon(self._work, waiting)
             nursery.start_soon(self._hash_behind)
+            for _ in range(self._streams):
+                if not waiting:
+                    break
+                nursery.start_soon(self._work, waiting)
+                await trio.sleep(_STAGGER)
 
     async def _work(self, waiting: deque[int]) -> None:
         while waiting:
