@@ -2,7 +2,7 @@
 
 edge.py         what every route needs
 connection.py   one request on its ASGI connection; encoding.py undoes its compression
-guards.py       Host, Origin, 404, 405, redirects
+guards.py       Host, Origin, 404, 405; redirects.py: paths that are nearly right
 stream.py       answers that are written while they are made; frames.py: those of generations
 generation.py   submit, follow, put together: for all dialects, which also share
                 tool_use.py, embedding.py, rerank.py, listing.py, facts.py; v1.py has what all of /v1 does

@@ -1,10 +1,8 @@
-"""Who may call, and what is not there: Host and Origin checks, CORS, 404, 405 and redirects."""
+"""Who may call, and what is not there: Host and Origin checks, CORS, 404 and 405."""
 
 import ipaddress
 import socket
 from collections.abc import Iterable
-from html import escape
-from urllib.parse import quote
 
 import attrs
 from quart import Quart, request
@@ -14,10 +12,11 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import RequestRedirect
 
 from actorllm.actors.kernel import trace_id
+from actorllm.http.redirects import to_clean_path, to_slashless
 from actorllm.http.respond import empty, not_found
 from actorllm.protocol.settings import Settings
 
-__all__ = ["Origins", "allowed_host", "clean_path", "install"]
+__all__ = ["Origins", "allowed_host", "install"]
 
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "0.0.0.0")  # noqa: S104 -- names in an Origin, no bind
 _APPS = ("app://", "file://", "tauri://", "vscode-webview://", "vscode-file://")
@@ -35,8 +34,6 @@ _METHODS = "GET,POST,PUT,PATCH,DELETE,HEAD,OPTIONS"
 _PREFLIGHT_VARY = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
 _MAX_AGE = "43200"
 _PLAIN = "text/plain"
-_PATH = "/:@!$&'()*+,;=~"
-"""Characters that a path may have as they are."""
 
 
 @attrs.frozen
@@ -111,7 +108,7 @@ def install(app: Quart, settings: Settings) -> None:
 
     @app.before_request
     async def guard() -> Response | None:
-        moved = _redirect_to_clean()
+        moved = to_clean_path()
         if moved is not None:
             return moved
         origin = request.headers.get("Origin")
@@ -184,54 +181,6 @@ async def _http_error(error: HTTPException) -> Response:
         response.headers["Allow"] = _allow(error.valid_methods or ())
         return response
     if isinstance(error, NotFound | RequestRedirect):
-        return _redirect_to_slashless() or not_found()
+        return to_slashless() or not_found()
     text = f"{error.code} {error.name.lower()}"
     return TrioResponse(text, status=error.code or 500, content_type=_PLAIN)
-
-
-def _redirect_to_clean() -> TrioResponse | None:
-    """Send a path with empty parts or dots to the plain one, whether or not there is a route."""
-    path = request.scope["path"]
-    wanted = clean_path(path)
-    return None if wanted == path else _moved(wanted, 301)
-
-
-def clean_path(path: str) -> str:
-    """Leave empty parts and single dots out of a path, and follow double ones."""
-    parts: list[str] = []
-    for part in path.split("/"):
-        if part == "..":
-            parts = parts[:-1]
-        elif part not in {"", "."}:
-            parts.append(part)
-    return "/" + "/".join(parts) + ("/" if parts and path.endswith("/") else "")
-
-
-def _redirect_to_slashless() -> TrioResponse | None:
-    """Send a path with one slash too many to the route without it, if there is one."""
-    path = request.path
-    wanted = path.removesuffix("/")
-    if wanted == path or not wanted or wanted.endswith("/"):
-        return None
-    from quart import current_app
-
-    adapter = current_app.create_url_adapter(request)
-    if adapter is None or not adapter.test(wanted, method=request.method):
-        return None
-    return _moved(wanted, 301 if request.method == "GET" else 307)
-
-
-def _moved(path: str, status: int) -> TrioResponse:
-    query = request.query_string.decode("latin-1")
-    target = quote(path, safe=_PATH) + (f"?{query}" if query else "")
-    is_get = request.method == "GET"
-    link = f'<a href="{escape(target)}">Moved Permanently</a>.\n\n' if is_get else ""
-    response = TrioResponse(link, status=status)
-    if request.method == "HEAD":
-        del response.headers["Content-Length"]
-    if request.method in {"GET", "HEAD"}:
-        response.headers["Content-Type"] = "text/html; charset=utf-8"
-    else:
-        del response.headers["Content-Type"]
-    response.headers["Location"] = target
-    return response

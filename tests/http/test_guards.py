@@ -4,7 +4,8 @@ import attrs
 import httpx
 import pytest
 
-from actorllm.http.guards import Origins, allowed_host, clean_path
+from actorllm.http.guards import Origins, allowed_host
+from actorllm.http.redirects import clean_path
 from actorllm.protocol.address import Address
 
 
