@@ -166,20 +166,21 @@ async def test_redirected_parts_are_fetched_there_at_once(stub, other, node, cat
 async def test_a_redirect_that_has_expired_is_asked_for_again(stub, other, node, catalog):
     [digest] = stub.model("library/m", DATA)
     good = serve_blob(DATA)
-    tries = []
 
-    def expiring(request):
-        tries.append(request)
-        return Reply(403) if len(tries) in {2, 3} else good(request)
+    def redirect(request):
+        number = len(stub.requests("GET", digest))
+        return Reply(307, headers={"Location": f"{other.url}/storage?signature={number}"})
 
-    other.on("GET", "/storage", expiring)
-    stub.on(
-        "GET",
-        f"/v2/library/m/blobs/{digest}",
-        Reply(307, headers={"Location": f"{other.url}/storage"}),
-    )
+    def storage(request):
+        # The first signature serves once: for the question whether there are ranges.
+        is_old = len(other.requests("GET", "signature=1")) > 1
+        return Reply(403) if is_old and request.url.endswith("signature=1") else good(request)
+
+    other.on("GET", "/storage", storage)
+    stub.on("GET", f"/v2/library/m/blobs/{digest}", redirect)
     await pull(node, f"{stub.host}/library/m")
     assert catalog.blobs.path(digest).read_bytes() == DATA
+    assert len(stub.requests("GET", digest)) > 1
 
 
 @pytest.mark.parametrize(
