@@ -87,7 +87,7 @@ def remarks(result: Result) -> list[str]:
         if not server.ruler.measured
     ]
     said.append(
-        f"{plan.rounds} rounds; medians, (least–most); prompts of about {plan.prompt_tokens} "
+        f"rounds: {plan.rounds}; medians, (least–most); prompts of about {plan.prompt_tokens} "
         f"tokens, answers of at most {plan.tokens}; seed {plan.seed}"
     )
     return said
