@@ -7,7 +7,11 @@ import httpx
 import trio
 
 HOST = os.environ.get("ACTORLLM_HOST", "127.0.0.1:11434")
-QUESTIONS = ("why is the sky blue?", "What is the capital of Japan?", "What is the capital of France?")
+QUESTIONS = (
+    "why is the sky blue?",
+    "What is the capital of Japan?",
+    "What is the capital of France?",
+)
 
 
 async def ask(client: httpx.AsyncClient, question: str) -> None:
