@@ -1,9 +1,11 @@
+import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
 from actorllm.actors.runner.engine.batching import (
     LONG_PROMPT,
     ORDERLY_ROWS,
+    WIDE_GAP,
     ChunkSizer,
     Order,
     decode_pass,
@@ -63,6 +65,21 @@ def test_gaps_between_generating_slots_are_filled():
         (2, 0, True),
         (3, 2, False),
     ]
+
+
+def test_a_wide_gap_is_left_unless_order_is_asked_for():
+    slots = make_slots(5, *[1] * WIDE_GAP, 2)
+    due = {0: 7, WIDE_GAP + 1: 8}
+    plan = decode(due, slots)
+    assert [run.slot for run in plan.runs] == [0, WIDE_GAP + 1]
+    assert not plan.orderly
+    assert decode(due, slots, orderly=True).rows == WIDE_GAP + 2
+
+
+def test_a_single_row_of_floats_is_never_alone_in_order():
+    assert decode({0: 7}, make_slots(5), orderly=True).rows == 1
+    plan = decode({0: 7}, make_slots(5), orderly=True, order=attrs.evolve(ORDER, pairs=True))
+    assert [run.filler for run in plan.runs] == [False, True]
 
 
 def test_a_single_row_stays_alone_unless_order_is_asked_for():

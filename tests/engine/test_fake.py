@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actorllm.actors.runner.engine.batching import WIDE_GAP
 from actorllm.actors.runner.engine.fake import FAKE_EOS, FakeEngine, babble
 from actorllm.actors.runner.engine.streams import OUTPUT_BOUND
 from actorllm.actors.runner.engine.types import EngineError, EngineSettings, Sampling, Work
@@ -74,7 +75,12 @@ prompts = st.binary(min_size=1, max_size=120)
 
 
 layouts = st.sampled_from(
-    [{}, {"unified": True}, {"unified": True, "cells": 256, "saved_bytes": 2000, "slots": 5}]
+    [
+        {},
+        {"unified": True},
+        {"unified": True, "cells": 256, "saved_bytes": 2000, "slots": 5},
+        {"unordered": True, "saved_bytes": 2000, "slots": 7},
+    ]
 )
 
 
@@ -469,6 +475,19 @@ def test_streams_beyond_the_budget_go_back_and_on_later():
         assert host.finish[work.id].cached_tokens == 0
 
 
+def test_who_comes_back_from_memory_needs_cells_like_everybody():
+    """A stream was admitted for a prefix in memory, found no cells for it, and went back for ever."""
+    host = make_shared(babble, num_ctx=256, cells=256, saved_bytes=2000, slots=5)
+    works = [make_work(n, bytes(n) + bytes([1] * 99)) for n in range(6)]
+    for work in works:
+        host.engine.submit(work)
+        host.step()
+    for _ in range(3000):
+        host.step()
+    assert not host.engine.runnable
+    assert all(host.tokens[work.id] == answer(work) for work in works)
+
+
 def test_a_window_that_shifts_leaves_shared_cells_to_the_others():
     host = make_shared(num_ctx=64, slots=4, num_batch=16)
     prompt = bytes(range(50))
@@ -481,6 +500,57 @@ def test_nothing_is_deterministic_in_a_shared_pool():
     host = make_shared()
     host.run(make_work(1, max_tokens=3, deterministic=True))
     assert not host.finish[1].deterministic
+
+
+# Windows of their own, computed as is fastest
+
+
+def make_unordered(script=endless, **changes):
+    return Host(script, unordered=True, **{"num_ctx": 512, "slots": 8, **changes})
+
+
+def test_a_burst_computes_its_beginning_once_where_each_slot_has_its_window():
+    host = make_unordered(num_batch=512)
+    system = bytes(range(200))
+    host.run(*(make_work(n, system + bytes([n] * 5), max_tokens=4) for n in range(8)))
+    assert [host.finish[n].cached_tokens for n in range(8)] == [0, *[200] * 7]
+    stats = host.engine.stats()
+    assert stats.prompt_tokens == 205 + 7 * 5
+    assert stats.cells_used == 8 * (205 + 3)
+    assert stats.passes < 12
+
+
+def test_streams_and_long_prompts_take_turns():
+    host = make_unordered(num_batch=64)
+    host.engine.submit(make_work(1, max_tokens=50))
+    while not host.tokens.get(1):
+        host.step()
+    host.engine.submit(make_work(2, bytes(400), max_tokens=1))
+    silent = most = 0
+    while 2 not in host.finish:
+        before = len(host.tokens[1])
+        host.step()
+        silent = 0 if len(host.tokens[1]) > before else silent + 1
+        most = max(most, silent)
+    assert most == 1
+
+
+def test_a_prompt_goes_beside_the_streams_that_run_and_takes_its_prefix_along():
+    host = make_unordered(num_ctx=128)
+    chat = bytes(range(60))
+    host.run(*(make_work(n, bytes([n] * 20) if n else chat, max_tokens=2) for n in range(8)))
+    host.engine.submit(make_work(20, bytes([7] * 20), max_tokens=60))
+    while not host.tokens.get(20):
+        host.step()
+    slots = {slot.work: slot.index for slot in host.engine.stats().slots}
+    host.engine.submit(make_work(21, chat + b"more", max_tokens=2))
+    while 21 not in host.tokens:
+        host.step()
+    slots = {slot.work: slot.index for slot in host.engine.stats().slots}
+    assert abs(slots[21] - slots[20]) <= WIDE_GAP
+    while host.engine.runnable:
+        host.step()
+    assert host.finish[21].cached_tokens >= 60
 
 
 # Prefixes that were put aside

@@ -1,5 +1,6 @@
 from actorllm.actors.runner.engine.prefix import (
     MIN_COPY_GAIN,
+    beside_running,
     oldest,
     place_prompt,
     usable_cells,
@@ -50,6 +51,18 @@ def test_a_busy_slot_is_not_taken_but_copied():
     slots = make_slots([*system, 1, 2], [], busy=[0])
     found = place(slots, [*system, 5])
     assert (found.slot.index, found.keep, found.source.index) == (1, 100, 0)
+
+
+def test_a_free_slot_beside_the_running_ones_is_chosen_and_gets_a_copy():
+    chat = list(range(100))
+    slots = make_slots([7], [8], [9], chat, busy=[0])
+    near = beside_running(slots, 2)
+    assert [slot.index for slot in near] == [1, 2]
+    usable = {slots[3]: 99}
+    found = place_prompt(slots, usable, near=near, movable=99)
+    assert (found.slot.index, found.keep, found.source.index) == (1, 99, 3)
+    found = place_prompt(slots, usable, near=near, movable=98)
+    assert (found.slot.index, found.keep, found.source) == (3, 99, None)
 
 
 def test_a_small_gain_is_not_worth_a_copy():

@@ -47,8 +47,8 @@ class Admission:
         if not busy:
             return True
         coming = sum(other.left(can_cut=self._backend.can_cut) for other in self._prompts)
-        known = self._prefixes.best(stream.tokens, "")
-        needed = len(stream.tokens) - known + coming + _HEADROOM * (len(busy) + 1)
+        shared = self._prefixes.shared(stream.tokens)
+        needed = len(stream.tokens) - shared + coming + _HEADROOM * (len(busy) + 1)
         return cells_of(busy, self._backend.cells - needed) + needed <= self._backend.cells
 
     def waits(self, stream: Stream) -> bool:

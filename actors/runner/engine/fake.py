@@ -200,7 +200,7 @@ class _FakeBackend:
         self, settings: EngineSettings, pass_seconds: float, row_seconds: float, script: Script
     ) -> None:
         self.unified = settings.unified
-        self.deterministic = not settings.unified
+        self.deterministic = not (settings.unified or settings.unordered)
         whole = settings.num_ctx * settings.slots
         self.cells = (settings.cells or whole) if settings.unified else whole
         self.cost = 0.0

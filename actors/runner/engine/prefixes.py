@@ -147,6 +147,12 @@ class Prefixes:
         """Count the tokens of a prompt that need not be computed."""
         return max(self._usable(tokens, kind).values(), default=0)
 
+    def shared(self, tokens: Sequence[int]) -> int:
+        """Count the tokens of a prompt that need no cells, since a running stream has them."""
+        usable = self._usable(tokens, "").items()
+        running = (n for h, n in usable if isinstance(h, Slot) and h.stream is not None)
+        return max(running, default=0)
+
     def note(self, slot: Slot) -> None:
         """Let others find what a slot has now."""
         self._tree.insert(slot.tokens[: slot.exact], slot)

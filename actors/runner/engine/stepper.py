@@ -259,10 +259,13 @@ class Stepper:
     # Passes
 
     def _due(self) -> dict[int, Stream]:
+        # One that was sent back may have a single token left to read, as if it generated.
         return {
             slot.index: slot.stream
             for slot in self._slots
-            if slot.stream is not None and slot.stream.phase == "decode"
+            if slot.stream is not None
+            and slot.stream.phase == "decode"
+            and slot.stream not in self._prompts
         }
 
     def _mixed(self, due: dict[int, Stream], *, alone: bool) -> bool:
