@@ -27,7 +27,13 @@ OPTIONS = "api.Options"
 _INT64 = 2**63
 _BASE64 = r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 
-_BYTES: Json = {"type": "string", "contentEncoding": "base64", "pattern": _BASE64}
+_BYTE: Json = {"type": ["integer", "null"], "minimum": 0, "maximum": 255}
+_BYTES: Json = {
+    "type": ["string", "array"],
+    "contentEncoding": "base64",
+    "pattern": _BASE64,
+    "items": _BYTE,
+}
 
 _SIMPLE: dict[str, Json] = {
     "string": {"type": "string"},

@@ -158,7 +158,7 @@ class Bytes:
             return base64.decode(value)
         if not isinstance(value, list):
             raise Mismatch(found(value), self.go)
-        return bytes(_UINT8.read(item) for item in value if item is not None)
+        return bytes(0 if item is None else _UINT8.read(item) for item in value)
 
 
 @attrs.frozen

@@ -88,7 +88,12 @@ def test_what_keeps_its_order_must_be_an_object():
 
 
 def test_bytes_may_be_numbers():
-    assert bind(Holder, b'{"images":["aGk=",[104,105],[],null]}').images == (b"hi", b"hi", b"", b"")
+    assert bind(Holder, b'{"images":["aGk=",[104,105,null],[],null]}').images == (
+        b"hi",
+        b"hi\0",
+        b"",
+        b"",
+    )
 
 
 def test_a_number_that_is_too_large_does_no_harm_where_nobody_reads():
