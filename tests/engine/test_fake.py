@@ -1,5 +1,6 @@
 """The stepper's behaviour, shown on the fake engine: no model, no clock but a counter."""
 
+import random
 import subprocess
 import sys
 
@@ -475,13 +476,20 @@ def test_streams_beyond_the_budget_go_back_and_on_later():
         assert host.finish[work.id].cached_tokens == 0
 
 
-def test_who_comes_back_from_memory_needs_cells_like_everybody():
+@pytest.mark.parametrize("seed", [38, 90, 111])
+def test_who_comes_back_from_memory_needs_cells_like_everybody(seed):
     """A stream was admitted for a prefix in memory, found no cells for it, and went back for ever."""
-    host = make_shared(babble, num_ctx=256, cells=256, saved_bytes=2000, slots=5)
-    works = [make_work(n, bytes(n) + bytes([1] * 99)) for n in range(6)]
+    chance = random.Random(seed)
+    host = make_shared(babble, num_ctx=256, cells=256, saved_bytes=2000, slots=5, num_batch=64)
+    texts = [
+        bytes(chance.choice((0, 0, 0, 0, 1)) for _ in range(chance.choice((1, 5, 10, 60, 100))))
+        for _ in range(chance.randint(1, 8))
+    ]
+    works = [make_work(n, text, sampling=Sampling(seed=n % 3)) for n, text in enumerate(texts)]
     for work in works:
         host.engine.submit(work)
-        host.step()
+        for _ in range(chance.randint(0, 5)):
+            host.step()
     for _ in range(3000):
         host.step()
     assert not host.engine.runnable
