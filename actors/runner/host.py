@@ -1,6 +1,7 @@
 """An engine as Trio sees it: work goes in, each stream's deltas come to a sink of its own."""
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -25,6 +26,10 @@ _NATIVE = {
     "GGML_NO_BACKTRACE": "1",
 }
 """What llama.cpp reads from the environment, where the user has not said otherwise."""
+
+_SWITCH_SECONDS = 0.0002
+"""How long the engine's thread waits for the interpreter, between two passes, while this process is
+busy with what came of the last one. Python's own 5 ms are several passes of a small model."""
 
 Vectors = tuple[tuple[float, ...], ...]
 
@@ -101,6 +106,7 @@ class ThreadHost:
             planned: Bytes that the load was planned with; 0: not known.
             report: Told the faults that are seen.
         """
+        sys.setswitchinterval(_SWITCH_SECONDS)
         for variable, value in _NATIVE.items():  # read when the library is loaded
             os.environ.setdefault(variable, value)
         from actorllm.actors.runner.engine.engine import Engine

@@ -33,6 +33,10 @@ __all__ = ["COALESCE_SECONDS", "Engine"]
 
 COALESCE_SECONDS = 0.008
 """Shortest time between two deliveries, unless a stream begins or ends."""
+_EACH_SECONDS = 0.004
+"""The same for each stream that has news: to pass them on costs time that computing wants, too."""
+_MOST_SECONDS = 0.064
+"""Nobody sees text come more smoothly than that."""
 
 _Command = Callable[[], None]
 
@@ -240,10 +244,13 @@ class Engine:
                 continue
             idle = not stepper.step()
             now = self._clock()
-            late = idle or now - delivered >= self._coalesce
+            late = idle or now - delivered >= self._pause(stepper.pending)
             if stepper.fresh or (stepper.pending and late):
                 delivered = now
                 self._deliver(stepper.collect())
+
+    def _pause(self, streams: int) -> float:
+        return max(self._coalesce, min(_EACH_SECONDS * streams, _MOST_SECONDS))
 
     def _obey(self, *, wait: bool) -> None:
         """Run the commands that came in; if there is nothing else to do, wait for one."""

@@ -137,7 +137,7 @@ class FakeEngine:
     @property
     def runnable(self) -> bool:
         """Whether `step` has something to do or to give."""
-        return self._stepper.runnable or self._stepper.pending
+        return self._stepper.runnable or self._stepper.pending > 0
 
     @property
     def step_seconds(self) -> float:

@@ -139,9 +139,9 @@ class Stepper:
         )
 
     @property
-    def pending(self) -> bool:
-        """Whether `collect` would give anything."""
-        return bool(self._news)
+    def pending(self) -> int:
+        """Count the streams of which `collect` would give something."""
+        return len(self._news)
 
     def step(self) -> bool:
         """Run one pass; false if there was nothing to do."""
