@@ -6,6 +6,7 @@
       backend     what it needs of llama.cpp
       batching    which rows go into a pass, and which passes give the same bits
       admission   which streams may begin
+      pace        how long passes take, and whose turn it is
       works       what a work asks for, made definite
       attention   flash attention, or the plain one
       windows     how much context a work has
@@ -27,6 +28,8 @@
       pairing     how a reranker reads a query and a document
       vocab       text to tokens and back
       sampling    choosing tokens by seed and position
+        samplers    what the streams of a context share for it
+        direct      in one call, for small vocabularies
         chain       llama.cpp's samplers, in its order
         candidates  the tokens that they choose from
         seeds       random numbers as a function of seed and position
@@ -34,6 +37,7 @@
       matching    tokens that keep to a structure, behind the thoughts
         grammar     structures as grammars of llguidance
         schema      JSON Schemas as they are kept to
+        dates       days and times that there are
       threads     how many cores are really free
       amx log     the process around llama.cpp
     ladder      ever safer settings, for models that crash
