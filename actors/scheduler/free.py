@@ -4,45 +4,28 @@ A service or a container may have less than its machine. Who takes more than its
 is killed, however much the machine has left.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import psutil
 
-__all__ = ["free_memory", "left_in_groups"]
+from actorllm.actors.runner.engine.groups import own_groups
 
-_PROC = Path("/proc/self/cgroup")
-_GROUPS = Path("/sys/fs/cgroup")
-_DEEPEST = 32
-"""Levels of groups that are looked at."""
+__all__ = ["free_memory", "left_in_groups"]
 
 
 def free_memory() -> int:
     """Bytes of memory that a new process could use now."""
-    return min([int(psutil.virtual_memory().available), *left_in_groups()])
+    return min([int(psutil.virtual_memory().available), *left_in_groups(own_groups())])
 
 
-def left_in_groups(proc: Path = _PROC, groups: Path = _GROUPS) -> Iterator[int]:
-    """Give what each group with a limit has left, in bytes; version 2 of control groups only.
+def left_in_groups(groups: Iterable[Path]) -> Iterator[int]:
+    """Give what each group with a limit has left, in bytes.
 
     Its cache of files counts as free, as it does for the machine: the system takes it back.
-
-    Args:
-        proc: Says which group this process is in.
-        groups: Where the groups are mounted.
     """
-    try:
-        lines = proc.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError):
-        return
-    own = next((line.removeprefix("0::/") for line in lines if line.startswith("0::/")), None)
-    if own is None or ".." in Path(own).parts:
-        return
-    group = groups / own
-    for folder in [group, *group.parents][:_DEEPEST]:
-        if not folder.is_relative_to(groups):
-            return
-        left = _left(folder)
+    for group in groups:
+        left = _left(group)
         if left is not None:
             yield left
 

@@ -1,6 +1,7 @@
 import psutil
 import pytest
 
+from actorllm.actors.runner.engine.groups import own_groups
 from actorllm.actors.scheduler.free import free_memory, left_in_groups
 
 MIB = 1024 * 1024
@@ -19,7 +20,7 @@ def groups(tmp_path):
             (folder / "memory.current").write_text(f"{current}\n")
             (folder / "memory.stat").write_text(stat)
         (tmp_path / "self").write_text(f"1:name=systemd:/init.scope\n{kinds}{own}\n")
-        return list(left_in_groups(tmp_path / "self", root))
+        return list(left_in_groups(own_groups(tmp_path / "self", root)))
 
     return make
 
@@ -58,5 +59,5 @@ def test_groups_of_the_first_version_are_not_looked_at(groups):
 
 
 def test_without_groups_the_machine_counts(tmp_path):
-    assert list(left_in_groups(tmp_path / "none", tmp_path)) == []
+    assert list(left_in_groups(own_groups(tmp_path / "none", tmp_path))) == []
     assert 0 < free_memory() <= psutil.virtual_memory().total

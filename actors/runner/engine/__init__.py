@@ -39,6 +39,7 @@
         schema      JSON Schemas as they are kept to
         dates       days and times that there are
       threads     how many cores are really free
+      groups      the control groups of this process
       amx log     the process around llama.cpp
     ladder      ever safer settings, for models that crash
     fake        the same engine without a model, for simulations

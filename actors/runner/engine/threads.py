@@ -7,32 +7,37 @@ how long passes take and looks, now and then, whether fewer or more threads are 
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from statistics import fmean
 
 import psutil
 
-__all__ = ["IdleCores", "ThreadTuner", "usable_cores"]
+from actorllm.actors.runner.engine.groups import own_groups
 
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+__all__ = ["IdleCores", "ThreadTuner", "quota_cores", "usable_cores"]
 
 
 def usable_cores() -> int:
-    """Count physical cores within the process's affinity and its cgroup's quota."""
+    """Count physical cores within the process's affinity and its control groups' quotas."""
     physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
         physical = min(physical, len(os.sched_getaffinity(0)))
-    return max(1, min(physical, _quota_cores()))
+    return max(1, min(physical, quota_cores(own_groups())))
 
 
-def _quota_cores() -> int:
-    unlimited = os.cpu_count() or 1
+def quota_cores(groups: Iterable[Path]) -> int:
+    """Count the cores that control groups allow; those of the machine where none says less."""
+    return min([os.cpu_count() or 1, *(quota for group in groups if (quota := _quota(group)))])
+
+
+def _quota(group: Path) -> int | None:
+    """Return the cores of a group; None: it has no quota, or none that can be read."""
     try:
-        quota, period = _QUOTA.read_text(encoding="ascii").split()
-        return unlimited if quota == "max" else max(1, round(int(quota) / int(period)))
+        quota, period = (group / "cpu.max").read_text(encoding="ascii").split()
+        return max(1, round(int(quota) / int(period)))  # or "max"
     except (OSError, ValueError, ZeroDivisionError):
-        return unlimited
+        return None
 
 
 class IdleCores:
