@@ -11,7 +11,8 @@ _OLD = 0.9
 class Pace:
     """The speeds of an engine, from its passes.
 
-    Prompts share one budget of rows and time between two passes of streams.
+    Where streams and prompts take turns, prompts share one budget of rows and time between two
+    passes of streams.
 
     Args:
         num_batch: Most rows of a pass.
@@ -31,14 +32,29 @@ class Pace:
         """Whether prompts have used up their budget."""
         return self._left <= 0
 
+    def limit(self, *, alone: bool, step_seconds: float = 0.0, behind: int = 0) -> int:
+        """Give the most tokens of prompts in the next pass, by what is left of their budget.
+
+        Args:
+            alone: Whether no stream waits for the pass.
+            step_seconds: What a pass of the running streams takes, if it is part of this one.
+            behind: Cells that are there of the longest prompt.
+        """
+        most = self.chunks.limit(alone=alone, step_seconds=step_seconds, behind=behind)
+        return most if alone else max(1, most * self._left // self._num_batch)
+
     def stepped(self, seconds: float, generating: int) -> None:
-        """Learn from a pass of so many generating streams; prompts have their whole budget again."""
-        self._left = self._num_batch
+        """Learn from a pass of so many generating streams; after it, it is the prompts' turn."""
+        self.renew()
         if seconds > 0:
             self.step_seconds = seconds
             rate = generating / seconds
             old = self.decode_rate
             self.decode_rate = _OLD * old + (1 - _OLD) * rate if old else rate
+
+    def renew(self) -> None:
+        """Give prompts their whole budget again: streams had a pass."""
+        self._left = self._num_batch
 
     def read(self, rows: int, seconds: float) -> None:
         """Learn from a pass over rows of prompts."""

@@ -282,7 +282,7 @@ class Stepper:
             if not self._make_room(stream):
                 self._send_back()
                 return True
-        limit = self._pace.chunks.limit(
+        limit = self._pace.limit(
             alone=alone,
             # With cells of their own, streams wait for the pass and then for a step.
             step_seconds=self._pace.step_seconds / (1 if self._backend.unified else 2),
@@ -308,6 +308,8 @@ class Stepper:
         seconds = self._run(plan, streams)
         if plan.kind == "prefill":
             self._pace.read(plan.rows, seconds)
+            if due:
+                self._pace.renew()
             self._prompt_tokens += plan.rows - len(due)
         else:
             self._pace.stepped(seconds, len(due))
@@ -340,7 +342,7 @@ class Stepper:
             prompt=len(stream.work.prompt),
             room=stream.room,
             limit=min(
-                self._pace.chunks.limit(alone=alone, behind=stream.placed),
+                self._pace.limit(alone=alone, behind=stream.placed),
                 stream.left(can_cut=self._backend.can_cut),
             ),
             order=self._order,
