@@ -56,8 +56,11 @@ def test_a_busy_slot_is_not_taken_but_copied():
 def test_a_free_slot_beside_the_running_ones_is_chosen_and_gets_a_copy():
     chat = list(range(100))
     slots = make_slots([7], [8], [9], chat, busy=[0])
+    assert not beside_running(make_slots([7], []), 2)
+    assert not beside_running(make_slots([7], [], [], busy=[0, 1])[::2], 1)
+    assert [slot.index for slot in beside_running(make_slots([], [], [], busy=[0, 1]), 2)] == [2]
     near = beside_running(slots, 2)
-    assert [slot.index for slot in near] == [1, 2]
+    assert [slot.index for slot in near] == [1]
     usable = {slots[3]: 99}
     found = place_prompt(slots, usable, near=near, movable=99)
     assert (found.slot.index, found.keep, found.source.index) == (1, 99, 3)

@@ -86,13 +86,15 @@ def oldest(slots: Sequence[Slot]) -> Slot:
 
 
 def beside_running(slots: Sequence[Slot], reach: int) -> list[Slot]:
-    """Give the free slots that are near to a running one: no more than `reach` places away."""
+    """Give the free slots that are nearest to a running one, and no more than `reach` places away."""
     running = [slot.index for slot in slots if slot.stream is not None]
-    return [
-        slot
+    away = {
+        slot: min(abs(slot.index - at) for at in running)
         for slot in slots
-        if slot.stream is None and any(abs(slot.index - at) <= reach for at in running)
-    ]
+        if slot.stream is None and running
+    }
+    nearest = min(away.values(), default=reach + 1)
+    return [slot for slot in away if away[slot] == nearest <= reach]
 
 
 def _age(slot: Slot) -> tuple[bool, int, int]:
