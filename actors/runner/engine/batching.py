@@ -155,8 +155,8 @@ class ChunkSizer:
     row. So the speeds of small and of large passes are kept apart, and large ones are whole tiles.
     """
 
-    SHARED_SECONDS = 0.17
-    """Longest pass while others generate: with what is around it, they wait 0.2 s at most."""
+    SHARED_SECONDS = 0.18
+    """Longest time while others generate: with what is around it, they wait 0.2 s at most."""
     ALONE_SECONDS = 1.0
     """Longest pass while nobody waits, so that a cancelled prompt soon makes room."""
     STEPS = 2
@@ -181,13 +181,21 @@ class ChunkSizer:
         """Tokens per second that prompts are evaluated with; 0 before the first."""
         return max(self._small, self._large)
 
-    def limit(self, *, alone: bool, step_seconds: float = 0.0, behind: int = 0) -> int:
+    def limit(
+        self,
+        *,
+        alone: bool,
+        step_seconds: float = 0.0,
+        then_step: bool = False,
+        behind: int = 0,
+    ) -> int:
         """Give the most tokens of prompts in the next pass.
 
         Args:
             alone: Whether no stream waits for the pass.
-            step_seconds: What a pass of the running streams takes by itself; the speeds that were
-                measured beside streams have it in them.
+            step_seconds: What a pass of the running streams takes by itself.
+            then_step: Whether it comes after this one; otherwise the speeds that were measured
+                beside streams have it in them.
             behind: Cells that are there of the longest prompt.
         """
         if self.rate <= 0:
@@ -195,6 +203,7 @@ class ChunkSizer:
         seconds = self.ALONE_SECONDS
         if not alone:
             seconds = max(self.SHARED_SECONDS, self.STEPS * step_seconds)
+            seconds -= step_seconds if then_step else 0.0
         rows = int((self._large or self._small) * seconds)
         if rows < self.TILE <= self._num_batch:
             if self._tiles and behind >= TILED_FROM:

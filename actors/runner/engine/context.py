@@ -202,10 +202,13 @@ class Context:
             RuntimeError: The context is broken.
         """
         self._batch.fill(plan.runs, pairs=self.order.pairs)
+        tuner = self._tuner
+        if tuner is not None:  # a trial is made with short passes only
+            self._use_threads(tuner.threads if plan.kind == "decode" else tuner.home)
         began = time.perf_counter()
         self._evaluate()
-        if self._tuner is not None and plan.kind == "decode":
-            self._use_threads(self._tuner.measured(plan.rows, time.perf_counter() - began))
+        if tuner is not None and plan.kind == "decode":
+            tuner.measured(plan.rows, time.perf_counter() - began)
         for run in plan.runs:
             if run.filler:
                 cpp.llama_memory_seq_rm(self._memory, run.slot, run.position, -1)

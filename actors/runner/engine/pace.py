@@ -4,6 +4,8 @@ from actorllm.actors.runner.engine.batching import ChunkSizer
 
 __all__ = ["Pace"]
 
+_LEAST_PART = 4
+"""A pass over a prompt is worth its cost from this part of the budget on."""
 _OLD = 0.9
 """What is left of the old rate when a new one comes."""
 
@@ -29,18 +31,20 @@ class Pace:
 
     @property
     def streams_turn(self) -> bool:
-        """Whether prompts have used up their budget."""
-        return self._left <= 0
+        """Whether prompts have used up their budget, but for what is not worth a pass."""
+        return self._left * _LEAST_PART < self._num_batch
 
-    def limit(self, *, alone: bool, step_seconds: float = 0.0, behind: int = 0) -> int:
+    def limit(self, *, alone: bool, turns: bool, behind: int) -> int:
         """Give the most tokens of prompts in the next pass, by what is left of their budget.
 
         Args:
             alone: Whether no stream waits for the pass.
-            step_seconds: What a pass of the running streams takes, if it is part of this one.
+            turns: Whether the streams' pass is another one.
             behind: Cells that are there of the longest prompt.
         """
-        most = self.chunks.limit(alone=alone, step_seconds=step_seconds, behind=behind)
+        most = self.chunks.limit(
+            alone=alone, step_seconds=self.step_seconds, then_step=turns, behind=behind
+        )
         return most if alone else max(1, most * self._left // self._num_batch)
 
     def stepped(self, seconds: float, generating: int) -> None:

@@ -284,8 +284,7 @@ class Stepper:
                 return True
         limit = self._pace.limit(
             alone=alone,
-            # With cells of their own, streams wait for the pass and then for a step.
-            step_seconds=self._pace.step_seconds / (1 if self._backend.unified else 2),
+            turns=not self._backend.unified,
             behind=max((stream.placed for stream in self._prompts), default=0),
         )
         limit = max(1, min(limit, self._num_batch - len(due)))
@@ -342,7 +341,7 @@ class Stepper:
             prompt=len(stream.work.prompt),
             room=stream.room,
             limit=min(
-                self._pace.limit(alone=alone, behind=stream.placed),
+                self._pace.limit(alone=alone, turns=True, behind=stream.placed),
                 stream.left(can_cut=self._backend.can_cut),
             ),
             order=self._order,

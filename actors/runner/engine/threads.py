@@ -93,7 +93,8 @@ class ThreadTuner:
         self._idle = idle
         halves = [most >> shift for shift in range(most.bit_length())]
         self._levels = sorted({*halves, max(most - 1, 1)}, reverse=True)
-        self._home = most
+        self.home = most
+        """What it has settled on; `threads` may be a trial."""
         self._plan: list[int] = []
         self._rows = 0
         self._times: list[float] = []
@@ -118,7 +119,7 @@ class ThreadTuner:
         return self.threads
 
     def _forget(self, rows: int) -> None:
-        self.threads = self._home
+        self.threads = self.home
         self._plan, self._times = [], []
         self._rows, self._best = rows, float("inf")
 
@@ -138,19 +139,19 @@ class ThreadTuner:
 
     def _is_free(self) -> bool:
         idle = self._idle()
-        return idle is not None and idle >= self.FREE * (self._next_up() - self._home)
+        return idle is not None and idle >= self.FREE * (self._next_up() - self.home)
 
     def _next_up(self) -> int:
-        return self._levels[max(self._levels.index(self._home) - 1, 0)]
+        return self._levels[max(self._levels.index(self.home) - 1, 0)]
 
     def _others(self, *, every: bool) -> list[int]:
         if every:
-            return [level for level in self._levels if level != self._home]
-        at = self._levels.index(self._home)
+            return [level for level in self._levels if level != self.home]
+        at = self._levels.index(self.home)
         self._up = not self._up
         up, down = self._next_up(), self._levels[min(at + 1, len(self._levels) - 1)]
         choice = up if self._up else down
-        return [choice if choice != self._home else up + down - self._home]
+        return [choice if choice != self.home else up + down - self.home]
 
     def _judge(self) -> None:
         """End a trial that is decided, and begin the next one or rest."""
@@ -158,14 +159,14 @@ class ThreadTuner:
             if len(self._times) < self.TRIAL:
                 return
             self._yielded = self.threads < self._levels[0]
-            self._best, self._home, self._patience = fmean(self._times), self.threads, 0
-        elif self.threads > self._home:
+            self._best, self.home, self._patience = fmean(self._times), self.threads, 0
+        elif self.threads > self.home:
             self._yielded = False  # idle cores alone do not help
         self._plan = self._plan[1:]
         self._times = []
         if self._plan:
             self.threads = self._plan[0]
         else:
-            self.threads = self._home
+            self.threads = self.home
             self._patience = min(max(2 * self._patience, self.SOON), self.RARELY)
             self._left = self._patience
