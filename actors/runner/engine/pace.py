@@ -4,7 +4,7 @@ from actorllm.actors.runner.engine.batching import ChunkSizer
 
 __all__ = ["Pace"]
 
-_LEAST_PART = 4
+_LEAST_PART = 2
 """A pass over a prompt is worth its cost from this part of the budget on."""
 _OLD = 0.9
 """What is left of the old rate when a new one comes."""
