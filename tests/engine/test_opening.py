@@ -2,8 +2,9 @@
 
 import pytest
 
+from actorllm.actors.runner.engine import opening
 from actorllm.actors.runner.engine.opening import _with_quick_steps
-from actorllm.actors.runner.engine.types import EngineSettings
+from actorllm.actors.runner.engine.types import EngineSettings, Work
 
 
 class Machine:
@@ -49,3 +50,22 @@ def test_few_slots_are_not_measured(most):
     machine = Machine(0.001, 0.0)
     assert slots(machine, most) == most
     assert not machine.steps
+
+
+@pytest.mark.parametrize(
+    ("slow", "unordered", "cells", "own"),
+    [(0.0, True, 2048, True), (0.0, False, 2048, False), (0.0, True, 1024, False),
+     (1e9, True, 2048, False)],
+)  # fmt: skip
+def test_slots_that_are_left_get_the_windows_of_the_pool(
+    seedling, make_host, monkeypatch, slow, unordered, cells, own
+):
+    monkeypatch.setattr(opening, "_SLOW_STEP", slow)
+    host = make_host(
+        seedling, num_ctx=512, slots=16, threads=1, measured=True,
+        unified=True, cells=cells, unordered=unordered,
+    )  # fmt: skip
+    settings = host.loaded.settings
+    assert settings.slots == (4 if slow == 0 else 16)
+    assert settings.unified != own
+    assert host.run(Work(id=1, prompt=(5, 6), max_tokens=3))[1][2].generated_tokens == 3

@@ -10,6 +10,7 @@ import psutil
 
 from actorllm.actors.runner.engine import log
 from actorllm.actors.runner.engine.archive import FileArchive
+from actorllm.actors.runner.engine.attention import pool_cells
 from actorllm.actors.runner.engine.batching import ORDERLY_ROWS
 from actorllm.actors.runner.engine.context import Context
 from actorllm.actors.runner.engine.embed import Embedder, Pooling
@@ -67,10 +68,16 @@ def open_model(settings: EngineSettings, progress: Progress | None = None) -> Op
                 raise EngineError("this model does not support embeddings")  # noqa: TRY301
             embedder = Embedder(model)
         else:
-            context = Context(model, tune_threads=settings.threads <= 0 and model.on_cpu)
-            context.warm_up()
+            context = _context(model, settings)
             if settings.measured:
-                model = attrs.evolve(model, settings=_with_quick_steps(model.settings, context))
+                used = _with_quick_steps(model.settings, context)
+                model = attrs.evolve(model, settings=used)
+                if _has_windows(used, model):
+                    context.free()
+                    context = None
+                    own = attrs.evolve(used, unified=False, cells=0)
+                    model = attrs.evolve(model, settings=own)
+                    context = _context(model, settings)
     except BaseException:
         if context is not None:
             context.free()
@@ -78,6 +85,28 @@ def open_model(settings: EngineSettings, progress: Progress | None = None) -> Op
         raise
     loaded = _facts(model, context, embedder, time.perf_counter() - began)
     return Opened(model, context, embedder, loaded, _archive(model, context))
+
+
+def _context(model: Model, wanted: EngineSettings) -> Context:
+    """Make a context, and prove that it computes.
+
+    Raises:
+        EngineError: It cannot be made, or does not compute.
+    """
+    context = Context(model, tune_threads=wanted.threads <= 0 and model.on_cpu)
+    try:
+        context.warm_up()
+    except BaseException:
+        context.free()
+        raise
+    return context
+
+
+def _has_windows(settings: EngineSettings, model: Model) -> bool:
+    """Whether a pool has so many cells that each of its slots could have a window of its own."""
+    shares = not settings.unordered or model.recurrent or model.sliding
+    whole = padded(settings.num_ctx) * settings.slots
+    return settings.unified and not shares and whole <= pool_cells(settings)
 
 
 def _archive(model: Model, context: Context | None) -> FileArchive | None:
