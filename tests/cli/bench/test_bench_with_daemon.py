@@ -10,6 +10,7 @@ from actorllm.cli.bench.command import _NAMES
 from actorllm.cli.main import main
 from tests.bench.models import create
 from tests.cli.conftest import Result
+from tests.engine.weights import make_model
 from tests.integration.daemon import Daemon
 
 ENGINE = Path(__file__).parents[2] / "engine"
@@ -73,9 +74,11 @@ def test_a_burst_with_one_system_prompt_is_measured(measured):
     assert cases[3]["prompt tokens"]["median"] > 3 * 60
 
 
-def test_a_stall_is_measured(measured):
+def test_a_stall_is_measured(daemon, measured, tmp_path):
+    create(daemon, "long", Path(make_model(tmp_path / "long.gguf", "F16")))  # it hardly ever ends
     told, cases = measured(
-        "--workload", "long-beside-short", "--prompt-tokens", "500", "--tokens", "200"
+        *("--workload", "long-beside-short", "--prompt-tokens", "500", "--tokens", "1200"),
+        model="long",
     )
     assert told["prompt_tokens"] == 500
     assert cases[1]["longest gap while a long prompt loads"]["median"] > 0
