@@ -7,10 +7,18 @@ import pytest
 
 from actorllm.actors.runner.engine.batching import Pass, Run
 from actorllm.actors.runner.engine.candidates import Candidates
+from actorllm.actors.runner.engine.direct import MOST_TOKENS, DirectSampler, is_direct
 from actorllm.actors.runner.engine.logprobs import token_logprob
 from actorllm.actors.runner.engine.opening import open_model
+from actorllm.actors.runner.engine.sampling import ChainSampler, make_sampler
 from actorllm.actors.runner.engine.seeds import position_seed
-from actorllm.actors.runner.engine.types import EngineError, EngineSettings, Sampling, Work
+from actorllm.actors.runner.engine.types import (
+    EngineError,
+    EngineSettings,
+    Sampling,
+    Structure,
+    Work,
+)
 
 DRAWS = 2000
 
@@ -59,6 +67,50 @@ def test_a_draw_depends_on_seed_and_position_only(context):
     backward = draw(context, sampling, range(49, -1, -1))
     assert forward == backward[::-1]
     assert forward != draw(context, attrs.evolve(sampling, seed=6), range(50))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"top_k": 0, "top_p": 1.0, "temperature": 1.5},
+        {"min_p": 0.1, "typical_p": 0.7},
+        {"logit_bias": ((5, 4.0), (9, -100.0)), "repeat_penalty": 1.3, "presence_penalty": 0.5},
+    ],
+)
+def test_one_call_draws_what_the_steps_one_by_one_would(context, options):
+    work = Work(id=1, prompt=(5, 6, 7, 8), sampling=Sampling(seed=9, **options))
+    direct = make_sampler(context._samplers, work, 256)
+    steps = ChainSampler(context._samplers, work, 256)
+    assert isinstance(direct, DirectSampler)
+    drawn = [(direct.pick(3, at), steps.pick(3, at)) for at in range(300)]
+    direct.force(17)
+    steps.force(17)
+    drawn += [(direct.pick(3, at), steps.pick(3, at)) for at in range(300, 400)]
+    direct.close()
+    steps.close()
+    assert len({token for token, _ in drawn}) > 1
+    assert all(a == b for a, b in drawn)
+
+
+@pytest.mark.parametrize(
+    "unusual",
+    [
+        {"logit_bias": ((1, float("-inf")),)},
+        {"repeat_penalty": 1e9},
+        {"temperature": 3e38},
+        {"mirostat": 1},
+        {"xtc_probability": 0.1},
+        {"dry_multiplier": 0.8},
+        {"dynatemp_range": 0.5},
+        {"top_n_sigma": 1.0},
+        {"structure": Structure("schema", "{}")},
+    ],
+)
+def test_what_might_leave_no_token_is_looked_at_step_by_step(unusual):
+    assert is_direct(Sampling(), MOST_TOKENS)
+    assert not is_direct(Sampling(), MOST_TOKENS + 1)
+    assert not is_direct(Sampling(**unusual), MOST_TOKENS)
 
 
 def test_temperature_zero_takes_the_likeliest_token(context):
