@@ -476,13 +476,11 @@ def test_streams_beyond_the_budget_go_back_and_on_later():
         assert host.finish[work.id].cached_tokens == 0
 
 
-@pytest.mark.parametrize("seed", [38, 90, 111])
-def test_who_comes_back_from_memory_needs_cells_like_everybody(seed):
-    """A stream was admitted for a prefix in memory, found no cells for it, and went back for ever."""
+def burst_in_a_tight_pool(seed, lengths):
     chance = random.Random(seed)
     host = make_shared(babble, num_ctx=256, cells=256, saved_bytes=2000, slots=5, num_batch=64)
     texts = [
-        bytes(chance.choice((0, 0, 0, 0, 1)) for _ in range(chance.choice((1, 5, 10, 60, 100))))
+        bytes(chance.choice((0, 0, 0, 0, 1)) for _ in range(chance.choice(lengths)))
         for _ in range(chance.randint(1, 8))
     ]
     works = [make_work(n, text, sampling=Sampling(seed=n % 3)) for n, text in enumerate(texts)]
@@ -494,6 +492,17 @@ def test_who_comes_back_from_memory_needs_cells_like_everybody(seed):
         host.step()
     assert not host.engine.runnable
     assert all(host.tokens[work.id] == answer(work) for work in works)
+
+
+@pytest.mark.parametrize("seed", [38, 90, 111])
+def test_who_comes_back_from_memory_needs_cells_like_everybody(seed):
+    """A stream was admitted for a prefix in memory, found no cells for it, and went back for ever."""
+    burst_in_a_tight_pool(seed, (1, 5, 10, 60, 100))
+
+
+def test_who_has_a_single_token_left_to_read_is_in_a_pass_once():
+    """It counted as one that generates, too."""
+    burst_in_a_tight_pool(2466, (1, 1, 5, 10, 5, 60))
 
 
 def test_a_window_that_shifts_leaves_shared_cells_to_the_others():
