@@ -502,7 +502,7 @@ def test_who_comes_back_from_memory_needs_cells_like_everybody(seed):
 
 def test_who_has_a_single_token_left_to_read_is_in_a_pass_once():
     """It counted as one that generates, too."""
-    burst_in_a_tight_pool(2466, (1, 1, 5, 10, 5, 60))
+    burst_in_a_tight_pool(659, (1, 5, 10, 33, 60, 100))
 
 
 def test_a_window_that_shifts_leaves_shared_cells_to_the_others():
