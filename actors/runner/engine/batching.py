@@ -53,10 +53,10 @@ ORDERLY_ROWS = 63
 """Most rows of an orderly pass without tiled attention."""
 LONG_PROMPT = 128
 """Tokens of a prompt from which on tiled attention pays."""
-
-_FILLER_TOKEN = 0
 WIDE_GAP = 3
 """Slots without a row between others, from which on the gap is left where nothing forbids it."""
+
+_FILLER_TOKEN = 0
 _TILE = ORDERLY_ROWS + 1
 _WHOLE = 256
 

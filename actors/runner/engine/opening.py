@@ -1,6 +1,7 @@
 """Opening a model: load it, fill in what the settings leave open, make its context."""
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
@@ -59,54 +60,50 @@ def open_model(settings: EngineSettings, progress: Progress | None = None) -> Op
         EngineError: The model cannot be loaded or used with these settings.
     """
     began = time.perf_counter()
-    model = load_model(settings, progress)
-    context = embedder = None
-    try:
+    with ExitStack() as undo:
+        model = load_model(settings, progress)
+        undo.callback(model.free)
         model = attrs.evolve(model, settings=_filled_in(model))
-        if settings.embedding:
-            if not model.embeds:
-                raise EngineError("this model does not support embeddings")  # noqa: TRY301
+        context = embedder = None
+        if not settings.embedding:
+            model, context = _generating(model, settings)
+        elif model.embeds:
             embedder = Embedder(model)
         else:
-            context = _context(model, settings)
-            if settings.measured:
-                used = _with_quick_steps(model.settings, context)
-                model = attrs.evolve(model, settings=used)
-                if _has_windows(used, model):
-                    context.free()
-                    context = None
-                    own = attrs.evolve(used, unified=False, cells=0)
-                    model = attrs.evolve(model, settings=own)
-                    context = _context(model, settings)
-    except BaseException:
-        if context is not None:
-            context.free()
-        model.free()
-        raise
-    loaded = _facts(model, context, embedder, time.perf_counter() - began)
-    return Opened(model, context, embedder, loaded, _archive(model, context))
+            raise EngineError("this model does not support embeddings")
+        loaded = _facts(model, context, embedder, time.perf_counter() - began)
+        opened = Opened(model, context, embedder, loaded, _archive(model, context))
+        undo.pop_all()
+    return opened
 
 
-def _context(model: Model, wanted: EngineSettings) -> Context:
-    """Make a context, and prove that it computes.
+def _generating(model: Model, wanted: EngineSettings) -> tuple[Model, Context]:
+    """Make a context that computes, and tell the model's settings what came of the wanted ones.
 
     Raises:
         EngineError: It cannot be made, or does not compute.
     """
-    context = Context(model, tune_threads=wanted.threads <= 0 and model.on_cpu)
-    try:
+    used = own = model.settings
+    with ExitStack() as undo:
+        context = Context(model, tune_threads=wanted.threads <= 0 and model.on_cpu)
+        undo.callback(context.free)
         context.warm_up()
-    except BaseException:
-        context.free()
-        raise
-    return context
+        if wanted.measured:
+            used = _with_quick_steps(used, context)
+            own = _with_windows(used, model)
+        if own == used:
+            undo.pop_all()
+            return attrs.evolve(model, settings=used), context
+    return _generating(attrs.evolve(model, settings=own), attrs.evolve(wanted, measured=False))
 
 
-def _has_windows(settings: EngineSettings, model: Model) -> bool:
-    """Whether a pool has so many cells that each of its slots could have a window of its own."""
+def _with_windows(settings: EngineSettings, model: Model) -> EngineSettings:
+    """Give each slot a window of its own, where a pool has as many cells."""
     shares = not settings.unordered or model.recurrent or model.sliding
     whole = padded(settings.num_ctx) * settings.slots
-    return settings.unified and not shares and whole <= pool_cells(settings)
+    if shares or not settings.unified or whole > pool_cells(settings):
+        return settings
+    return attrs.evolve(settings, unified=False, cells=0)
 
 
 def _archive(model: Model, context: Context | None) -> FileArchive | None:

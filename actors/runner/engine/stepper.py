@@ -288,17 +288,14 @@ class Stepper:
             behind=max((stream.placed for stream in self._prompts), default=0),
         )
         limit = max(1, min(limit, self._num_batch - len(due)))
-        shares = share_rows(
-            [stream.left(can_cut=self._backend.can_cut) for stream in self._prompts], limit
-        )
+        left = [stream.left(can_cut=self._backend.can_cut) for stream in self._prompts]
+        shares = share_rows(left, limit)
         if not self._prefixes.room(len(due) + sum(shares)):
-            left = self._prefixes.free - len(due)
-            if left < bool(self._prompts):
+            free = self._prefixes.free - len(due)
+            if free < bool(self._prompts):
                 self._send_back()
                 return True
-            shares = share_rows(
-                [stream.left(can_cut=self._backend.can_cut) for stream in self._prompts], left
-            )
+            shares = share_rows(left, free)
         plan = mixed_pass(
             {index: stream.tokens[-1] for index, stream in due.items()},
             self._slots,
