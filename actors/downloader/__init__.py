@@ -13,6 +13,7 @@ leftovers.py   unfinished files: listed, pruned
 parts.py       which ranges there are and how far each has come
 registry.py    requests to one repository: authorization, redirects, errors
 client.py      connections; they refuse private addresses where a stranger leads there
+handshake.py   what is wrong with a TLS handshake, and what to do
 addresses.py   which addresses a registry may lead to
 authority.py   how a registry lets us in: basic, bearer, signed token requests
 challenge.py   `WWW-Authenticate` and URLs of token requests

@@ -26,7 +26,7 @@ _Options = Iterable[
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Certificates are always verified; `SSL_CERT_FILE` and `SSL_CERT_DIR` name further ones."""
+    """Certificates are always verified: by certifi's, or those in `SSL_CERT_FILE` or `SSL_CERT_DIR`."""
     return httpx.create_ssl_context()
 
 

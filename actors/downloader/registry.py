@@ -11,6 +11,7 @@ import httpx
 
 from actorllm.actors.downloader.authority import Authority
 from actorllm.actors.downloader.client import UnknownHost, make_client, pieces_of
+from actorllm.actors.downloader.handshake import handshake_problem
 from actorllm.actors.downloader.origin import Origin
 from actorllm.actors.downloader.retry import RETRIED, Policy, retry_after
 from actorllm.protocol.errors import Refused
@@ -38,18 +39,22 @@ class RegistryError(Exception):
         status: Its answer; 0: there was none.
         text: One line.
         asked: Seconds to wait, if it said so.
+        final: It will not go better the next time, whatever the status.
     """
 
-    def __init__(self, status: int, text: str, asked: float | None = None) -> None:
+    def __init__(
+        self, status: int, text: str, asked: float | None = None, *, final: bool = False
+    ) -> None:
         super().__init__(text)
         self.status = status
         self.text = text
         self.retry_after = asked
+        self._final = final
 
     @property
     def passes(self) -> bool:
         """Whether it may go better the next time."""
-        return self.status == 0 or self.status in RETRIED
+        return not self._final and (self.status == 0 or self.status in RETRIED)
 
     def refused(self, prefix: str = "") -> Refused:
         """Return the answer for a client."""
@@ -262,9 +267,12 @@ def transport_errors(origin: Origin) -> Iterator[None]:
     try:
         yield
     except httpx.TransportError as e:
+        problem = handshake_problem(e)
+        if problem is not None:
+            raise RegistryError(0, f"{origin.base}: {problem}", final=True) from e
         reached = isinstance(e, httpx.ConnectError) and not isinstance(e.__cause__, UnknownHost)
         hint = _HINT if origin.scheme == "https" and reached else ""
-        raise RegistryError(0, f"{origin.scheme}://{origin.host}: {_reason(e)}{hint}") from e
+        raise RegistryError(0, f"{origin.base}: {_reason(e)}{hint}") from e
 
 
 def _reason(error: httpx.TransportError) -> str:

@@ -122,6 +122,17 @@ async def test_a_registry_that_only_reads_says_so(stub, node, seedling):
         await push(node, seedling(stub.host).name.full())
 
 
+async def test_a_registry_without_tls_is_told_at_once(stub, node, seedling):
+    name = seedling(stub.host).name.full()
+    async with node.ref("/uploader").stream(Push(name)) as items:
+        with pytest.raises(Refused) as caught:
+            _ = [item async for item in items]
+    assert caught.value.problem.text == (
+        f"https://{stub.host}: it answers without TLS; if it speaks plain HTTP, pull or push with "
+        "--insecure"
+    )
+
+
 # A registry that lets chunks go to a storage, as Ollama's does
 
 
