@@ -21,13 +21,12 @@ A failure of one is a matter of that one: who asks it meanwhile asks again, runn
 under their streams, and the edge keeps its socket.
 """
 
-import json
 import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +37,7 @@ from actorllm.actors.archives.actor import ArchivesActor
 from actorllm.actors.blobs.actor import BlobsActor
 from actorllm.actors.blobs.store import BlobStore
 from actorllm.actors.builder.actor import BuilderActor
+from actorllm.actors.claim import Claim
 from actorllm.actors.downloader.actor import Downloader
 from actorllm.actors.downloader.retry import Policy
 from actorllm.actors.kernel import ChildSpec, Exit, Intensity, Node, Supervisor
@@ -174,13 +174,15 @@ def main(
     except ValueError as e:  # a FaultPlanError, whose module is only loaded on request
         sys.stderr.write(f"Error: {e}\n")
         return 1
-    with _usable("write the log", "set ACTORLLM_STATE to another folder"):
-        configure_logs(debug=settings.debug, quiet=quiet, file=settings.state / "actorllm.log")
-    with _usable(f"write to the models in {settings.models}", _OTHER_MODELS):
-        BlobStore(settings.models)
-    with _usable(f"listen on {settings.host.bind}", _OTHER_ADDRESS):
-        sock = _listen(settings)
-    return trio.run(_run, settings, make_app, sock, injector)
+    with ExitStack() as stack:
+        with _usable("write the log", "set ACTORLLM_STATE to another folder"):
+            claim = stack.enter_context(Claim(settings.state))
+            configure_logs(debug=settings.debug, quiet=quiet, file=settings.state / "actorllm.log")
+        with _usable(f"write to the models in {settings.models}", _OTHER_MODELS):
+            BlobStore(settings.models)
+        with _usable(f"listen on {settings.host.bind}", _OTHER_ADDRESS):
+            sock = _listen(settings)
+        return trio.run(_run, settings, make_app, sock, injector, claim)
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -207,7 +209,11 @@ def _injector(path: str | None) -> FaultHook | None:
 
 
 async def _run(
-    settings: Settings, make_app: AppFactory, sock: socket.socket, faults: FaultHook | None
+    settings: Settings,
+    make_app: AppFactory,
+    sock: socket.socket,
+    faults: FaultHook | None,
+    claim: Claim,
 ) -> int:
     from actorllm.actors.edge.actor import Edge
 
@@ -220,18 +226,19 @@ async def _run(
         lambda: Edge(lambda: make_app(node, settings, log), [sock]),
         shutdown=2.0,
     )
-    url = "http://{}:{}".format(*sock.getsockname()[:2])
+    host, port = sock.getsockname()[:2]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     exit_ = Exit("normal")
-    with _announced(settings.state / "daemon.json", url):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_stop_on_signal, node)
-            ended = _Ended()
-            nursery.start_soon(ended.run, node, tree(settings, edge))
-            await ended.up.wait()
-            log.info("listening", url=url, version=package_version(), models=str(settings.models))
-            await ended.over.wait()
-            exit_ = ended.exit
-            nursery.cancel_scope.cancel()
+    claim.announce(url)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_stop_on_signal, node, claim)
+        ended = _Ended()
+        nursery.start_soon(ended.run, node, tree(settings, edge))
+        await ended.up.wait()
+        log.info("listening", url=url, version=package_version(), models=str(settings.models))
+        await ended.over.wait()
+        exit_ = ended.exit
+        nursery.cancel_scope.cancel()
     log.info("ended", exit=str(exit_))
     return 1 if exit_.is_failure else 0
 
@@ -254,19 +261,8 @@ class _Ended:
             self.up.set()
 
 
-async def _stop_on_signal(node: Node) -> None:
+async def _stop_on_signal(node: Node, claim: Claim) -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for _ in signals:
+            claim.withdraw()
             node.stop()
-
-
-@contextmanager
-def _announced(path: Path, url: str) -> Iterator[None]:
-    """Say in a file where this daemon listens, as long as it does."""
-    path.write_text(json.dumps({"pid": os.getpid(), "url": url}), encoding="utf-8")
-    try:
-        yield
-    finally:
-        with suppress(OSError, ValueError):
-            if json.loads(path.read_bytes()).get("pid") == os.getpid():
-                path.unlink()

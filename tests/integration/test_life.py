@@ -1,5 +1,6 @@
 """The daemon as a process: what it shows of itself, how it starts, how it ends."""
 
+import json
 import os
 import signal
 import subprocess
@@ -51,6 +52,22 @@ def test_an_address_in_use_is_said_in_one_line(daemon: Daemon, tmp_path):
     assert "Address already in use" in line
     assert "ACTORLLM_HOST" in line
     assert not (tmp_path / "daemon.json").exists()
+
+
+def test_a_second_daemon_on_the_same_state_is_refused_in_one_line(daemon: Daemon):
+    environ = daemon.environ | {"ACTORLLM_HOST": "127.0.0.1:0"}
+    second = subprocess.run(
+        [sys.executable, "-m", "actorllm.cli.main", "serve"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert second.returncode == 1
+    (line,) = second.stderr.splitlines()
+    assert f"a daemon runs at {daemon.url} already" in line
+    assert json.loads((daemon.state / "daemon.json").read_text())["url"] == daemon.url
 
 
 def test_a_folder_of_models_that_cannot_be_written_to_is_said_in_one_line(tmp_path):
