@@ -151,3 +151,28 @@ def test_idle_cores_are_counted_over_some_time():
     cores = idle()
     assert cores is not None
     assert 0 <= cores <= psutil.cpu_count() + 0.5
+
+
+def test_a_trial_that_loses_is_over_after_one_pass():
+    tuner, machine = tuned(2)
+    _, used = run(tuner, machine, 60)
+    assert used == {2: 59, 1: 1}
+
+
+def test_one_slow_pass_is_no_reason_to_give_up_threads():
+    tuner, machine = tuned(2)
+    for _ in range(20):
+        tuner.measured(1, 30 * machine.seconds(2))
+        run(tuner, machine, 9)
+    assert tuner.threads == 2
+
+
+def test_short_passes_are_compared_over_some_time():
+    """What disturbs one of them disturbs its neighbours."""
+    tuner = ThreadTuner(2, lambda: None)
+    used = set()
+    for number in range(2000):
+        disturbed = number % 50 < 5
+        tuner.measured(1, 0.0004 * (1 if tuner.threads == 2 else 1.3) * (2.5 if disturbed else 1))
+        used.add(tuner.home)
+    assert used == {2}

@@ -4,6 +4,7 @@
     engine      the thread that owns a model's context
     stepper     continuous batching, one pass at a time; knows no llama.cpp
       backend     what it needs of llama.cpp
+      passes      whose turn it is, and what a pass leaves
       batching    which rows go into a pass, and which passes give the same bits
       admission   which streams may begin
       pace        how long passes take, and whose turn it is

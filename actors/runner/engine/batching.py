@@ -279,7 +279,12 @@ def side_by_side(indices: Sequence[int], most: int) -> list[list[int]]:
 
 
 def decode_pass(
-    due: Mapping[int, int], slots: Sequence[Slot], *, order: Order, orderly: bool, can_cut: bool
+    due: Mapping[int, int],
+    slots: Sequence[Slot],
+    *,
+    order: Order | None,
+    orderly: bool,
+    can_cut: bool,
 ) -> Pass:
     """Plan one row for each generating slot.
 
@@ -287,7 +292,7 @@ def decode_pass(
         due: The token to be evaluated next, by the slot's index; not empty. For an orderly pass
             these slots span no more than an answer's rows.
         slots: All slots.
-        order: What makes a pass orderly.
+        order: What makes a pass orderly; None: nothing can.
         orderly: Whether the pass must be so.
         can_cut: Whether filler rows can be forgotten again.
     """
@@ -301,12 +306,14 @@ def decode_pass(
         elif gap:
             whole = False
         runs.append(Run(index, len(slots[index].tokens), (due[index],), output=True))
+    if order is None or not can_cut:
+        return Pass("decode", tuple(runs))
     first, rows = min(due), len(runs)
-    if orderly and can_cut and rows < order.answers.least:
+    if orderly and rows < order.answers.least:
         rows = order.answers.least
         if order.pairs or not _is_whole(slots[first]):
             runs.append(_fillers_behind(runs[0], rows - 1))
-    return Pass("decode", tuple(runs), order.cells(rows) if whole and can_cut else "")
+    return Pass("decode", tuple(runs), order.cells(rows) if whole else "")
 
 
 def prefill_pass(

@@ -378,7 +378,7 @@ class Prefixes:
         self._backend.cut(slot.index, 0)
         if not self._backend.restore(slot.index, data):
             raise RuntimeError("the state of a sequence could not be moved")
-        slot.cells = slot.fresh_cells(len(slot.cells))
+        slot.renumber()
         return True
 
     def _others(self, slot: Slot) -> set[int]:

@@ -23,15 +23,22 @@ class Slot:
     Two prefixes are told apart from the rest, because another prompt may only use cells that are
     what it would have computed itself: `exact` cells have seen no context shift, and `orderly`
     ones were also computed in batches that give the same bits whatever their split, all of a kind.
+
+    Args:
+        index: Of the sequence.
+        numbered: Whether cells have numbers, since others may hold them, too.
     """
 
-    __slots__ = ("cells", "exact", "index", "kind", "last_used", "orderly", "stream", "tokens")
+    __slots__ = (
+        "cells", "exact", "index", "kind", "last_used", "numbered", "orderly", "stream", "tokens"
+    )  # fmt: skip
 
-    def __init__(self, index: int) -> None:
+    def __init__(self, index: int, *, numbered: bool = True) -> None:
         self.index = index
+        self.numbered = numbered
         self.tokens: list[int] = []
         self.cells: list[int] = []
-        """A number for each cell; in a shared cache two slots may hold the same one."""
+        """A number for each cell of a shared cache, where two slots may hold the same one."""
         self.exact = 0
         self.orderly = 0
         self.kind: Kind = ""
@@ -47,12 +54,13 @@ class Slot:
                 self.orderly += len(tokens)
             self.exact += len(tokens)
         self.tokens.extend(tokens)
-        self.cells += self.fresh_cells(len(tokens))
+        if self.numbered:
+            self.cells += itertools.islice(_numbers, len(tokens))
 
-    @staticmethod
-    def fresh_cells(count: int) -> list[int]:
-        """Number cells that nobody else has."""
-        return list(itertools.islice(_numbers, count))
+    def renumber(self) -> None:
+        """Note that nobody else has these cells any more."""
+        if self.numbered:
+            self.cells = list(itertools.islice(_numbers, len(self.tokens)))
 
     def cut(self, length: int) -> None:
         """Note that only the first `length` cells are left."""
@@ -70,7 +78,10 @@ class Slot:
             shared: Whether they are the same cells, not copies.
         """
         self.tokens = source.tokens[:length]
-        self.cells = source.cells[:length] if shared else self.fresh_cells(length)
+        if shared:
+            self.cells = source.cells[:length]
+        else:
+            self.renumber()
         self.exact = min(source.exact, length)
         self.orderly = min(source.orderly, length)
         self.kind = source.kind
@@ -109,5 +120,7 @@ class Slot:
 def cells_of(slots: Iterable[Slot], most: int) -> int:
     """Count the cells of slots, shared ones once; it is exact where it matters, above `most`."""
     slots = tuple(slots)
-    count = sum(len(slot.cells) for slot in slots)
-    return count if count <= most else len(set().union(*(slot.cells for slot in slots)))
+    count = sum(len(slot.tokens) for slot in slots)
+    if count <= most or not all(slot.numbered for slot in slots):
+        return count
+    return len(set().union(*(slot.cells for slot in slots)))

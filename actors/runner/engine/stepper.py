@@ -18,16 +18,9 @@ from collections.abc import Callable, Sequence
 from actorllm.actors.runner.engine.admission import Admission
 from actorllm.actors.runner.engine.arrivals import Archive
 from actorllm.actors.runner.engine.backend import Backend
-from actorllm.actors.runner.engine.batching import (
-    ChunkSizer,
-    Pass,
-    decode_pass,
-    mixed_pass,
-    prefill_pass,
-    share_rows,
-    side_by_side,
-)
+from actorllm.actors.runner.engine.batching import ChunkSizer
 from actorllm.actors.runner.engine.pace import Pace
+from actorllm.actors.runner.engine.passes import Passes
 from actorllm.actors.runner.engine.prefixes import Prefixes
 from actorllm.actors.runner.engine.slots import Kind, Slot, cells_of
 from actorllm.actors.runner.engine.streams import Stream
@@ -38,7 +31,7 @@ from actorllm.actors.runner.engine.types import (
     FinishReason,
     Work,
 )
-from actorllm.actors.runner.engine.works import fault_of, settled, shift_of
+from actorllm.actors.runner.engine.works import fault_of, settled
 
 __all__ = ["Stepper"]
 
@@ -74,11 +67,9 @@ class Stepper:
         self._clock = clock
         self._window = window
         self._deterministic = deterministic
-        self._slots = tuple(Slot(index) for index in range(slots))
+        self._slots = tuple(Slot(index, numbered=backend.unified) for index in range(slots))
         self._queue: deque[Stream] = deque()
         self._streams: dict[int, Stream] = {}
-        self._prompts: list[Stream] = []
-        """Those that are evaluated, in the order of their coming."""
         self._order = backend.order
         self._pace = Pace(num_batch, tiles=backend.tiles)
         self._prefixes = Prefixes(
@@ -90,14 +81,21 @@ class Stepper:
             patience=self._patience,
             clock=clock,
         )
-        self._admission = Admission(backend, self._slots, self._prompts, self._prefixes)
-        self._num_batch = num_batch
+        self._passes = Passes(
+            backend,
+            self._slots,
+            self._prefixes,
+            self._pace,
+            num_batch=num_batch,
+            clock=clock,
+            results=self,
+        )
+        self._admission = Admission(backend, self._slots, self._passes.prompts, self._prefixes)
         self._tick = 0
         self._news: dict[int, Stream] = {}
         self.fresh = False
         """Whether there is output that should not wait: a stream began or ended."""
-        self._prompt_tokens = self._cached_tokens = self._generated_tokens = self._passes = 0
-        self._last_pass_seconds = 0.0
+        self._cached_tokens = self._generated_tokens = 0
 
     def submit(self, work: Work) -> None:
         """Queue a work. What is wrong with it comes out as its finish."""
@@ -132,10 +130,8 @@ class Stepper:
     @property
     def runnable(self) -> bool:
         """Whether a step would do something."""
-        return (
-            bool(self._prompts)
-            or any(s.stream and s.stream.phase == "decode" for s in self._slots)
-            or (bool(self._queue) and self._admission.has_room(self._queue[0]))
+        return self._passes.runnable or (
+            bool(self._queue) and self._admission.has_room(self._queue[0])
         )
 
     @property
@@ -145,20 +141,10 @@ class Stepper:
 
     def step(self) -> bool:
         """Run one pass; false if there was nothing to do."""
-        self._admit()
+        if self._queue:
+            self._admit()
         read = self._prefixes.read_on()
-        due = self._due()
-        if self._backend.unified:
-            return self._mixed(due, alone=not due) or read
-        if due and (not self._prompts or self._pace.streams_turn):
-            self._decode(due)
-        elif not self._prompts:
-            return read
-        elif self._backend.deterministic:
-            self._prefill(self._prompts[0], alone=not due)
-        else:
-            self._mixed({}, alone=not due)
-        return True
+        return self._passes.run() or read
 
     def collect(self) -> list[Delta]:
         """Give what is new in all streams, and let go of those that ended."""
@@ -186,13 +172,13 @@ class Stepper:
             queued=len(self._queue),
             cells_used=cells_of(self._slots, 0),
             cells=self._backend.cells,
-            prompt_tokens=self._prompt_tokens,
+            prompt_tokens=self._passes.prompt_tokens,
             cached_tokens=self._cached_tokens,
             generated_tokens=self._generated_tokens,
-            passes=self._passes,
+            passes=self._passes.count,
             prefill_rate=self._pace.chunks.rate,
             decode_rate=self._pace.decode_rate,
-            last_pass_seconds=self._last_pass_seconds,
+            last_pass_seconds=self._passes.last_seconds,
             saved_bytes=self._prefixes.bytes_used,
             saved=self._prefixes.saved,
             restored=self._prefixes.restored,
@@ -214,7 +200,7 @@ class Stepper:
 
     def _patience(self) -> float:
         """Seconds that something beside passes may take."""
-        if any(s.stream and s.stream.phase == "decode" for s in self._slots):
+        if any(s.stream and s.stream.due for s in self._slots):
             return max(ChunkSizer.SHARED_SECONDS / 2, self._pace.step_seconds)
         return math.inf
 
@@ -223,7 +209,7 @@ class Stepper:
         assert claim is not None
         slot, keep = claim
         again = stream.sampler is not None
-        stream.begin(slot, keep, self._clock(), guaranteed=self._orderly(stream))
+        stream.begin(slot, keep, self._clock(), guaranteed=self._passes.orderly(stream))
         if not again:
             try:
                 stream.sampler = self._backend.sampler(stream.work)
@@ -233,19 +219,16 @@ class Stepper:
             self._cached_tokens += stream.cached
         slot.stream = stream
         if stream.phase == "prefill":
-            self._prompts.append(stream)
+            self._passes.prompts.append(stream)
 
     def _sought(self, stream: Stream) -> Sequence[int]:
         return self._order.sought(self._kind(stream), stream.tokens, len(stream.work.prompt))
 
     def _kind(self, stream: Stream) -> Kind:
         """The kind of cells that a stream needs; empty: any."""
-        return self._order.kind(len(stream.work.prompt)) if self._orderly(stream) else ""
+        return self._order.kind(len(stream.work.prompt)) if self._passes.orderly(stream) else ""
 
-    def _orderly(self, stream: Stream) -> bool:
-        return stream.work.deterministic and self._backend.deterministic
-
-    def _send_back(self) -> None:
+    def send_back(self) -> None:
         """Put the stream that came last back to the queue, and its cells aside."""
         streams = [slot.stream for slot in self._slots if slot.stream is not None]
         last = max(streams, key=lambda stream: (stream.phase == "parked", stream.work.id))
@@ -256,136 +239,13 @@ class Stepper:
         self._prefixes.put_aside(slot)
         self._queue.appendleft(last)
 
-    # Passes
+    # Results
 
-    def _due(self) -> dict[int, Stream]:
-        # One that was sent back may have a single token left to read, as if it generated.
-        return {
-            slot.index: slot.stream
-            for slot in self._slots
-            if slot.stream is not None
-            and slot.stream.phase == "decode"
-            and slot.stream not in self._prompts
-        }
-
-    def _mixed(self, due: dict[int, Stream], *, alone: bool) -> bool:
-        """Run a pass over a row of each stream that is due, and parts of prompts.
-
-        Args:
-            due: The streams; in a shared cache only.
-            alone: Whether no stream waits for the pass.
-        """
-        if not due and not self._prompts:
-            return False
-        streams = (*due.values(), *self._prompts)
-        for stream in streams:
-            if not self._make_room(stream):
-                self._send_back()
-                return True
-        limit = self._pace.limit(
-            alone=alone,
-            turns=not self._backend.unified,
-            behind=max((stream.placed for stream in self._prompts), default=0),
-        )
-        limit = max(1, min(limit, self._num_batch - len(due)))
-        left = [stream.left(can_cut=self._backend.can_cut) for stream in self._prompts]
-        shares = share_rows(left, limit)
-        if not self._prefixes.room(len(due) + sum(shares)):
-            free = self._prefixes.free - len(due)
-            if free < bool(self._prompts):
-                self._send_back()
-                return True
-            shares = share_rows(left, free)
-        plan = mixed_pass(
-            {index: stream.tokens[-1] for index, stream in due.items()},
-            self._slots,
-            [stream.part(rows) for stream, rows in zip(self._prompts, shares, strict=True)],
-        )
-        seconds = self._run(plan, streams)
-        if plan.kind == "prefill":
-            self._pace.read(plan.rows, seconds)
-            if due:
-                self._pace.renew()
-            self._prompt_tokens += plan.rows - len(due)
-        else:
-            self._pace.stepped(seconds, len(due))
-        return True
-
-    def _decode(self, due: dict[int, Stream]) -> None:
-        for stream in due.values():
-            self._make_room(stream)
-        orderly = any(map(self._orderly, due.values()))
-        most = self._order.answers.most if orderly else len(self._slots)
-        seconds = 0.0
-        for indices in side_by_side(sorted(due), most):
-            plan = decode_pass(
-                {index: due[index].tokens[-1] for index in indices},
-                self._slots,
-                order=self._order,
-                orderly=orderly,
-                can_cut=self._backend.can_cut,
-            )
-            seconds += self._run(plan, [due[index] for index in indices])
-        self._pace.stepped(seconds, len(due))
-
-    def _prefill(self, stream: Stream, *, alone: bool) -> None:
-        assert stream.slot is not None
-        self._make_room(stream)
-        plan = prefill_pass(
-            stream.slot,
-            stream.tokens,
-            stream.placed,
-            prompt=len(stream.work.prompt),
-            room=stream.room,
-            limit=min(
-                self._pace.limit(alone=alone, turns=True, behind=stream.placed),
-                stream.left(can_cut=self._backend.can_cut),
-            ),
-            order=self._order,
-            orderly=self._orderly(stream),
-            can_cut=self._backend.can_cut,
-        )
-        seconds = self._run(plan, (stream,))
-        rows = len(plan.runs[0].tokens)
-        self._pace.read(rows, seconds)
-        self._prompt_tokens += rows
-
-    def _run(self, plan: Pass, streams: Sequence[Stream]) -> float:
-        began = self._clock()
-        try:
-            self._backend.decode(plan)
-        except EngineError as e:
-            for stream in streams:
-                self._end(stream, "error", str(e))
-            return 0.0
-        now = self._clock()
-        row = 0
-        for run in plan.runs:
-            row += len(run.tokens)
-            if run.filler:
-                continue
-            slot = self._slots[run.slot]
-            slot.place(run.tokens, plan.orderly)
-            assert slot.stream is not None
-            slot.stream.placed += len(run.tokens)
-            if slot.stream in self._prompts:
-                self._tell(slot.stream, slot)
-            if run.output:
-                self._sample(slot.stream, row - 1, now)
-        self._passes += 1
-        self._last_pass_seconds = now - began
-        return self._last_pass_seconds
-
-    def _tell(self, stream: Stream, slot: Slot) -> None:
-        """Let others have what a prompt has come to."""
-        self._prefixes.note(slot)
-        if not self._backend.can_cut and len(stream.tokens) - stream.placed == 1:
-            self._prefixes.checkpoint(slot)
-
-    def _sample(self, stream: Stream, row: int, now: float) -> None:
+    def sample(self, stream: Stream, row: int, now: float) -> None:
+        """Choose the next token of a stream from an output row of the last pass."""
         assert stream.sampler is not None
-        if stream in self._prompts:
-            self._prompts.remove(stream)
+        if stream in self._passes.prompts:
+            self._passes.prompts.remove(stream)
         try:
             token = stream.pick(row)
         except EngineError as e:
@@ -395,7 +255,7 @@ class Stepper:
         logprob = stream.sampler.logprob(row, token) if wanted else None
         stream.take(token, self._backend.piece(token), logprob, now)
         self._generated_tokens += 1
-        if stream.room <= 0 and not self._may_shift(stream):
+        if stream.room <= 0 and not self._passes.may_shift(stream):
             stream.end("length", now, window_full=True)
         self._note(stream)
 
@@ -407,24 +267,13 @@ class Stepper:
         if stream.finish is not None:
             self._release(stream)
 
+    def fail(self, stream: Stream, error: str) -> None:
+        """End a stream with an error."""
+        self._end(stream, "error", error)
+
     def _end(self, stream: Stream, reason: FinishReason, error: str = "") -> None:
         stream.end(reason, self._clock(), error=error)
         self._note(stream)
-
-    def _may_shift(self, stream: Stream) -> bool:
-        return stream.work.shift and self._backend.can_shift
-
-    def _make_room(self, stream: Stream) -> bool:
-        """Forget half of what is not kept, once the window is full; false if that cannot be."""
-        if stream.room > 0:
-            return True
-        slot = stream.slot
-        assert slot is not None
-        keep, discard = shift_of(stream.work, len(slot.tokens), self._backend.bos)
-        if not self._prefixes.shift(slot, keep, discard):
-            return False
-        stream.discarded += discard
-        return True
 
     def _release(self, stream: Stream) -> None:
         """Give the slot back; its cells stay, for the next prompt that begins alike."""
@@ -434,8 +283,8 @@ class Stepper:
         self._leave(stream)
 
     def _leave(self, stream: Stream) -> None:
-        if stream in self._prompts:
-            self._prompts.remove(stream)
+        if stream in self._passes.prompts:
+            self._passes.prompts.remove(stream)
         if stream.slot is not None and stream.slot.stream is stream:
             self._tick += 1
             stream.slot.last_used = self._tick

@@ -63,6 +63,15 @@ class Stream:
         return "parked" if self.parked else "decode"
 
     @property
+    def due(self) -> bool:
+        """Whether its next row is a token that it generated."""
+        return (
+            self._first_at is not None
+            and len(self.tokens) - self.placed <= 1
+            and self.backlog < OUTPUT_BOUND
+        )
+
+    @property
     def generated(self) -> int:
         return len(self.tokens) - len(self.work.prompt)
 

@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from statistics import fmean
 
 import psutil
 
@@ -66,27 +65,34 @@ class ThreadTuner:
     """Chooses the number of threads from the times of passes with equally many rows.
 
     The numbers it chooses from are halves of each other, and one less than all, which leaves a core
-    to those who pass the tokens on. Soon after the start, and whenever
-    passes became slow, it tries all of them; otherwise now and then the next one up or down,
-    ever more rarely while that shows nothing better. Threads that were given up are tried again
-    as soon as cores are idle for them. Means are compared, not
-    medians: on a busy machine it is the few very slow passes that cost the time.
+    to those who pass the tokens on. Soon after the start, and whenever passes became slow, it tries
+    all of them; otherwise now and then the next one up or down, ever more rarely while that shows
+    nothing better. Threads that were given up are tried again as soon as cores are idle for them,
+    and ever more rarely if that does not help.
+
+    What is compared are samples: some successive passes, and as many as last for a while, since
+    what disturbs a pass disturbs its neighbours. Means are compared, not medians: on a busy machine
+    it is the few very slow passes that cost the time. Only the slowest pass does not count.
 
     Args:
         most: Threads to choose from.
         idle: Tells how many cores were idle lately; None if it cannot tell yet.
     """
 
-    TRIAL = 5
-    """Passes of a trial, and of what it is compared with."""
+    PASSES, SECONDS = 5, 0.02
+    """The least of a sample, both."""
+    LOSS = 0.1
+    """Of a sample: time that a trial may lose before it is given up."""
     SLOW = 2.0
     """Passes that take this many times the best mean are a reason to try all numbers."""
     FASTER = 0.9
     """A trial wins if it takes less than this part of the time."""
-    FIRST, SOON, RARELY = 8, 64, 2048
-    """Passes before the first trial, and between two later ones, at least and at most."""
-    FREE = 0.75
+    SOON, RARELY = 12, 400
+    """Samples between two trials, at least and at most."""
+    FREE = 0.5
     """Of the cores that a trial takes in addition, the part that must have been idle."""
+    LOOKS = 64
+    """Looks at idle cores between two such trials, at most; at first it is one."""
 
     def __init__(self, most: int, idle: Callable[[], float | None]) -> None:
         self.threads = most
@@ -98,11 +104,13 @@ class ThreadTuner:
         self._plan: list[int] = []
         self._rows = 0
         self._times: list[float] = []
+        self._total = 0.0
         self._best = float("inf")
-        self._left = self.FIRST
+        self._left = 1
         self._patience = 0
         self._up = False
         self._yielded = False
+        self._looks = self._looks_left = 1
 
     def measured(self, rows: int, seconds: float) -> int:
         """Learn from a pass of generating streams; give the threads for the next one."""
@@ -111,35 +119,50 @@ class ThreadTuner:
         if rows != self._rows:
             self._forget(rows)
         self._times.append(seconds)
-        self._left -= 1
-        if self._plan:
-            self._judge()
-        elif len(self._times) >= self.TRIAL:
-            self._look(fmean(self._times))
+        self._total += seconds
+        whole = self._total >= self.SECONDS and len(self._times) >= self.PASSES
+        if whole or (self._plan and self._is_losing()):
+            time = self._sampled() if whole else float("inf")
+            if self._plan:
+                self._judge(time)
+            else:
+                self._look(time)
         return self.threads
 
     def _forget(self, rows: int) -> None:
         self.threads = self.home
-        self._plan, self._times = [], []
+        self._plan, self._times, self._total = [], [], 0.0
         self._rows, self._best = rows, float("inf")
 
+    def _is_losing(self) -> bool:
+        lost = self._total - len(self._times) * self._best
+        return lost > self.LOSS * max(self.PASSES * self._best, self.SECONDS)
+
+    def _sampled(self) -> float:
+        """End the sample; give the mean of all its passes but the slowest one."""
+        time = (self._total - max(self._times)) / (len(self._times) - 1)
+        self._times, self._total = [], 0.0
+        return time
+
     def _look(self, time: float) -> None:
+        """Compare a sample with earlier ones, and begin trials if there is a reason."""
         self._best = min(self._best, time)
+        self._left -= 1
         slow = time > self.SLOW * self._best
         if slow or self._left <= 0:
-            self._best = time
             self._plan = self._others(every=slow or not self._patience)
         elif self._yielded and self._is_free():
-            self._best = time
             self._plan = [self._next_up()]
         else:
-            self._times = self._times[1:]
             return
-        self.threads, self._times = self._plan[0], []
+        self._best, self.threads = time, self._plan[0]
 
     def _is_free(self) -> bool:
         idle = self._idle()
-        return idle is not None and idle >= self.FREE * (self._next_up() - self.home)
+        if idle is None or idle < self.FREE * (self._next_up() - self.home):
+            return False
+        self._looks_left -= 1
+        return self._looks_left <= 0
 
     def _next_up(self) -> int:
         return self._levels[max(self._levels.index(self.home) - 1, 0)]
@@ -153,17 +176,15 @@ class ThreadTuner:
         choice = up if self._up else down
         return [choice if choice != self.home else up + down - self.home]
 
-    def _judge(self) -> None:
-        """End a trial that is decided, and begin the next one or rest."""
-        if sum(self._times) < self.TRIAL * self.FASTER * self._best:
-            if len(self._times) < self.TRIAL:
-                return
+    def _judge(self, time: float) -> None:
+        """End a trial, and begin the next one or rest."""
+        if time < self.FASTER * self._best:
             self._yielded = self.threads < self._levels[0]
-            self._best, self.home, self._patience = fmean(self._times), self.threads, 0
+            self._best, self.home, self._patience = time, self.threads, 0
+            self._looks = self._looks_left = 1
         elif self.threads > self.home:
-            self._yielded = False  # idle cores alone do not help
-        self._plan = self._plan[1:]
-        self._times = []
+            self._looks = self._looks_left = min(2 * self._looks, self.LOOKS)
+        self._plan, self._times, self._total = self._plan[1:], [], 0.0
         if self._plan:
             self.threads = self._plan[0]
         else:

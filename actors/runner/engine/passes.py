@@ -1,0 +1,245 @@
+"""Runs one pass after the other: whose turn it is, which rows, and what they leave in the slots."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from actorllm.actors.runner.engine.backend import Backend
+from actorllm.actors.runner.engine.batching import (
+    Pass,
+    decode_pass,
+    mixed_pass,
+    prefill_pass,
+    share_rows,
+    side_by_side,
+)
+from actorllm.actors.runner.engine.pace import Pace
+from actorllm.actors.runner.engine.prefixes import Prefixes
+from actorllm.actors.runner.engine.slots import Slot
+from actorllm.actors.runner.engine.streams import Stream
+from actorllm.actors.runner.engine.types import EngineError
+from actorllm.actors.runner.engine.works import shift_of
+
+__all__ = ["Passes", "Results"]
+
+
+class Results(Protocol):
+    """Who hears what becomes of streams."""
+
+    def sample(self, stream: Stream, row: int, now: float) -> None:
+        """Take an output row of the last pass."""
+
+    def fail(self, stream: Stream, error: str) -> None:
+        """End a stream whose pass has failed."""
+
+    def send_back(self) -> None:
+        """Make room at the cost of the stream that came last."""
+
+
+class Passes:
+    """The passes of one engine.
+
+    Args:
+        backend: Evaluates.
+        slots: All slots.
+        prefixes: Makes room, and lets others have what a prompt has come to.
+        pace: Says how much may be read at a time.
+        num_batch: Most rows of a pass.
+        clock: Monotonic seconds.
+        results: Hears of rows and failures.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        slots: Sequence[Slot],
+        prefixes: Prefixes,
+        pace: Pace,
+        *,
+        num_batch: int,
+        clock: Callable[[], float],
+        results: Results,
+    ) -> None:
+        self._backend = backend
+        self._slots = slots
+        self._prefixes = prefixes
+        self._pace = pace
+        self._num_batch = num_batch
+        self._clock = clock
+        self._results = results
+        self._order = backend.order
+        self._orders = backend.deterministic
+        self.prompts: list[Stream] = []
+        """Those that are evaluated, in the order of their coming."""
+        self.count = 0
+        self.prompt_tokens = 0
+        """Rows of prompts, of all passes."""
+        self.last_seconds = 0.0
+        """Of the last pass."""
+
+    @property
+    def runnable(self) -> bool:
+        """Whether there are rows for a pass."""
+        return bool(self.prompts) or any(s.stream and s.stream.due for s in self._slots)
+
+    def orderly(self, stream: Stream) -> bool:
+        """Whether a stream is held to orderly passes."""
+        return self._orders and stream.work.deterministic
+
+    def run(self) -> bool:
+        """Run the pass, or the passes, whose turn it is; false if there are no rows."""
+        prompts = self.prompts
+        # One that was sent back may have a single token left to read, as if it generated.
+        due = {
+            slot.index: stream
+            for slot in self._slots
+            if (stream := slot.stream) is not None and stream.due and stream not in prompts
+        }
+        if self._backend.unified:
+            return self._mixed(due, alone=not due)
+        if due and (not prompts or self._pace.streams_turn):
+            self._decode(due)
+        elif not prompts:
+            return False
+        elif self._orders:
+            self._prefill(prompts[0], alone=not due)
+        else:
+            self._mixed({}, alone=not due)
+        return True
+
+    def may_shift(self, stream: Stream) -> bool:
+        """Whether a stream goes on, with less before it, once its window is full."""
+        return stream.work.shift and self._backend.can_shift
+
+    def _mixed(self, due: Mapping[int, Stream], *, alone: bool) -> bool:
+        """Run a pass over a row of each stream that is due, and parts of prompts.
+
+        Args:
+            due: The streams; in a shared cache only.
+            alone: Whether no stream waits for the pass.
+        """
+        if not due and not self.prompts:
+            return False
+        streams = (*due.values(), *self.prompts)
+        shares = self._shares(due, streams, alone=alone)
+        if shares is None:
+            self._results.send_back()
+            return True
+        plan = mixed_pass(
+            {index: stream.tokens[-1] for index, stream in due.items()},
+            self._slots,
+            [stream.part(rows) for stream, rows in zip(self.prompts, shares, strict=True)],
+        )
+        seconds = self._run(plan, streams)
+        if plan.kind == "prefill":
+            self._pace.read(plan.rows, seconds)
+            if due:
+                self._pace.renew()
+            self.prompt_tokens += plan.rows - len(due)
+        else:
+            self._pace.stepped(seconds, len(due))
+        return True
+
+    def _shares(
+        self, due: Mapping[int, Stream], streams: Sequence[Stream], *, alone: bool
+    ) -> list[int] | None:
+        """Divide the rows of a mixed pass among the prompts; None: there is no room for one."""
+        if not all(map(self._make_room, streams)):
+            return None
+        limit = self._pace.limit(
+            alone=alone,
+            turns=not self._backend.unified,
+            behind=max((stream.placed for stream in self.prompts), default=0),
+        )
+        limit = max(1, min(limit, self._num_batch - len(due)))
+        left = [stream.left(can_cut=self._backend.can_cut) for stream in self.prompts]
+        shares = share_rows(left, limit)
+        if self._prefixes.room(len(due) + sum(shares)):
+            return shares
+        free = self._prefixes.free - len(due)
+        return None if free < bool(self.prompts) else share_rows(left, free)
+
+    def _decode(self, due: Mapping[int, Stream]) -> None:
+        for stream in due.values():
+            self._make_room(stream)
+        orderly = self._orders and any(map(self.orderly, due.values()))
+        most = self._order.answers.most if orderly else len(self._slots)
+        seconds = 0.0
+        for indices in side_by_side(sorted(due), most):
+            plan = decode_pass(
+                {index: due[index].tokens[-1] for index in indices},
+                self._slots,
+                order=self._order if self._orders else None,
+                orderly=orderly,
+                can_cut=self._backend.can_cut,
+            )
+            seconds += self._run(plan, [due[index] for index in indices])
+        self._pace.stepped(seconds, len(due))
+
+    def _prefill(self, stream: Stream, *, alone: bool) -> None:
+        assert stream.slot is not None
+        self._make_room(stream)
+        plan = prefill_pass(
+            stream.slot,
+            stream.tokens,
+            stream.placed,
+            prompt=len(stream.work.prompt),
+            room=stream.room,
+            limit=min(
+                self._pace.limit(alone=alone, turns=True, behind=stream.placed),
+                stream.left(can_cut=self._backend.can_cut),
+            ),
+            order=self._order,
+            orderly=self.orderly(stream),
+            can_cut=self._backend.can_cut,
+        )
+        seconds = self._run(plan, (stream,))
+        rows = len(plan.runs[0].tokens)
+        self._pace.read(rows, seconds)
+        self.prompt_tokens += rows
+
+    def _run(self, plan: Pass, streams: Sequence[Stream]) -> float:
+        """Run a pass and hand its output rows on; return the seconds it took."""
+        began = self._clock()
+        try:
+            self._backend.decode(plan)
+        except EngineError as e:
+            for stream in streams:
+                self._results.fail(stream, str(e))
+            return 0.0
+        now = self._clock()
+        row = 0
+        for run in plan.runs:
+            count = len(run.tokens)
+            row += count
+            if run.filler:
+                continue
+            slot = self._slots[run.slot]
+            slot.place(run.tokens, plan.orderly)
+            placed = slot.stream
+            assert placed is not None
+            placed.placed += count
+            if placed in self.prompts:
+                self._tell(placed, slot)
+            if run.output:
+                self._results.sample(placed, row - 1, now)
+        self.count += 1
+        self.last_seconds = now - began
+        return self.last_seconds
+
+    def _tell(self, stream: Stream, slot: Slot) -> None:
+        """Let others have what a prompt has come to."""
+        self._prefixes.note(slot)
+        if not self._backend.can_cut and len(stream.tokens) - stream.placed == 1:
+            self._prefixes.checkpoint(slot)
+
+    def _make_room(self, stream: Stream) -> bool:
+        """Forget half of what is not kept, once the window is full; false if that cannot be."""
+        if stream.room > 0:
+            return True
+        slot = stream.slot
+        assert slot is not None
+        keep, discard = shift_of(stream.work, len(slot.tokens), self._backend.bos)
+        if not self._prefixes.shift(slot, keep, discard):
+            return False
+        stream.discarded += discard
+        return True
