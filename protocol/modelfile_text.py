@@ -61,6 +61,7 @@ def shown_modelfile(shown: ShownModel) -> str:
     lines.extend(format_command(name, value) for name, value in named if value)
     for key, value in shown.parameters.items():
         items = value if isinstance(value, list | tuple) else [value]
+        items = [item for item in items if item is not None]  # no value, and none that reads back
         lines.extend(format_command("parameter", _plain(item), key) for item in items)
     lines.extend(format_command("license", license_) for license_ in shown.licenses)
     lines.extend(format_command("message", m.content, m.role) for m in shown.messages)

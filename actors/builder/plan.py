@@ -1,8 +1,8 @@
 """The plan of a creation: which layers the new model has, and its config.
 
-Order of the layers: those of the base (weights, projectors, adapter, draft), then template, system, licences, parameters, messages. Built on a model, its layers are
-kept; template, system and messages of the request replace its own, licences are added, parameters
-are merged key by key.
+Order of the layers: those of the base (weights, projectors, adapter, draft), then template, system,
+licences, parameters, messages. Built on a model, its layers are kept; template, system and messages
+of the request replace its own, licences are added, parameters are merged key by key.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -25,7 +25,8 @@ from actorllm.protocol.errors import Refused
 from actorllm.protocol.layers import dump_messages, dump_params
 from actorllm.protocol.manifest import Layer, Manifest, ModelConfig, dump_config
 from actorllm.protocol.messages.building import Create
-from actorllm.protocol.names import Name, digest_of
+from actorllm.protocol.names import Name, digest_of, parse_name
+from actorllm.protocol.version import unmet
 
 __all__ = [
     "Base",
@@ -141,7 +142,7 @@ def plan_of_files(
     """
     weights = weights_of(files)
     projectors = [file for file in files if file.facts.role == "projector"]
-    config = _config_of([file.facts for file in (*weights, *projectors)])
+    config = _config_of(weights[0].facts)
     if len(weights) > 1:
         count = sum(file.facts.parameter_count for file in weights)
         config = _changed(config, model_type=human_number(count))
@@ -194,18 +195,21 @@ def _plan(
         "renderer": create.renderer,
         "parser": create.parser,
         "requires": checked_requires(create.requires),
-        **_told_by(create.info),
+        **_told_by(create.info, config),
     }
     config = _changed(config, **{key: value for key, value in told.items() if value})
+    problem = unmet(config.requires)
+    if problem is not None:
+        raise Refused.because(400, f"model '{parse_name(create.model).short()}' {problem}")
     return Plan((*base, *added), _blob(media.CONFIG, dump_config(config)))
 
 
-def _told_by(info: JsonObject) -> JsonObject:
-    """Return the fields of the config that checked `info` sets."""
+def _told_by(info: JsonObject, config: ModelConfig) -> JsonObject:
+    """Return the fields of the config that checked `info` sets; its family is the first of all."""
     family = info.get("model_family")
     return {
         "model_family": family,
-        "model_families": (family,) if family else (),
+        "model_families": (family, *config.model_families) if family else (),
         "base_name": info.get("base_name"),
         "file_type": info.get("quantization_level"),
         "model_type": info.get("parameter_size"),
@@ -220,15 +224,15 @@ def _changed(config: ModelConfig, **changes: Any) -> ModelConfig:
     return evolve(config, **changes)
 
 
-def _config_of(files: Sequence[GgufFacts]) -> ModelConfig:
-    first = files[0]
-    families = dict.fromkeys(facts.architecture for facts in files if facts.architecture)
+def _config_of(weights: GgufFacts) -> ModelConfig:
+    """Describe weights; what is beside them, such as a projector, has no part in the families."""
+    family = weights.architecture
     return ModelConfig(
         model_format="gguf",
-        model_family=first.architecture,
-        model_families=tuple(families),
-        model_type=first.parameter_size,
-        file_type=first.quantization,
+        model_family=family,
+        model_families=(family,) if family else (),
+        model_type=weights.parameter_size,
+        file_type=weights.quantization,
     )
 
 

@@ -7,6 +7,7 @@ from actorllm.actors.library.memory import with_extra
 from actorllm.actors.library.opened import OpenModel
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.models import ResolvedModel
+from actorllm.protocol.version import unmet
 
 __all__ = ["resolved_model"]
 
@@ -15,7 +16,7 @@ def resolved_model(model: OpenModel) -> ResolvedModel:
     """Collect what the scheduler, the prompts and the runner want to know.
 
     Raises:
-        Refused: The model is damaged: 500; its format cannot be run: 400.
+        Refused: The model is damaged: 500; its format cannot be run, or not by this version: 400.
     """
     found, config, content = model.found, model.config, model.content
     if config.model_format not in {"", "gguf"}:
@@ -24,6 +25,9 @@ def resolved_model(model: OpenModel) -> ResolvedModel:
             f"model '{found.name.short()}' is in {config.model_format} format, which cannot be run; "
             "create it again from a GGUF file",
         )
+    problem = unmet(config.requires)
+    if problem is not None:
+        raise Refused.because(400, f"model '{found.name.short()}' {problem}")
     weights, facts = model.weights, model.facts
     if weights is None or facts is None:
         raise damaged(found.name, "it has no weights")

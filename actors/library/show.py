@@ -87,7 +87,8 @@ def _template(model: OpenModel) -> str:
 def parameters_text(params: JsonObject) -> str:
     """Write parameters as lines of a name, padded to 30 characters, and a value.
 
-    Strings are quoted; a list takes a line for each item. Whole numbers are plain digits.
+    Strings are quoted; a list takes a line for each item. Whole numbers are plain digits. Null is
+    `<nil>`, as the reference has it.
     """
     lines = []
     for key, value in params.items():
@@ -97,6 +98,8 @@ def parameters_text(params: JsonObject) -> str:
 
 
 def _shown(value: Any) -> str:
+    if value is None:
+        return "<nil>"
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(float(value))
     return json.dumps(value, ensure_ascii=False)

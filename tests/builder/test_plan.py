@@ -1,5 +1,6 @@
 import json
 
+import attrs
 import pytest
 
 from actorllm.actors.builder.checks import FromRemote
@@ -13,11 +14,18 @@ from actorllm.actors.builder.plan import (
 )
 from actorllm.protocol import manifest as media
 from actorllm.protocol.chat import ChatMessage
+from actorllm.protocol.codec import evolve
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.layers import dump_params, parse_messages, parse_params
 from actorllm.protocol.manifest import Layer, Manifest, ModelConfig, parse_config, parse_manifest
 from actorllm.protocol.messages.building import Create
 from actorllm.protocol.names import digest_of, parse_name
+from actorllm.protocol.version import COMPAT
+
+TOO_NEW = (
+    f"model 'a/x:b' requires version 99.1 or newer, and this server is compatible with {COMPAT}; "
+    f"upgrade it, or create a copy of the model with REQUIRES {COMPAT} to try it as it is"
+)
 
 
 def blob(letter):
@@ -104,7 +112,7 @@ def test_layers_are_written_in_the_documented_order():
             "messages",
         ]
     )
-    assert config_of(plan).model_families == ("llama", "clip")
+    assert config_of(plan).model_families == ("llama",)
     for planned in plan.layers:
         if planned.data is not None:
             assert planned.layer.digest == digest_of(planned.data)
@@ -227,12 +235,28 @@ def test_a_stand_in_has_no_weights_but_says_what_they_are():
     )
 
 
+def test_a_family_that_is_told_stands_before_that_of_the_weights():
+    create = Create("x", info={"model_family": "mine"})
+    for plan in (plan_of_files(create, [LLAMA], fine), plan_from(create, BASE, fine)):
+        config = config_of(plan)
+        assert (config.model_family, config.model_families) == ("mine", ("mine", "llama"))
+
+
+def test_a_base_that_requires_a_newer_server_is_refused_unless_the_request_lowers_that():
+    base = attrs.evolve(BASE, config=evolve(BASE.config, requires="99.1"))
+    with pytest.raises(Refused) as refusal:
+        plan_from(Create("a/x:b"), base, fine)
+    assert refusal.value.problem.text == TOO_NEW
+    assert config_of(plan_from(Create("x", requires=COMPAT), base, fine)).requires == COMPAT
+
+
 @pytest.mark.parametrize(
     ("create", "problem"),
     [
         (Create("x", template="{{"), "template error: template: :1: unclosed action"),
         (Create("x", info={"model_family": 5}), 'info field "model_family" must be a string'),
         (Create("x", requires="?"), "requires must be a valid semver (e.g. 0.14.0)"),
+        (Create("a/x:b", requires="v99.1"), TOO_NEW),
     ],
 )
 def test_errors_of_the_request_are_refused(create, problem):

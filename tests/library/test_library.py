@@ -226,6 +226,7 @@ def test_options_of_a_request_show_in_the_modelfile_of_the_answer_alone(library)
 
 
 def test_parameters_are_padded_and_quoted():
+    assert parameters_text({"seed": None}) == f"{'seed':<30} <nil>"
     text = parameters_text({"stop": ['"x"\n', "é"], "num_ctx": 1048576, "temperature": 0.5})
     assert text.splitlines() == [
         f"{'stop':<30} " + r'"\"x\"\n"',
@@ -269,6 +270,18 @@ def test_a_model_that_lost_its_weights_is_an_answer_without_a_path(library, stor
     assert [row.name for row in listed.models] == ["fine:latest"]
     assert len(listed.unreadable) == 1
     assert library.delete(DeleteModel("broken")).freed >= 0
+
+
+def test_a_model_that_requires_a_newer_version_is_shown_but_not_resolved(library):
+    config = ModelConfig("gguf", "bert", requires="99.1")
+    add_model(library.catalog, "new", weights=BERT.read_bytes(), config=config)
+    assert library.show(ShowModel("new")).requires == "99.1"
+    with pytest.raises(Refused) as refused:
+        library.resolve(ResolveModel("new", "chat"))
+    assert refused.value.problem.status == 400
+    assert refused.value.problem.text.startswith(
+        "model 'new:latest' requires version 99.1 or newer"
+    )
 
 
 def test_damaged_layers_are_answers(library, store):

@@ -43,6 +43,13 @@ def test_a_bare_model_is_shown_with_the_default_template():
     )
 
 
+def test_a_parameter_of_null_sets_nothing_and_is_left_out():
+    parameters = {"seed": None, "stop": ["a", None], "top_k": 1}
+    lines = shown_modelfile(ShownModel("x:latest", "/m", parameters=parameters)).splitlines()
+    assert lines[-2:] == ["PARAMETER stop a", "PARAMETER top_k 1"]
+    assert "seed" not in "".join(lines)
+
+
 def test_a_model_is_shown_in_the_documented_order_and_reads_back():
     shown = ShownModel(
         name="x:latest",
