@@ -142,8 +142,15 @@ class _Files:
             path = find_source(source, self.folder)
             if path is None:
                 raise Failure(f"there is no file {one_line(source)!r}")
-            for name, file in source_files(path).items():
+            for name, file in _found(path).items():
                 digest = upload(self.client, file, self.report, self.store)
                 if digests.setdefault(name, digest) != digest:
                     raise Failure(f"two files are called {one_line(name)!r}; rename one")
         return digests
+
+
+def _found(path: Path) -> dict[str, Path]:
+    try:
+        return source_files(path)
+    except OSError as e:
+        raise Failure(f"cannot read {one_line(str(path))}: {e.strerror}") from e

@@ -20,6 +20,8 @@ MAX_FILES = 10_000
 """Most files that are taken from one folder."""
 
 _CHUNK = 1024 * 1024
+_GGUF = b"GGUF"
+_POINTER = b"version https://git-lfs"
 _PART = re.compile(r"(.+)-[0-9]{5}-of-([0-9]{5})\.gguf")
 # The first pattern that finds a file says what kind of model a folder holds.
 _WEIGHTS = (
@@ -55,17 +57,35 @@ def source_files(path: Path) -> dict[str, Path]:
 
     Raises:
         Failure: A folder holds no model, too many files, or links that lead out of it; a part of
-            split weights is missing.
+            split weights is missing; a file is of no kind that a model can be made of.
+        OSError: A file cannot be read.
     """
     if not path.is_dir():
-        return _parts(path)
+        return _checked(_parts(path))
     weights = next(filter(None, (_glob(path, patterns) for patterns in _WEIGHTS)), None)
     if weights is None:
         raise Failure("no Modelfile or safetensors files found")
-    files = weights | _glob(path, _COMPANIONS)
+    files = _checked(weights) | _glob(path, _COMPANIONS)
     if len(files) > MAX_FILES:
         raise Failure(f"the folder holds more than {MAX_FILES} files of a model")
     return files
+
+
+def _checked(weights: dict[str, Path]) -> dict[str, Path]:
+    """Return files of weights if they are of a known kind, which is seen before they are sent."""
+    for name, path in weights.items():
+        with path.open("rb") as file:
+            head = file.read(len(_POINTER))
+        if head == _POINTER:
+            raise Failure(
+                f"{one_line(name)} is a pointer of Git LFS, not the weights: run git lfs pull first"
+            )
+        if not (head.startswith(_GGUF) or name.endswith(".safetensors")):
+            raise Failure(
+                f"{one_line(name)} is neither a GGUF file nor safetensors: give a .gguf file, a "
+                "folder of safetensors, or the name of a model"
+            )
+    return weights
 
 
 def _parts(path: Path) -> dict[str, Path]:

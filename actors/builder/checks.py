@@ -44,6 +44,8 @@ __all__ = [
 
 CLOUD_HOST = "https://ollama.com"
 
+_MAX_SHOWN = 60
+"""Characters of a path that are repeated."""
 _INFO_TEXTS = ("model_family", "base_name", "quantization_level", "parameter_size")
 _INFO_NUMBERS = ("context_length", "embedding_length")
 _UNQUANTIZED = {0: "F32", 1: "F16", 32: "BF16"}
@@ -112,13 +114,15 @@ def check_format(files: Mapping[str, str], gguf_digests: AbstractSet[str]) -> No
         gguf_digests: Those, as spelled in `files`, whose blob begins as a GGUF file does.
 
     Raises:
-        Refused: 400: no file of a known type.
+        Refused: 400: no file of a known type. Its first words are the reference's.
     """
     if not any(
         path.endswith((".gguf", ".safetensors")) or digest in gguf_digests
         for path, digest in files.items()
     ):
-        raise Refused.because(400, "unknown type")
+        name = next(iter(files), "")[:_MAX_SHOWN]
+        what = f": {name!r} is neither a GGUF file nor safetensors" if name else ""
+        raise Refused.because(400, f"unknown type{what}")
 
 
 def check_weights(files: Sequence[GgufFile]) -> None:

@@ -128,7 +128,8 @@ def test_what_is_no_gguf_is_refused(said, store):
         "supplied file was not in GGUF format"
     )
     words, problem = said(Create("x", files={"a.txt": text}))
-    assert (words, problem.text) == ([], "unknown type")
+    assert (words, problem.status) == ([], 400)
+    assert problem.text == "unknown type: 'a.txt' is neither a GGUF file nor safetensors"
 
 
 def test_a_missing_model_cannot_be_built_on(said):

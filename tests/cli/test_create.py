@@ -94,6 +94,44 @@ def test_a_part_of_split_weights_brings_the_others(actorllm, server, folder):
     assert result.err == f"Error: 1 of 3 parts are missing: {names[1]} ...\n"
 
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4\n"
+NEITHER = (
+    " is neither a GGUF file nor safetensors: give a .gguf file, a folder of safetensors, or the "
+    "name of a model"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("junk", b"some words", NEITHER),
+        ("junk.gguf", b"<html>", NEITHER),
+        ("junk.bin", b"", NEITHER),
+        (
+            "model.safetensors",
+            POINTER,
+            " is a pointer of Git LFS, not the weights: run git lfs pull first",
+        ),
+    ],
+)
+@pytest.mark.parametrize("instruction", ["FROM .", "FROM base\nADAPTER ."])
+def test_what_holds_no_weights_is_not_sent(
+    actorllm, server, folder, name, content, problem, instruction
+):
+    (folder / name).write_bytes(content)
+    (folder / "Modelfile").write_text(f"{instruction}/{name}")
+    result = actorllm("create", "mine")
+    assert (result.status, result.err) == (1, f"Error: {name}{problem}\n")
+    assert not [path for method, path, _ in server.asked if method == "POST"]
+
+
+def test_weights_of_pytorch_are_not_sent(actorllm, server, folder):
+    (folder / "model").mkdir()
+    (folder / "model" / "pytorch_model.bin").write_bytes(b"PK")
+    (folder / "Modelfile").write_text("FROM ./model")
+    assert actorllm("create", "mine").err == f"Error: pytorch_model.bin{NEITHER}\n"
+
+
 def test_a_link_that_leads_out_of_the_folder_is_refused(actorllm, server, folder):
     model = folder / "model"
     model.mkdir()
