@@ -133,24 +133,22 @@ def test_modules_say_what_they_are():
     assert not silent
 
 
-@pytest.mark.parametrize(
-    "package",
-    [
-        "protocol",
-        "protocol/messages",
-        "cli",
-        "cli/bench",
-        "http",
-        "actors/kernel",
-        "actors/scheduler",
-    ],
-)
-def test_the_map_of_a_package_names_its_modules(package):
-    folder = ROOT / package
-    home = folder / ("app.py" if package == "http" else "__init__.py")
+MAPS = [ROOT / "http" / "app.py", *(file for file in MODULES if file.name == "__init__.py")]
+MAPS.remove(ROOT / "actors" / "__init__.py")  # empty: `actors/daemon.py` and the docs have its map
+ENTRY = re.compile(r"^ *(\w[\w./]*(?: \w[\w./]*)*)  +\S", re.MULTILINE)
+"""A line of a map: one name or several, and behind two spaces what they are."""
+
+
+@pytest.mark.parametrize("home", MAPS, ids=name_of)
+def test_the_map_of_a_package_names_each_of_its_modules_and_no_others(home):
     told = ast.get_docstring(ast.parse(home.read_bytes()))
-    modules = {file.stem for file in folder.glob("*.py")} - {home.stem}
-    assert {name for name in modules if not re.search(rf"\b{name}\b", told)} == set()
+    modules = {file.stem for file in home.parent.glob("*.py")} - {home.stem}
+    packages = {file.parent.name for file in home.parent.glob("*/*.py")}
+    assert {name for name in modules | packages if not re.search(rf"\b{name}\b", told)} == set()
+    entries = [name.removesuffix(".py") for line in ENTRY.findall(told) for name in line.split()]
+    folders = {f"{path.name}/" for path in home.parent.iterdir() if path.is_dir()}
+    assert set(entries) <= modules | folders
+    assert len(entries) == len(set(entries))
 
 
 def test_all_packages_are_listed_for_the_build():

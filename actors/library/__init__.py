@@ -11,6 +11,7 @@
     capabilities.py  completion, tools, vision ...
     templates.py     what must be known of templates and parsers; the runner says it
     facts.py         what is remembered of a GGUF file
+    fim.py           whether a vocabulary can fill in the middle of a text
     memory.py        how much memory a model takes
     gguf.py          GGUF headers, read without trust (gguf_cursor.py, ggml_types.py)
     naming.py        names in requests and their refusals

@@ -15,6 +15,7 @@ words         the tokenizer of a folder, whichever files it is in
 families/     one module for each family of architectures, and the table of them
 assemble      a folder to the plan of a GGUF file
 lora          an adapter's folder to the plan of a GGUF file
+stored        tensors that are read from their source while the GGUF file is written
 job           what the process is asked, and what it says
 __main__      the process
 """

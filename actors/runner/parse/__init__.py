@@ -26,6 +26,7 @@ Their parts:
     tagged      calls written in tags
     literals    Python literals, bare words and other quotes
     coerce      values written as plain text, read as their declared types
+    schemas     those types: references followed, unions split
 
 And the families: cohere, deepseek (Cogito), functionary, gemma (Gemma 4, FunctionGemma), glimmer,
 glm (Laguna), harmony (gpt-oss), hermes (Qwen, Granite and other JSON between tags), kimi, llama,

@@ -5,6 +5,8 @@
     truncate       drops the oldest messages of a conversation that is too long
     images         where images stand in the text
     fallback       ChatML, for a model without any template
+    tags           the tags between which a model thinks
+    errors         what goes wrong with templates
 
     jinja          templates of GGUF files; jinja_chat: what they are given; jinja_facts: what they
                    can do; sandbox, filters, methods, limits: what they may not do
