@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from actorllm.protocol.settings import SettingsError
 
@@ -19,6 +19,11 @@ __all__ = ["Claim"]
 
 _POLL: Final = 0.05
 _MAX_FILE: Final = 4096
+
+
+class _Other(NamedTuple):
+    pid: int
+    url: str
 
 
 class Claim:
@@ -79,9 +84,9 @@ class Claim:
             other = self._announced()
             if other is not None:
                 raise SettingsError(
-                    f"a daemon runs at {other} already, with the same state folder: stop it, or set "
-                    f"ACTORLLM_HOST={other} to ask that one, or ACTORLLM_STATE to another folder to "
-                    "run a second one"
+                    f"a daemon (process {other.pid}) runs at {other.url} already, with the same state "
+                    f"folder: stop it, or set ACTORLLM_HOST={other.url} to ask that one, or "
+                    "ACTORLLM_STATE to another folder to run a second one"
                 )
             if time.monotonic() > deadline:
                 raise SettingsError(
@@ -97,12 +102,13 @@ class Claim:
             return False
         return True
 
-    def _announced(self) -> str | None:
-        """Where the daemon that has the folder listens; None: it does not say."""
+    def _announced(self) -> _Other | None:
+        """Who has the folder and where it listens; None: it does not say."""
         try:
             with self._file.open("rb") as file:
                 said = json.loads(file.read(_MAX_FILE))
         except (OSError, ValueError):
             return None
-        url = said.get("url") if isinstance(said, dict) else None
-        return url if isinstance(url, str) and url.isprintable() else None
+        pid, url = (said.get("pid"), said.get("url")) if isinstance(said, dict) else (None, None)
+        is_said = isinstance(pid, int) and isinstance(url, str) and url.isprintable()
+        return _Other(pid, url) if is_said else None

@@ -6,6 +6,7 @@ OVERVIEW = '''\
 Commands:
   /set            Change the conversation: parameters, system message, modes
   /show           Show what the model is
+  /list           List the models that are here
   /load <model>   Go on with another model, in a new conversation
   /save <model>   Save parameters, system message and messages as a model
   /clear          Forget what was said

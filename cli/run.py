@@ -25,6 +25,9 @@ __all__ = ["run"]
 
 T = TypeVar("T")
 
+_LIKENESS = 0.75
+"""Of two names, from 0 to 1, as difflib has it: from here on, one may be meant for the other."""
+
 MAX_PIPED = 64 * 1024 * 1024
 """Longest standard input that is taken into a prompt, in characters."""
 
@@ -55,7 +58,7 @@ def _parsed_by(parse: Callable[[str], T]) -> Callable[[click.Context, click.Para
 @click.argument("prompt", nargs=-1)
 @click.option("--keepalive", default="", metavar="TIME", help="Keep the model loaded: 5m, 1h, -1.")
 @click.option("--verbose", is_flag=True, help="Print times and rates after each answer.")
-@click.option("--insecure", is_flag=True, help="Use an insecure registry if it must be pulled.")
+@click.option("--insecure", is_flag=True, help="If it must be pulled, use plain HTTP.")
 @click.option("--nowordwrap", is_flag=True, help="Do not wrap words at the end of a line.")
 @click.option(
     "--format",
@@ -141,9 +144,22 @@ def _find(client: "Client", model: str, *, insecure: bool) -> Json:
         try:
             transfer(client, "/api/pull", model, insecure=insecure)
         except Failure as e:
-            name = one_line(model)
-            raise Failure(f"model {name!r} is not here, and pulling it failed: {e}") from e
+            name, near = one_line(model), _nearest(client, model)
+            hint = f"; did you mean {one_line(near)}?" if near else ""
+            raise Failure(f"model {name!r} is not here, and pulling it failed: {e}{hint}") from e
     return client.show(model)
+
+
+def _nearest(client: "Client", model: str) -> str:
+    """Return the model that is here whose name is most like another one; empty: none is."""
+    from difflib import get_close_matches
+
+    try:
+        rows = client.get("/api/tags").get("models") or []
+    except Failure:
+        return ""  # what is said of the pull matters more
+    names = [str(row.get("name", "")).removesuffix(":latest") for row in rows]
+    return next(iter(get_close_matches(model, names, 1, _LIKENESS)), "")
 
 
 def _answer(client: "Client", session: Session, words: str) -> None:

@@ -34,13 +34,13 @@ def test_a_folder_that_is_taken_is_refused_with_the_address_of_who_has_it(tmp_pa
             pass
         assert announced(tmp_path)["url"] == URL
     assert str(caught.value) == (
-        f"a daemon runs at {URL} already, with the same state folder: stop it, or set "
-        f"ACTORLLM_HOST={URL} to ask that one, or ACTORLLM_STATE to another folder to run a second "
-        "one"
+        f"a daemon (process {os.getpid()}) runs at {URL} already, with the same state folder: stop "
+        f"it, or set ACTORLLM_HOST={URL} to ask that one, or ACTORLLM_STATE to another folder to run "
+        "a second one"
     )
 
 
-@pytest.mark.parametrize("said", [None, b"", b"[]", b"\xff", b'{"url": 5}'])
+@pytest.mark.parametrize("said", [None, b"", b"[]", b"\xff", b'{"pid": 1, "url": 5}'])
 def test_one_that_does_not_say_where_it_listens_is_not_waited_for_without_end(tmp_path, said):
     with Claim(tmp_path):
         if said is not None:

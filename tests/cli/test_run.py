@@ -196,6 +196,15 @@ def test_a_model_that_cannot_be_pulled_is_an_error(actorllm, server):
     )
 
 
+@pytest.mark.parametrize(("meant", "hint"), [("seedlng", "; did you mean seedling?"), ("m", "")])
+def test_a_model_whose_name_is_nearly_right_is_named(actorllm, server, meant, hint):
+    server.on("POST", "/api/show", {"error": "not found"}, 404)
+    server.on("POST", "/api/pull", [{"error": "no"}])
+    server.on("GET", "/api/tags", {"models": [{"name": "seedling:latest"}, {"name": "other:1b"}]})
+    result = actorllm("run", meant, "x")
+    assert result.err == f"Error: model '{meant}' is not here, and pulling it failed: no{hint}\n"
+
+
 def test_an_interrupt_cancels_the_generation_and_exits_with_130(server, environment):
     server.on("POST", "/api/show", {"capabilities": ["completion"]})
     server.on("POST", "/api/generate", lambda _: ({"response": "x"} for _ in itertools.count()))

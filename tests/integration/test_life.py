@@ -66,7 +66,7 @@ def test_a_second_daemon_on_the_same_state_is_refused_in_one_line(daemon: Daemon
     )
     assert second.returncode == 1
     (line,) = second.stderr.splitlines()
-    assert f"a daemon runs at {daemon.url} already" in line
+    assert f"a daemon (process {daemon.process.pid}) runs at {daemon.url} already" in line
     assert json.loads((daemon.state / "daemon.json").read_text())["url"] == daemon.url
 
 
