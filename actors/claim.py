@@ -110,5 +110,6 @@ class Claim:
         except (OSError, ValueError):
             return None
         pid, url = (said.get("pid"), said.get("url")) if isinstance(said, dict) else (None, None)
-        is_said = isinstance(pid, int) and isinstance(url, str) and url.isprintable()
-        return _Other(pid, url) if is_said else None
+        if isinstance(pid, int) and isinstance(url, str) and url.isprintable():
+            return _Other(pid, url)
+        return None

@@ -111,7 +111,9 @@ class TarReader:
                     yield from self._begin(block)
 
     def check_complete(self) -> None:
-        """Refuse with 400 an archive whose end has not come."""
+        """Refuse with 400 an archive whose end has not come, or which never began."""
+        if not self._entries:
+            raise _no_archive(bytes(self._head))
         if not self.ended:
             raise Refused.because(400, "the archive is cut off; copy or export it again")
 
@@ -164,12 +166,16 @@ class TarReader:
         return int(text) if text.isdigit() and len(text) < 19 else -1
 
 
+def _no_archive(begin: bytes) -> Refused:
+    hint = "; unpack it first" if _is_compressed(begin) else ""
+    return Refused.because(400, f"this is no archive of models{hint}")
+
+
 def _info(block: bytes) -> tarfile.TarInfo:
     try:
         return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except (tarfile.HeaderError, ValueError, OverflowError) as e:
-        hint = "; unpack it first" if _is_compressed(block) else ""
-        raise Refused.because(400, f"this is no archive of models{hint}") from e
+        raise _no_archive(block) from e
 
 
 def _is_compressed(block: bytes) -> bool:

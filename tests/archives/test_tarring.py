@@ -92,7 +92,9 @@ def test_links_and_devices_are_refused(kind):
             packed(file("a", b"1"), format=tarfile.PAX_FORMAT, pax_headers={"x": "y" * 70_000}),
             "size",
         ),
-        (b"", "cut off"),
+        (b"", "no archive of models$"),
+        (b"some words", "no archive of models$"),
+        (b"\x1f\x8b", "unpack it first"),
     ],
 )
 def test_what_is_no_archive_is_refused(data, words):
