@@ -10,7 +10,7 @@ from actorllm.actors.downloader.ahead import Ahead, Follow, Run
 from actorllm.actors.downloader.origin import Origin
 from actorllm.actors.downloader.patience import patiently
 from actorllm.actors.downloader.pulling import announced, blob_status
-from actorllm.actors.downloader.registry import Registry, check_status
+from actorllm.actors.downloader.registry import Registry, RegistryError, check_status
 from actorllm.actors.library.catalog import Catalog
 from actorllm.actors.library.manifests import ManifestFolder
 from actorllm.protocol.errors import Refused
@@ -85,6 +85,8 @@ class Pushing:
         layers = {layer.digest: layer for layer in self._model.manifest.blobs()}
         for layer in layers.values():
             yield announced("pushing", layer)
+        if layers:
+            await self._reach(next(iter(layers)))
         with closing(Ahead(self._run, self._follow, tuple(layers.values()))) as ahead:
             for layer in layers.values():
                 async with aclosing(ahead.follow(layer)) as items:
@@ -93,6 +95,14 @@ class Pushing:
         yield CreateStatus("pushing manifest")
         await patiently(self._registry.policy, self._put_manifest)
         yield CreateStatus("success")
+
+    async def _reach(self, digest: str) -> None:
+        """Ask once for a blob: a registry that is not there is told at once, not after all tries."""
+        try:
+            async with self._registry.ask("HEAD", self._registry.origin.blob(digest)):
+                return  # whatever it answers, it is there
+        except RegistryError as e:
+            raise e.refused() from e
 
     async def _put_manifest(self) -> None:
         model = self._model

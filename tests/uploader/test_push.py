@@ -1,6 +1,7 @@
 """Pushes to the real registry, and to stubs for what it does not do."""
 
 import hashlib
+import socket
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -120,6 +121,16 @@ async def test_a_registry_that_only_reads_says_so(stub, node, seedling):
     stub.on("POST", "/v2/library/pushed/blobs/uploads/", Reply(405, b"read only"))
     with pytest.raises(Refused, match="405: read only"):
         await push(node, seedling(stub.host).name.full())
+
+
+async def test_a_registry_that_is_not_there_is_told_at_once(node, seedling):
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))  # and nobody listens
+        name = seedling(f"127.0.0.1:{sock.getsockname()[1]}").name.full()
+        with pytest.raises(Refused) as caught:
+            await push(node, name)
+    assert caught.value.problem.text.startswith("http://127.0.0.1:")
+    assert "max retries exceeded" not in caught.value.problem.text
 
 
 async def test_a_registry_without_tls_is_told_at_once(stub, node, seedling):
