@@ -65,5 +65,5 @@ def unmet(required: str) -> str | None:
         return None
     return (
         f"requires version {required} or newer, and this server is compatible with {COMPAT}; "
-        f"upgrade it, or create a copy of the model with REQUIRES {COMPAT} to try it as it is"
+        f"upgrade actorllm, or create a copy of the model with REQUIRES {COMPAT} to try it as it is"
     )

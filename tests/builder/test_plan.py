@@ -24,7 +24,7 @@ from actorllm.protocol.version import COMPAT
 
 TOO_NEW = (
     f"model 'a/x:b' requires version 99.1 or newer, and this server is compatible with {COMPAT}; "
-    f"upgrade it, or create a copy of the model with REQUIRES {COMPAT} to try it as it is"
+    f"upgrade actorllm, or create a copy of the model with REQUIRES {COMPAT} to try it as it is"
 )
 
 
