@@ -15,8 +15,10 @@ from typing import Final, NamedTuple, Self
 
 from actorllm.protocol.settings import SettingsError
 
-__all__ = ["Claim"]
+__all__ = ["PATIENCE", "Claim"]
 
+PATIENCE: Final = 5.0
+"""Seconds to wait for a daemon that has just begun, or is about to end."""
 _POLL: Final = 0.05
 _MAX_FILE: Final = 4096
 
@@ -31,10 +33,10 @@ class Claim:
 
     Args:
         state: The folder; it is made if it is missing.
-        patience: Seconds to wait for a daemon that has just begun, or is about to end.
+        patience: Seconds to wait for another daemon, where it does not say that it is there.
     """
 
-    def __init__(self, state: Path, *, patience: float = 5.0) -> None:
+    def __init__(self, state: Path, *, patience: float = PATIENCE) -> None:
         self._state = state
         self._patience = patience
         self._file = state / "daemon.json"
