@@ -46,6 +46,8 @@ _HERE = b"FROM .\n"
 def create(model: str, file: str, quantize: str, draft_quantize: str, copy: bool) -> None:
     """Create a model from a Modelfile.
 
+    Its least is one line: FROM, and the name of a model, a GGUF file, or a folder of safetensors.
+
     Files on the disk of the server's models take no further space: their blocks are shared, or they
     are linked. Do not write to a linked file afterwards, or give --copy.
     """

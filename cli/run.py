@@ -103,8 +103,8 @@ def run(
 ) -> None:
     """Run a model: answer PROMPT, or hold a conversation.
 
-    What is piped in stands before PROMPT; without either there is a prompt to talk at. Embedding
-    models print their vector.
+    A model that is not here is pulled first. What is piped in stands before PROMPT; without either
+    there is a prompt to talk at. Embedding models print their vector.
     """
     session = Session(
         model=model,

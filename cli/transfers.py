@@ -37,7 +37,11 @@ def transfer(client: "Client", path: str, model: str, *, insecure: bool) -> None
 @_INSECURE
 @click.option("--list-partial", is_flag=True, help="List the unfinished downloads instead.")
 def pull(model: str, insecure: bool, list_partial: bool) -> None:
-    """Pull a model, or go on with an unfinished pull."""
+    """Pull a model, or go on with an unfinished pull.
+
+    MODEL: a name at registry.ollama.ai, such as llama3.2:1b, or one with a host:
+    hf.co/USER/REPOSITORY:Q4_K_M, registry.example.org/me/mine.
+    """
     if list_partial:
         show_partials(connect())
         return
@@ -50,5 +54,8 @@ def pull(model: str, insecure: bool, list_partial: bool) -> None:
 @click.argument("model", type=MODEL)
 @_INSECURE
 def push(model: str, insecure: bool) -> None:
-    """Push a model to a registry."""
+    """Push a model to a registry.
+
+    MODEL: its name says where it goes, as in registry.example.org/me/mine; cp gives it one.
+    """
     transfer(connect(), "/api/push", model, insecure=insecure)
