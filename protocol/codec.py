@@ -151,15 +151,19 @@ def _is_scalar_tuple(kind: Any) -> bool:
     return get_origin(kind) is tuple and args[1:] == (...,) and args[0] in _PLAIN
 
 
-def _structure_scalar_tuple(value: Any, kind: Any) -> Any:
+def _scalar_tuple_fn(kind: Any) -> Callable[[Any, Any], Any]:
     # Token ids come by the thousand: one pass in C instead of a hook for each.
     wanted, _ = get_args(kind)
-    items = tuple(_sequence(value, "array"))
-    if not set(map(type, items)) <= {wanted}:
-        if wanted is float and set(map(type, items)) <= {int, float}:
-            return tuple(map(float, items))
-        raise TypeError(f"expected an array of {wanted.__name__}")
-    return items
+
+    def structure(value: Any, _: Any) -> Any:
+        items = tuple(_sequence(value, "array"))
+        if not set(map(type, items)) <= {wanted}:
+            if wanted is float and set(map(type, items)) <= {int, float}:
+                return tuple(map(float, items))
+            raise TypeError(f"expected an array of {wanted.__name__}")
+        return items
+
+    return structure
 
 
 def _is_json_object(kind: Any) -> bool:
@@ -199,7 +203,7 @@ for _kind in (bool, int, str, bytes):
 _converter.register_structure_hook(float, _strict_float)
 _converter.register_structure_hook(Any, lambda value, _: value)
 _converter.register_structure_hook_func(_is_plain_union, _structure_plain_union)
-_converter.register_structure_hook_func(_is_scalar_tuple, _structure_scalar_tuple)
+_converter.register_structure_hook_factory(_is_scalar_tuple, _scalar_tuple_fn)
 _converter.register_unstructure_hook_func(_is_scalar_tuple, lambda value: value)
 _converter.register_structure_hook_func(_is_json_object, _structure_json_object)
 _converter.register_unstructure_hook_func(_is_json_object, lambda value: value)

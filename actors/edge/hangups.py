@@ -14,7 +14,7 @@ import trio
 
 __all__ = ["Hangups"]
 
-INTERVAL = 0.25
+INTERVAL = 0.5
 """Seconds between two looks."""
 
 # Linux tells that the peer will send no more even while there are bytes to read; elsewhere only a

@@ -3,7 +3,7 @@
 actor.py       handlers chosen by the message in their annotation
 specs.py       child specs: restart, shutdown, bounds
 ref.py         tell, ask, stream
-ports.py       promises and pipes: where answers go
+ports.py       promises and pipes: where answers go; relay.py joins two pipes
 mailbox.py     bounded queues with a control lane
 cell.py        the life of one incarnation
 supervisor.py  start, watch, restart, stop
@@ -12,7 +12,7 @@ node.py        all actors of a process; names, dead letters, the live tree
 exits.py       why an actor is no more; monitors' `Down`
 errors.py      what can go wrong between actors
 process.py     an actor in a process of its own; child.py is that process's main
-link.py        frames over a byte stream; sockets.py writes them; launch.py starts processes
+link.py        frames over a byte stream; sockets.py carries them; launch.py starts processes
 context.py     what an actor can do beyond answering
 insight.py     the live tree and its counters; trace.py and logs.py follow a request
 fault_plan.py  what goes wrong, as data; faults.py does it. Imported on request only, as are
@@ -35,6 +35,7 @@ from actorllm.actors.kernel.exits import Address, Down, Exit
 from actorllm.actors.kernel.insight import ActorSnapshot, Counters, NodeSnapshot
 from actorllm.actors.kernel.node import Node
 from actorllm.actors.kernel.ref import Items, Ref
+from actorllm.actors.kernel.relay import Relay
 from actorllm.actors.kernel.specs import Backoff, ChildSpec, Intensity, Restart, Strategy
 from actorllm.actors.kernel.supervisor import DynamicSupervisor, Supervisor
 from actorllm.actors.kernel.trace import new_trace, trace_id
@@ -61,6 +62,7 @@ __all__ = [
     "Node",
     "NodeSnapshot",
     "Ref",
+    "Relay",
     "Restart",
     "StartFailed",
     "Strategy",

@@ -16,7 +16,8 @@ from actorllm.actors.kernel.actor import Actor, Handler, handlers_of
 from actorllm.actors.kernel.context import Context
 from actorllm.actors.kernel.exits import Exit, innermost
 from actorllm.actors.kernel.mailbox import End, Envelope, Kind, Mailbox, Stop
-from actorllm.actors.kernel.ports import Failure, Pipe, Promise, fail_port, feed
+from actorllm.actors.kernel.ports import Failure, Pipe, Promise, fail_port
+from actorllm.actors.kernel.relay import feed
 from actorllm.actors.kernel.specs import ChildSpec
 from actorllm.actors.kernel.trace import trace_id
 from actorllm.protocol.codec import CodecError, Message, decode, encode

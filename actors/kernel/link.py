@@ -13,7 +13,7 @@ from typing import Any
 import msgpack
 import trio
 
-from actorllm.actors.kernel.sockets import write_now
+from actorllm.actors.kernel.sockets import read_next, write_now
 from actorllm.protocol.codec import MAX_FRAME
 
 __all__ = ["Link", "LinkError", "Op"]
@@ -120,7 +120,7 @@ class Link:
             if payload is not None:
                 return payload
             try:
-                data = await self._stream.receive_some(_READ_SIZE)
+                data = await read_next(self._stream, _READ_SIZE)
             except (trio.BrokenResourceError, trio.ClosedResourceError) as e:
                 raise LinkError("transport broke") from e
             if not data:

@@ -6,7 +6,7 @@ the two waits are synchronous, so that cleanup can never be cut short by a cance
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Literal
 
 import trio
@@ -18,10 +18,10 @@ from actorllm.actors.kernel.errors import (
     MailboxFull,
 )
 from actorllm.actors.kernel.exits import Exit
-from actorllm.protocol.codec import Message, Value, encode, message
+from actorllm.protocol.codec import Value, message
 from actorllm.protocol.errors import Problem, Refused
 
-__all__ = ["Failure", "Pipe", "Promise", "fail_port", "failure_of", "feed"]
+__all__ = ["Failure", "Pipe", "Promise", "fail_port", "failure_of"]
 
 
 @message
@@ -186,7 +186,11 @@ class Pipe:
         self._credit -= 1
         if self.on_push is not None:
             self.on_push(frame)
-            return
+        else:
+            self.keep(frame)
+
+    def keep(self, frame: bytes) -> None:
+        """Let an item wait for the consumer."""
         self.items.append(frame)
         self._wake_consumer()
 
@@ -220,23 +224,31 @@ class Pipe:
             Refused: The target refused.
             KernelError: The stream broke.
         """
+        return self.take() if await self.wait_item() else None
+
+    async def wait_item(self) -> bool:
+        """Wait until there is an item; false at the end. Raises what `next` does."""
         while not self.items:
             if self.closed:
                 if self.failure is not None:
                     raise self.failure.error()
-                return None
+                return False
             self._consumer = trio.Event()
             await self._consumer.wait()
-        return self.take()
+        return True
 
     def take(self) -> bytes:
         """Take an item that is there."""
         frame = self.items.popleft()
+        self.consumed()
+        return frame
+
+    def consumed(self) -> None:
+        """Note that an item was taken, and grant others when it is time."""
         self._consumed += 1
         if self._consumed * 2 >= self.window:
             granted, self._consumed = self._consumed, 0
             self.grant(granted)
-        return frame
 
     def grant(self, count: int) -> None:
         """Allow the producer `count` items more."""
@@ -269,13 +281,3 @@ def fail_port(port: Promise | Pipe | None, failure: Failure) -> None:
         port.fail(failure)
     elif port is not None:
         port.close(failure)
-
-
-async def feed(pipe: Pipe, items: AsyncIterator[Message]) -> None:
-    """Push items, as fast as credit allows, until they end or the consumer has left."""
-    async for item in items:
-        if pipe.left:  # when it left, this task was about to run: no cancellation has come
-            return
-        pipe.push(encode(item))
-        if pipe.credit <= 0:
-            await pipe.wait_credit()

@@ -38,6 +38,10 @@ class Items(Generic[R]):
         self._path = path
         self._open_timeout = open_timeout
 
+    @property
+    def pipe(self) -> Pipe:
+        return self._pipe
+
     def __aiter__(self) -> AsyncIterator[R]:
         return self
 

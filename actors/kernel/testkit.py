@@ -24,8 +24,9 @@ from actorllm.actors.kernel.insight import ActorSnapshot, Counters, DeadLetter
 from actorllm.actors.kernel.launch import Launcher
 from actorllm.actors.kernel.mailbox import Envelope
 from actorllm.actors.kernel.node import Node
-from actorllm.actors.kernel.ports import Failure, Pipe, Promise, fail_port, feed
+from actorllm.actors.kernel.ports import Failure, Pipe, Promise, fail_port
 from actorllm.actors.kernel.ref import Ref
+from actorllm.actors.kernel.relay import feed
 from actorllm.actors.kernel.specs import Backoff, ChildSpec, Intensity
 from actorllm.actors.kernel.supervisor import Supervisor
 from actorllm.protocol.codec import Message, decode, encode

@@ -34,6 +34,8 @@ class Delivery:
         self._content = 0
         self._thinking = 0
         self._calls = 0
+        self.whole = False
+        """Whether the last piece was handed on."""
 
     def note(self, piece: Piece) -> None:
         """Count what is handed on now."""
@@ -41,6 +43,7 @@ class Delivery:
         self._content += len(piece.chunk.content)
         self._thinking += len(piece.chunk.thinking)
         self._calls += len(piece.chunk.tool_calls)
+        self.whole = piece.chunk.done is not None
 
     @property
     def calls(self) -> int:

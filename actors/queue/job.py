@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import trio
 
-from actorllm.actors.kernel import Actor, ActorDied, AskTimeout, BadMessage, KernelError, Ref
+from actorllm.actors.kernel import Actor, ActorDied, AskTimeout, BadMessage, KernelError, Ref, Relay
 from actorllm.actors.queue.checks import (
     check_capabilities,
     check_format,
@@ -87,7 +87,7 @@ class Job(Actor):
 
     # The two conversations
 
-    async def follow(self, m: Follow) -> AsyncIterator[Chunk]:
+    async def follow(self, m: Follow) -> AsyncIterator[Chunk | Relay[Piece]]:
         """Stream a generation; the last chunk has `done`."""
         request = self._request
         if self._followed or not isinstance(request, GenerateRequest):
@@ -122,7 +122,9 @@ class Job(Actor):
 
     # Generation
 
-    async def _generate(self, request: GenerateRequest) -> AsyncGenerator[Chunk, None]:
+    async def _generate(
+        self, request: GenerateRequest
+    ) -> AsyncGenerator[Chunk | Relay[Piece], None]:
         model = await self._resolve(request.model, request.kind)
         if is_empty(request) and request.keep_alive == 0:
             await self._scheduler.ask(Unload(model.weights.digest), timeout=_ASK_TIMEOUT)
@@ -146,16 +148,16 @@ class Job(Actor):
             now=time.time(),
         )
         first = True
-        async with aclosing(self._attempts(work)) as pieces:
-            async for piece in pieces:
-                chunk = piece.chunk
-                if first:
+        async with aclosing(self._attempts(work)) as chunks:
+            async for chunk in chunks:
+                if first and isinstance(chunk, Chunk):
                     first = False
                     told = (*request.notices, *notices, *self._lease_notices, *chunk.notices)
-                    chunk = evolve(chunk, notices=told) if told else chunk
-                yield self._finished(chunk) if chunk.done else chunk
+                    yield evolve(chunk, notices=told) if told else chunk
+                else:
+                    yield chunk
 
-    async def _attempts(self, work: Generate) -> AsyncGenerator[Piece, None]:
+    async def _attempts(self, work: Generate) -> AsyncGenerator[Chunk | Relay[Piece], None]:
         """Stream from one runner after the other, until one has brought it to an end."""
         delivery = Delivery()
         suspect = False
@@ -164,9 +166,9 @@ class Job(Actor):
             attempt = _Attempt(self._client, suspect=suspect)
             try:
                 stream = self._attempt(work, attempt, delivery)
-                async with aclosing(stream) as pieces:
-                    async for piece in pieces:
-                        yield piece
+                async with aclosing(stream) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
             except ActorDied as e:
                 self._failovers += 1
                 verdict = judge(
@@ -206,21 +208,36 @@ class Job(Actor):
 
     async def _attempt(
         self, work: Generate, attempt: "_Attempt", delivery: Delivery
-    ) -> AsyncGenerator[Piece, None]:
+    ) -> AsyncGenerator[Chunk | Relay[Piece], None]:
+        """Stream from one runner: until its first token by hand, then by a relay."""
+
+        def hand_on(piece: Piece) -> Chunk:
+            delivery.note(piece)
+            return piece.chunk if piece.chunk.done is None else self._finished(piece.chunk)
+
         acquire = self._acquire(work.model, work.options, suspect=attempt.suspect)
         async with self._scheduler.stream(acquire, window=_WAIT_WINDOW) as leases:
             lease = attempt.lease = await self._lease(leases)
             self._state = "running"
             async with self._runner(lease).stream(work) as pieces:
                 async for piece in pieces:
-                    delivery.note(piece)
-                    if piece.tokens and not attempt.advanced:
+                    chunk = hand_on(piece)
+                    if piece.tokens:
                         attempt.advanced = True
                         await self._report(lease)
-                    yield piece
-                    if piece.chunk.done is not None:
-                        return
-        raise Refused.because(500, f"the runner of {work.request.model!r} ended without a word")
+                    yield chunk
+                    if attempt.advanced:
+                        break
+                relay = Relay(pieces, hand_on)
+                yield relay
+                try:
+                    relay.check()
+                except KernelError:
+                    if not delivery.whole:  # else the runner was no longer needed
+                        raise
+        if not delivery.whole:
+            text = f"the runner of {work.request.model!r} ended without a word"
+            raise Refused.because(500, text)
 
     async def _report(self, lease: Lease) -> None:
         """Tell the scheduler that the runner works, if it wants to hear."""

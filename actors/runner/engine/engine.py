@@ -31,8 +31,8 @@ from actorllm.actors.runner.engine.vocab import Vocab
 
 __all__ = ["COALESCE_SECONDS", "Engine"]
 
-COALESCE_SECONDS = 0.008
-"""Shortest time between two deliveries, unless a stream begins or ends."""
+COALESCE_SECONDS = 0.016
+"""Shortest time between two deliveries, unless a stream begins or ends: a frame of a display."""
 _EACH_SECONDS = 0.004
 """The same for each stream that has news: to pass them on costs time that computing wants, too."""
 _MOST_SECONDS = 0.064
