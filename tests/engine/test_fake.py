@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actorllm.actors.runner.engine import passes
 from actorllm.actors.runner.engine.batching import WIDE_GAP
 from actorllm.actors.runner.engine.fake import FAKE_EOS, FakeEngine, babble
 from actorllm.actors.runner.engine.streams import OUTPUT_BOUND
@@ -550,6 +551,26 @@ def test_streams_and_long_prompts_take_turns():
         silent = 0 if len(host.tokens[1]) > before else silent + 1
         most = max(most, silent)
     assert most == 1
+
+
+def burst(count):
+    """Start so many streams at once; give the host at the step when all have a token."""
+    host = make_unordered(slots=count, num_batch=64)
+    for n in range(count):
+        host.engine.submit(make_work(n, bytes([n] * 40), max_tokens=50))
+    while len(host.tokens) < count:
+        host.step()
+    return host
+
+
+def test_the_first_streams_of_a_burst_wait_for_the_prompts_of_the_others():
+    assert [len(tokens) for tokens in burst(4).tokens.values()] == [1] * 4
+
+
+def test_they_do_not_wait_long(monkeypatch):
+    monkeypatch.setattr(passes, "HOLD_SECONDS", 0.001)
+    host = burst(4)
+    assert len(host.tokens[0]) > len(host.tokens[3]) == 1
 
 
 def test_a_prompt_goes_beside_the_streams_that_run_and_takes_its_prefix_along():

@@ -19,7 +19,10 @@ from actorllm.actors.runner.engine.streams import Stream
 from actorllm.actors.runner.engine.types import EngineError
 from actorllm.actors.runner.engine.works import shift_of
 
-__all__ = ["Passes", "Results"]
+__all__ = ["HOLD_SECONDS", "Passes", "Results"]
+
+HOLD_SECONDS = 2.0
+"""For so long, at most, the first streams of a burst wait for the prompts of the others."""
 
 
 class Results(Protocol):
@@ -94,17 +97,30 @@ class Passes:
             for slot in self._slots
             if (stream := slot.stream) is not None and stream.due and stream not in prompts
         }
+        held = self._are_held(due)
+        alone = held or not due
         if self._backend.unified:
-            return self._mixed(due, alone=not due)
-        if due and (not prompts or self._pace.streams_turn):
+            return self._mixed(due, alone=alone)
+        if due and not held and (not prompts or self._pace.streams_turn):
             self._decode(due)
         elif not prompts:
             return False
         elif self._orders:
-            self._prefill(prompts[0], alone=not due)
+            self._prefill(prompts[0], alone=alone)
         else:
-            self._mixed({}, alone=not due)
+            self._mixed({}, alone=alone)
         return True
+
+    def _are_held(self, due: Mapping[int, Stream]) -> bool:
+        """Tell whether streams wait, at their first token, for prompts that came with them.
+
+        A pass costs little more with all streams of a burst than with a few.
+        """
+        if not (due and self.prompts and all(stream.begins for stream in due.values())):
+            return False
+        began = min(stream.first_at for stream in due.values())
+        came = min(stream.queued_at for stream in self.prompts)
+        return came < began and self._clock() - began < HOLD_SECONDS
 
     def may_shift(self, stream: Stream) -> bool:
         """Whether a stream goes on, with less before it, once its window is full."""

@@ -1,5 +1,6 @@
 """A stream: the progress of one work, from its prompt to its finish."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -37,10 +38,11 @@ class Stream:
         """Whether there is output that should not wait: a first token, or the end."""
         cap = _WINDOWS_WITHOUT_LIMIT * work.window
         self._limit = min(work.max_tokens, cap) if work.max_tokens > 0 else cap
-        self._queued_at = now
+        self.queued_at = now
         self._began_at = now
         self._begun = False
-        self._first_at: float | None = None
+        self.first_at = math.inf
+        """When it got its first token."""
         self._guaranteed = False
         self._text = TextAssembler(work.stops)
         self.thoughts = Thoughts(work.thinking)
@@ -50,7 +52,12 @@ class Stream:
 
     @property
     def generating(self) -> bool:
-        return self._first_at is not None
+        return self.first_at < math.inf
+
+    @property
+    def begins(self) -> bool:
+        """Whether it has a single token from this engine."""
+        return self.generating and self.generated == len(self.work.resume) + 1
 
     @property
     def parked(self) -> bool:
@@ -66,7 +73,7 @@ class Stream:
     def due(self) -> bool:
         """Whether its next row is a token that it generated."""
         return (
-            self._first_at is not None
+            self.first_at < math.inf
             and len(self.tokens) - self.placed <= 1
             and self.backlog < OUTPUT_BOUND
         )
@@ -140,8 +147,8 @@ class Stream:
         self, token: int, piece: bytes | None, logprob: TokenLogprob | None, now: float
     ) -> None:
         """Take a sampled token; `piece` is None if it ends the generation."""
-        if self._first_at is None:
-            self._first_at = now
+        if not self.generating:
+            self.first_at = now
             self.fresh = True
         self.tokens.append(token)
         if piece is None:
@@ -171,7 +178,7 @@ class Stream:
         if reason in ("stop", "length") and (rest := self._text.finish()):
             self._new_text.append(rest)
         began = self._began_at if self._begun else now
-        first = now if self._first_at is None else self._first_at
+        first = min(self.first_at, now)
         self.fresh = True
         self.finish = Finish(
             reason=reason,
@@ -183,7 +190,7 @@ class Stream:
             thinking_tokens=self.thoughts.count,
             thinking_ended=self.thoughts.ended,
             generation_seconds=now - first,
-            queued_seconds=began - self._queued_at,
+            queued_seconds=began - self.queued_at,
             discarded_tokens=self.discarded,
             window_full=window_full,
             deterministic=self._guaranteed,
