@@ -21,7 +21,7 @@ from actorllm.actors.runner.engine.works import shift_of
 
 __all__ = ["HOLD_SECONDS", "Passes", "Results"]
 
-HOLD_SECONDS = 2.0
+HOLD_SECONDS = 3.0
 """For so long, at most, the first streams of a burst wait for the prompts of the others."""
 
 
