@@ -87,7 +87,7 @@ class ThreadTuner:
     """Passes that take this many times the best mean are a reason to try all numbers."""
     FASTER = 0.9
     """A trial wins if it takes less than this part of the time."""
-    SOON, RARELY = 12, 400
+    SOON, RARELY = 50, 400
     """Samples between two trials, at least and at most."""
     FREE = 0.5
     """Of the cores that a trial takes in addition, the part that must have been idle."""
