@@ -31,8 +31,8 @@ _FOLDER = Path(tempfile.gettempdir()) / "actorllm-bench"
 
 def measure(path: str, *, deterministic: bool) -> dict[str, float]:
     """Give the tokens for each second of processor time, by what is done."""
-    kept_apart = {"deterministic": True} if deterministic else {"unified": True}
-    host = Host(path, slots=SLOTS, num_ctx=WINDOW, threads=1, **kept_apart)
+    mode = {"deterministic": True} if deterministic else {"unordered": True}
+    host = Host(path, slots=SLOTS, num_ctx=WINDOW, threads=1, **mode)
     speeds = {}
     try:
         host.run(_work(0, 64, 2))
