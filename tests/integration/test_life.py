@@ -34,19 +34,24 @@ def test_the_live_tree_shows_every_actor(daemon: Daemon):
     assert actors["/edge"]["info"]["listening"] == [daemon.url.removeprefix("http://")]
 
 
-def test_an_address_in_use_is_said_in_one_line(daemon: Daemon, tmp_path):
-    environ = daemon.environ | {
-        "ACTORLLM_HOST": daemon.url.removeprefix("http://"),
-        "ACTORLLM_STATE": str(tmp_path),
-    }
-    second = subprocess.run(
-        [sys.executable, "-m", "actorllm.cli.main", "serve"],
+def serve(environ: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
+    """Start a daemon that ends by itself, since it cannot run."""
+    return subprocess.run(
+        [sys.executable, "-m", "actorllm.cli.main", "serve", *options],
         env=environ,
         capture_output=True,
         text=True,
         timeout=TIMEOUT,
         check=False,
     )
+
+
+def test_an_address_in_use_is_said_in_one_line(daemon: Daemon, tmp_path):
+    environ = daemon.environ | {
+        "ACTORLLM_HOST": daemon.url.removeprefix("http://"),
+        "ACTORLLM_STATE": str(tmp_path),
+    }
+    second = serve(environ)
     assert second.returncode == 1
     (line,) = second.stderr.splitlines()
     assert "Address already in use" in line
@@ -56,14 +61,7 @@ def test_an_address_in_use_is_said_in_one_line(daemon: Daemon, tmp_path):
 
 def test_a_second_daemon_on_the_same_state_is_refused_in_one_line(daemon: Daemon):
     environ = daemon.environ | {"ACTORLLM_HOST": "127.0.0.1:0"}
-    second = subprocess.run(
-        [sys.executable, "-m", "actorllm.cli.main", "serve"],
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
+    second = serve(environ)
     assert second.returncode == 1
     (line,) = second.stderr.splitlines()
     assert f"a daemon (process {daemon.process.pid}) runs at {daemon.url} already" in line
@@ -74,14 +72,7 @@ def test_a_folder_of_models_that_cannot_be_written_to_is_said_in_one_line(tmp_pa
     models = tmp_path / "file" / "models"
     models.parent.touch()
     environ = {"ACTORLLM_MODELS": str(models), "ACTORLLM_STATE": str(tmp_path / "state")}
-    done = subprocess.run(
-        [sys.executable, "-m", "actorllm.cli.main", "serve", "--host", "127.0.0.1:0", "--quiet"],
-        env=os.environ | environ,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
+    done = serve(os.environ | environ, "--host", "127.0.0.1:0", "--quiet")
     assert done.returncode == 1
     assert done.stderr == (
         f"Error: cannot write to the models in {models}: Not a directory; set ACTORLLM_MODELS to a "

@@ -1,14 +1,12 @@
 """Streams: credit, the end exactly once, cancellation in both directions."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 import trio
 import trio.testing
-from counter import Count, Counter, Fail, Total
+from counter import Count, Counter, Fail
+from tricky import Producer, Tricky, consume
 
 from actorllm.actors.kernel import (
-    Actor,
     ActorDied,
     AskTimeout,
     BadMessage,
@@ -16,43 +14,7 @@ from actorllm.actors.kernel import (
 )
 from actorllm.actors.kernel.ports import Failure, Pipe, Promise, failure_of
 from actorllm.actors.kernel.testkit import actor_kit
-from actorllm.protocol.codec import Stream, message
 from actorllm.protocol.errors import Problem, Refused
-
-
-@message
-class Tricky(Stream[Total]):
-    items: int
-    then: str
-
-
-class Producer(Actor):
-    def __init__(self):
-        self.closed = 0
-
-    async def tricky(self, m: Tricky) -> AsyncIterator[Total]:
-        try:
-            for n in range(m.items):
-                yield Total(n)
-            if m.then == "refuse":
-                raise Refused.because(507, "no room")
-            if m.then == "crash":
-                raise ValueError("boom")
-            if m.then == "wait":
-                await trio.sleep_forever()
-        finally:
-            self.closed += 1
-
-
-async def consume(ref, request, **kwargs):
-    seen = []
-    try:
-        async with ref.stream(request, **kwargs) as items:
-            while (item := await anext(items, None)) is not None:
-                seen.append(item.n)
-    except (Refused, ActorDied) as e:
-        return seen, type(e)
-    return seen, None
 
 
 @pytest.mark.parametrize("items", [0, 1, 3, 4, 5, 100])
