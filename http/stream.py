@@ -115,6 +115,7 @@ class Streamed(Writing, Generic[R]):
             log_crash(self._log, error)
         problem = problem_of(error)
         if self._started:
+            self._log.warning("an answer ended early", reason=problem.text)
             await self._finish(send, self._frames.failed(problem))
         else:
             await self._write_whole(send, self._frames.refused(problem))

@@ -82,6 +82,7 @@ class Fetch(Transfer):
                 throttle=self._throttle,
                 url=self._url,
                 changed=self.changed,
+                troubled=self.troubled,
             )
             self.changed()
             return await self._fetching.run()

@@ -50,6 +50,7 @@ class Fetching:
         throttle: Caps the bytes of all fetches.
         url: Where it is; None: where blobs of the repository are.
         changed: Called whenever `completed` has changed.
+        troubled: Told before another try what went wrong.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Fetching:
         throttle: Throttle,
         url: str | None = None,
         changed: Callable[[], None] = lambda: None,
+        troubled: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._registry = registry
         self._url = url or registry.origin.blob(digest)
@@ -70,6 +72,7 @@ class Fetching:
         self._streams = streams
         self._throttle = throttle
         self._changed = changed
+        self._troubled = troubled
         self._threads = trio.CapacityLimiter(streams + 2)
         self._direct: httpx.URL | None = None
         """Where the registry has redirected to: parts are fetched there at once."""
@@ -103,7 +106,7 @@ class Fetching:
         parts = self._file.parts
         if len(parts) < 2 or all(part.is_done for part in parts):
             return
-        if not await patiently(self._registry.policy, self._has_ranges):
+        if not await patiently(self._registry.policy, self._has_ranges, told=self._troubled):
             self._file.unite()
 
     async def _has_ranges(self) -> bool:
@@ -127,6 +130,7 @@ class Fetching:
                 self._registry.policy,
                 partial(self._fetch_part, index),
                 partial(self._done, index),
+                told=self._troubled,
             )
 
     def _done(self, index: int) -> int:

@@ -19,7 +19,11 @@ _PROGRESS: Final = 64 * 1024
 
 
 async def patiently(
-    policy: Policy, act: Callable[[], Awaitable[R]], progress: Callable[[], int] = lambda: 0
+    policy: Policy,
+    act: Callable[[], Awaitable[R]],
+    progress: Callable[[], int] = lambda: 0,
+    *,
+    told: Callable[[str], None],
 ) -> R:
     """Try until it works, or has failed too often in a row.
 
@@ -27,6 +31,7 @@ async def patiently(
         policy: How often, and the waits between.
         act: Raises `RegistryError` where it fails.
         progress: Bytes that were carried so far.
+        told: Called before each further try with what went wrong, and when that will be.
 
     Raises:
         Refused: It does not work.
@@ -43,5 +48,7 @@ async def patiently(
             tries += 1
             if tries >= policy.tries:
                 raise Refused.because(500, f"max retries exceeded: {e.text}") from e
+            text = e.text
             wait = policy.wait(tries, random.random(), e.retry_after)  # noqa: S311 -- jitter
+        told(f"{text}; trying again in {wait:.0f} s ({tries} of {policy.tries - 1})")
         await trio.sleep(wait)

@@ -181,6 +181,8 @@ class Pulling:
                 found = None
                 async with aclosing(ahead.follow(layer)) as items:
                     async for one, progress in items:
+                        if progress.trouble:
+                            yield CreateStatus(progress.trouble)
                         yield blob_status("pulling", one, progress.completed)
                         found = progress.found if one == layer else found
                 if found != layer.digest:

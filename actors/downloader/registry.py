@@ -251,10 +251,9 @@ async def check_status(response: httpx.Response, wanted: set[int]) -> None:
                 words += piece
                 if len(words) > _MAX_REASON:
                     break
-    text = " ".join(words.decode("utf-8", errors="replace").split())[:_MAX_REASON]
-    raise RegistryError(
-        status, f"{status}: {text}", retry_after(response.headers.get("retry-after"))
-    )
+    said = words.decode("utf-8", errors="replace").split() or response.reason_phrase.split()
+    told = f"{status}: {' '.join(said)[:_MAX_REASON] or 'no reason given'}"
+    raise RegistryError(status, told, retry_after(response.headers.get("retry-after")))
 
 
 def _unauthorized() -> RegistryError:

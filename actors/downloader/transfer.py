@@ -40,6 +40,7 @@ class Transfer(Actor):
         self._left = trio.Event()
         self._news = trio.Event()
         self._over = trio.Event()
+        self._trouble = ""
         self._found: str | None = None
         self._problem: Problem | None = None
 
@@ -56,6 +57,12 @@ class Transfer(Actor):
         """Tell the followers that `completed` has changed."""
         news, self._news = self._news, trio.Event()
         news.set()
+
+    def troubled(self, text: str) -> None:
+        """Tell the followers, and the log, what has gone wrong for now."""
+        self.ctx.log.warning("trying again", reason=text)
+        self._trouble = text
+        self.changed()
 
     async def started(self) -> None:
         self.ctx.run(self._carry)
@@ -86,12 +93,15 @@ class Transfer(Actor):
 
     async def follow(self, m: FollowTransfer) -> AsyncIterator[TransferProgress]:
         """Report until it is over; refused where the transfer is."""
+        told = self._trouble if self._followers else ""  # who comes later hears of what is new
         self._followers += 1
         self._joined.set()
         try:
             while not self._over.is_set():
                 news = self._news
-                yield TransferProgress(self._total, self.completed)
+                trouble = "" if self._trouble == told else self._trouble
+                told = self._trouble
+                yield TransferProgress(self._total, self.completed, trouble=trouble)
                 await news.wait()
                 with trio.move_on_after(_TICK):
                     await self._over.wait()

@@ -81,7 +81,7 @@ class Generate(Stream["Piece"]):
 
 @message
 class Piece(Value):
-    """What came of a stream within a few milliseconds."""
+    """What came of a stream at a time: a token, or as many as there are in some milliseconds."""
 
     tokens: tuple[int, ...]
     """Those that a resumed stream must not repeat."""

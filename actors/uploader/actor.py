@@ -94,10 +94,13 @@ class Uploader(Transfers):
         with await trio.to_thread.run_sync(self._pin, model, limiter=self._threads):
             async with connect() as registry:
                 follow = partial(self._follow, connect, origin)
-                pushing = Pushing(model, registry, follow, self.ctx.run)
+                pushing = Pushing(model, registry, follow, self.ctx.run, self._troubled)
                 async with aclosing(pushing.steps()) as steps:
                     async for step in steps:
                         yield step
+
+    def _troubled(self, text: str) -> None:
+        self.ctx.log.warning("trying again", reason=text)
 
     def _pin(self, model: LocalModel) -> Pin:
         pin = self._catalog.blobs.lock.pin()

@@ -1,6 +1,6 @@
 """What a push does: read the manifest, send the blobs, send the manifest."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, closing
 from functools import partial
 
@@ -68,13 +68,22 @@ class Pushing:
         registry: Gets it.
         follow: Sends a blob.
         run: See `Ahead`.
+        troubled: Told before another try of the manifest what went wrong.
     """
 
-    def __init__(self, model: LocalModel, registry: Registry, follow: Follow, run: Run) -> None:
+    def __init__(
+        self,
+        model: LocalModel,
+        registry: Registry,
+        follow: Follow,
+        run: Run,
+        troubled: Callable[[str], None],
+    ) -> None:
         self._model = model
         self._registry = registry
         self._follow = follow
         self._run = run
+        self._troubled = troubled
 
     async def steps(self) -> AsyncGenerator[CreateStatus, None]:
         """Push the model.
@@ -91,9 +100,11 @@ class Pushing:
             for layer in layers.values():
                 async with aclosing(ahead.follow(layer)) as items:
                     async for one, progress in items:
+                        if progress.trouble:
+                            yield CreateStatus(progress.trouble)
                         yield blob_status("pushing", one, progress.completed)
         yield CreateStatus("pushing manifest")
-        await patiently(self._registry.policy, self._put_manifest)
+        await patiently(self._registry.policy, self._put_manifest, told=self._troubled)
         yield CreateStatus("success")
 
     async def _reach(self, digest: str) -> None:

@@ -58,6 +58,7 @@ class Send(Transfer):
                     chunk=self._chunk,
                     source=self._source,
                     changed=self.changed,
+                    troubled=self.troubled,
                 )
                 await self._sending.run()
         finally:

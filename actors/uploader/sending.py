@@ -42,6 +42,7 @@ class Sending:
         chunk: Bytes of a request at most.
         source: Another repository of the same registry that may have the blob; empty: none is known.
         changed: Called whenever `completed` has changed.
+        troubled: Told before another try what went wrong.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Sending:
         chunk: int,
         source: str = "",
         changed: Callable[[], None] = lambda: None,
+        troubled: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._registry = registry
         self._layer = layer
@@ -60,6 +62,7 @@ class Sending:
         self._chunk = chunk
         self._source = source
         self._changed = changed
+        self._troubled = troubled
         self._session: _Session | None = None
         self.completed = 0
         """Bytes that were handed on."""
@@ -70,7 +73,12 @@ class Sending:
         Raises:
             Refused: The registry does not take it.
         """
-        await patiently(self._registry.policy, self._send, lambda: self._acknowledged)
+        await patiently(
+            self._registry.policy,
+            self._send,
+            lambda: self._acknowledged,
+            told=self._troubled,
+        )
         self._moved(self._layer.size)
 
     @property

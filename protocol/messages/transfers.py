@@ -63,6 +63,8 @@ class TransferProgress(Value):
     found: str | None = None
     """Digest of what has come, in the last item; if it is another than was wanted, nothing is
     kept."""
+    trouble: str = ""
+    """What has gone wrong since the last item, where another try will be made."""
 
 
 @message

@@ -99,7 +99,8 @@ async def test_a_server_in_trouble_is_asked_again(stub, node, catalog):
         return Reply(503, b"busy", {"Retry-After": "0"}) if len(tries) % 2 else good(request)
 
     stub.on("GET", f"/v2/library/m/blobs/{digest}", answer)
-    await pull(node, f"{stub.host}/library/m")
+    told = words(await pull(node, f"{stub.host}/library/m"))
+    assert any(step.startswith("503: busy; trying again in 0 s (1 of ") for step in told)
     assert catalog.blobs.path(digest).read_bytes() == DATA
 
 

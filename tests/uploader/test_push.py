@@ -217,7 +217,8 @@ async def test_a_storage_in_trouble_gets_its_chunk_again(stub, other, node, cata
 
     other.on("PUT", "/storage", sometimes)
     model = seedling(stub.host)
-    await push(node, model.name.full())
+    steps = await push(node, model.name.full())
+    assert any("; trying again in " in step.status for step in steps)
     digest = model.manifest.layers[0].digest
     _, parts = there.committed[digest]
     assert b"".join(parts) == catalog.blobs.path(digest).read_bytes()

@@ -2,7 +2,7 @@
 
 host thread                    engine thread
 submit, cancel, drained ---->  inbox -> stepper (one pass at a time)
-deliver(deltas)         <----  at most every few milliseconds, all streams together
+deliver(deltas)         <----  every 32 milliseconds at most, all streams together
 """
 
 import queue
@@ -31,8 +31,8 @@ from actorllm.actors.runner.engine.vocab import Vocab
 
 __all__ = ["COALESCE_SECONDS", "Engine"]
 
-COALESCE_SECONDS = 0.016
-"""Shortest time between two deliveries, unless a stream begins or ends: a frame of a display."""
+COALESCE_SECONDS = 0.032
+"""Shortest time between two deliveries, unless a stream begins or ends: two frames of a display."""
 _EACH_SECONDS = 0.004
 """The same for each stream that has news: to pass them on costs time that computing wants, too."""
 _MOST_SECONDS = 0.064
