@@ -112,15 +112,15 @@ class Passes:
         return True
 
     def _are_held(self, due: Mapping[int, Stream]) -> bool:
-        """Tell whether streams wait, at their first token, for prompts that came with them.
+        """Tell whether streams wait, at their first token, for prompts that come with them.
 
-        A pass costs little more with all streams of a burst than with a few.
+        A pass costs little more with all streams of a burst than with a few. Where a stream has gone
+        on already, none of them waits.
         """
         if not (due and self.prompts and all(stream.begins for stream in due.values())):
             return False
         began = min(stream.first_at for stream in due.values())
-        came = min(stream.queued_at for stream in self.prompts)
-        return came < began and self._clock() - began < HOLD_SECONDS
+        return self._clock() - began < HOLD_SECONDS
 
     def may_shift(self, stream: Stream) -> bool:
         """Whether a stream goes on, with less before it, once its window is full."""

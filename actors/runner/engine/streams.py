@@ -38,7 +38,7 @@ class Stream:
         """Whether there is output that should not wait: a first token, or the end."""
         cap = _WINDOWS_WITHOUT_LIMIT * work.window
         self._limit = min(work.max_tokens, cap) if work.max_tokens > 0 else cap
-        self.queued_at = now
+        self._queued_at = now
         self._began_at = now
         self._begun = False
         self.first_at = math.inf
@@ -190,7 +190,7 @@ class Stream:
             thinking_tokens=self.thoughts.count,
             thinking_ended=self.thoughts.ended,
             generation_seconds=now - first,
-            queued_seconds=began - self.queued_at,
+            queued_seconds=began - self._queued_at,
             discarded_tokens=self.discarded,
             window_full=window_full,
             deterministic=self._guaranteed,
