@@ -28,7 +28,7 @@ _LEVELS = frozenset({"debug", "info", "warning", "error", "critical"})
 
 _PASSED = ("ACTORLLM_", "OLLAMA_", "LC_", "OMP_", "GOMP_", "GGML_", "LLAMA_", "CUDA_", "HIP_",
            "ROCR_", "NVIDIA_", "PYTHON", "LD_")  # fmt: skip
-_PASSED_NAMES = {"PATH", "HOME", "LANG", "TZ", "TMPDIR", "USER", "VIRTUAL_ENV"}
+_PASSED_NAMES = {"PATH", "HOME", "LANG", "TZ", "TMPDIR", "USER", "VIRTUAL_ENV", "GLIBC_TUNABLES"}
 _SECRET = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL")
 
 
