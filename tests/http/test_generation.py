@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import structlog
 
 
 def frames(response):
@@ -112,10 +113,14 @@ async def test_a_full_queue_says_when_to_come_back(client):
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
 
 
-async def test_a_failure_in_the_middle_is_a_last_line(client):
-    answer = frames(await client.post("/api/generate", json={"model": "breaks"}))
+async def test_a_failure_in_the_middle_is_a_last_line_and_a_line_of_the_log(client):
+    with structlog.testing.capture_logs() as logged:
+        answer = frames(await client.post("/api/generate", json={"model": "breaks"}))
     assert answer[0]["response"] == "half"
     assert answer[1:] == [{"error": "the runner is gone"}]
+    (told,) = [line for line in logged if line["event"] == "an answer ended early"]
+    assert told["log_level"] == "warning"
+    assert told["reason"] == "the runner is gone"
 
 
 @pytest.mark.parametrize("model", ["crashes", "crashes-early"])
