@@ -76,7 +76,10 @@ class Claim:
         new.replace(self._file)
 
     def withdraw(self) -> None:
-        """Remove the file: this daemon is about to end."""
+        """Remove the file: this daemon is about to end.
+
+        If it cannot be removed it says nothing wrong for long: whoever has the lock next replaces it.
+        """
         with suppress(OSError):
             self._file.unlink(missing_ok=True)
 

@@ -111,11 +111,12 @@ class Streamed(Writing, Generic[R]):
         return None
 
     async def _fail(self, send: Send, error: Exception) -> None:
+        problem = problem_of(error)
         if not is_expected(error):
             log_crash(self._log, error)
-        problem = problem_of(error)
-        if self._started:
+        elif self._started:
             self._log.warning("an answer ended early", reason=problem.text)
+        if self._started:
             await self._finish(send, self._frames.failed(problem))
         else:
             await self._write_whole(send, self._frames.refused(problem))

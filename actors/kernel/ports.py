@@ -2,7 +2,7 @@
 
 Both are one-way valves with hooks. Within a process the asker waits on the object itself; across
 a process border the bridge sets the hooks and turns calls into transport frames. All methods but
-the two waits are synchronous, so that cleanup can never be cut short by a cancellation.
+those that wait are synchronous, so that cleanup can never be cut short by a cancellation.
 """
 
 from collections import deque

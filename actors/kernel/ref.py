@@ -31,22 +31,18 @@ DEFAULT_WINDOW = 32
 class Items(Generic[R]):
     """The consumer's end of a stream: an async iterator of decoded items."""
 
-    __slots__ = ("_open_timeout", "_path", "_pipe")
+    __slots__ = ("_open_timeout", "_path", "pipe")
 
     def __init__(self, pipe: Pipe, path: str, open_timeout: float) -> None:
-        self._pipe = pipe
+        self.pipe = pipe
         self._path = path
         self._open_timeout = open_timeout
-
-    @property
-    def pipe(self) -> Pipe:
-        return self._pipe
 
     def __aiter__(self) -> AsyncIterator[R]:
         return self
 
     async def __anext__(self) -> R:
-        pipe = self._pipe
+        pipe = self.pipe
         if not pipe.opened and not pipe.closed:
             with trio.move_on_after(self._open_timeout) as scope:
                 await pipe.wait_open()
@@ -59,7 +55,7 @@ class Items(Generic[R]):
 
     def take_ready(self) -> list[R]:
         """Take the items that are there already, without waiting."""
-        pipe = self._pipe
+        pipe = self.pipe
         return [cast("R", decode(pipe.take())) for _ in range(len(pipe.items))]
 
 

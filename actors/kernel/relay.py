@@ -54,10 +54,9 @@ class Relay(Generic[R]):
         self._outlet = outlet
         source.on_push = self._hand_on
         try:
-            while self._error is None and await source.wait_item():
+            while await source.wait_item() and self._error is None:
                 await outlet.wait_credit()
-                if self._error is None:
-                    outlet.push(self._turned(source.take()))
+                outlet.push(self._turned(source.take()))
         except Exception as e:  # noqa: BLE001 -- it is the handler's to take, which runs elsewhere
             self._error = e
         finally:

@@ -41,6 +41,8 @@ async def read_next(stream: trio.abc.ReceiveStream, size: int) -> bytes | bytear
         return await stream.receive_some(size)
     sock = stream.socket
     while True:
+        if sock.fileno() < 0:
+            raise trio.ClosedResourceError
         await trio.lowlevel.wait_readable(sock)
         try:
             return os.read(sock.fileno(), size)

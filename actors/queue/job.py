@@ -226,6 +226,8 @@ class Job(Actor):
                         attempt.advanced = True
                         await self._report(lease)
                     yield chunk
+                    if delivery.whole:
+                        return
                     if attempt.advanced:
                         break
                 relay = Relay(pieces, hand_on)

@@ -5,6 +5,7 @@ import zlib
 
 import msgpack
 import pytest
+import trio
 import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
@@ -119,3 +120,34 @@ async def test_a_peer_that_is_gone_is_told():
     link.send(Op.PING, 1)
     with pytest.raises(LinkError, match="closed"):
         await link.run_writer()
+
+
+def sockets():
+    ours, theirs = trio.socket.socketpair()
+    return trio.SocketStream(ours), trio.SocketStream(theirs)
+
+
+async def test_a_link_over_sockets_reads_frames_up_to_the_end():
+    ours, theirs = sockets()
+    await theirs.send_all(PING + PING)
+    await theirs.aclose()
+    link = Link(ours)
+    assert [await link.receive() for _ in range(3)] == [[Op.PING, 1], [Op.PING, 1], None]
+    await link.aclose()
+
+
+async def test_a_link_that_was_closed_at_this_end_is_broken(autojump_clock):
+    ours, theirs = sockets()
+    link = Link(ours)
+    async with trio.open_nursery() as nursery:
+
+        async def read():
+            with pytest.raises(LinkError):
+                await link.receive()
+
+        nursery.start_soon(read)
+        await trio.testing.wait_all_tasks_blocked()
+        await link.aclose()
+    with pytest.raises(LinkError):
+        await link.receive()
+    await theirs.aclose()

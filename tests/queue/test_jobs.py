@@ -9,6 +9,7 @@ from actorllm.actors.queue.checks import BUSY
 from actorllm.actors.queue.job import UNANSWERED
 from actorllm.actors.runner.messages import Embed, Generate, Piece, Resume
 from actorllm.protocol.chat import ChatMessage
+from actorllm.protocol.codec import evolve
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import (
     Chunk,
@@ -227,6 +228,21 @@ async def test_a_stream_goes_on_behind_the_tokens_that_were_delivered(autojump_c
         assert (first.options, first.now) == (second.options, second.now)
         assert second.resume == Resume((1,), 2)
         assert [a.suspect for a in w.scheduler.received(Acquire)] == [False, False]
+
+
+@pytest.mark.parametrize("pieces", [PIECES, PIECES[2:], (evolve(PIECES[2], tokens=(1,)),)])
+async def test_a_runner_that_dies_after_the_last_piece_is_not_missed(autojump_clock, world, pieces):
+    async def whole(_):
+        for piece in pieces:
+            yield piece
+        raise RuntimeError("the runner broke down")
+
+    async with world(pieces=(whole, PIECES)) as w:
+        w.scheduler.on(Acquire, *(lambda _, n=n: _leases(n) for n in (1, 2)))
+        chunks = await w.generate(HELLO)
+        assert [chunk.done is not None for chunk in chunks] == [*[False] * (len(pieces) - 1), True]
+        assert chunks[-1].done.failovers == 0
+        assert len(w.runner.received(Generate)) == 1
 
 
 async def _leases(incarnation):

@@ -65,18 +65,18 @@ class Stream:
 
     @property
     def phase(self) -> Literal["prefill", "decode", "parked"]:
-        if not self.generating or len(self.tokens) - self.placed > 1:
+        if not self._continues:
             return "prefill"
         return "parked" if self.parked else "decode"
 
     @property
     def due(self) -> bool:
-        """Whether its next row is a token that it generated."""
-        return (
-            self.first_at < math.inf
-            and len(self.tokens) - self.placed <= 1
-            and self.backlog < OUTPUT_BOUND
-        )
+        """Whether its next row is a token that it generated, and somebody takes what follows."""
+        return self._continues and not self.parked
+
+    @property
+    def _continues(self) -> bool:
+        return self.generating and len(self.tokens) - self.placed <= 1
 
     @property
     def generated(self) -> int:

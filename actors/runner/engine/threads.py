@@ -104,7 +104,6 @@ class ThreadTuner:
         self._plan: list[int] = []
         self._rows = 0
         self._times: list[float] = []
-        self._total = 0.0
         self._best = float("inf")
         self._left = 1
         self._patience = 0
@@ -119,10 +118,11 @@ class ThreadTuner:
         if rows != self._rows:
             self._forget(rows)
         self._times.append(seconds)
-        self._total += seconds
-        whole = self._total >= self.SECONDS and len(self._times) >= self.PASSES
-        if whole or (self._plan and self._is_losing()):
-            time = self._sampled() if whole else float("inf")
+        count, total = len(self._times), sum(self._times)
+        whole = count >= self.PASSES and total >= self.SECONDS
+        if whole or (self._plan and self._is_losing(count, total)):
+            time = (total - max(self._times)) / (count - 1) if whole else float("inf")
+            self._times = []
             if self._plan:
                 self._judge(time)
             else:
@@ -131,18 +131,12 @@ class ThreadTuner:
 
     def _forget(self, rows: int) -> None:
         self.threads = self.home
-        self._plan, self._times, self._total = [], [], 0.0
+        self._plan, self._times = [], []
         self._rows, self._best = rows, float("inf")
 
-    def _is_losing(self) -> bool:
-        lost = self._total - len(self._times) * self._best
+    def _is_losing(self, count: int, total: float) -> bool:
+        lost = total - count * self._best
         return lost > self.LOSS * max(self.PASSES * self._best, self.SECONDS)
-
-    def _sampled(self) -> float:
-        """End the sample; give the mean of all its passes but the slowest one."""
-        time = (self._total - max(self._times)) / (len(self._times) - 1)
-        self._times, self._total = [], 0.0
-        return time
 
     def _look(self, time: float) -> None:
         """Compare a sample with earlier ones, and begin trials if there is a reason."""
@@ -177,14 +171,14 @@ class ThreadTuner:
         return [choice if choice != self.home else up + down - self.home]
 
     def _judge(self, time: float) -> None:
-        """End a trial, and begin the next one or rest."""
+        """End a trial by the mean time of its passes, and begin the next one or rest."""
         if time < self.FASTER * self._best:
             self._yielded = self.threads < self._levels[0]
             self._best, self.home, self._patience = time, self.threads, 0
             self._looks = self._looks_left = 1
         elif self.threads > self.home:
             self._looks = self._looks_left = min(2 * self._looks, self.LOOKS)
-        self._plan, self._times, self._total = self._plan[1:], [], 0.0
+        self._plan = self._plan[1:]
         if self._plan:
             self.threads = self._plan[0]
         else:
