@@ -1,3 +1,4 @@
+import math
 import random
 from collections import Counter
 
@@ -75,6 +76,8 @@ def test_a_draw_depends_on_seed_and_position_only(context):
         {},
         {"top_k": 0, "top_p": 1.0, "temperature": 1.5},
         {"min_p": 0.1, "typical_p": 0.7},
+        {"top_k": 0, "typical_p": 0.7, "logit_bias": ((5, -math.inf), (9, -9999.0))},
+        {"top_k": 0, "top_p": 1.0, "logit_bias": tuple((t, -math.inf) for t in range(0, 1000, 2))},
         {"logit_bias": ((5, 4.0), (9, -100.0)), "repeat_penalty": 1.3, "presence_penalty": 0.5},
     ],
 )
@@ -96,7 +99,8 @@ def test_one_call_draws_what_the_steps_one_by_one_would(context, options):
 @pytest.mark.parametrize(
     "unusual",
     [
-        {"logit_bias": ((1, float("-inf")),)},
+        {"logit_bias": ((1, math.inf),)},
+        {"logit_bias": tuple((token, -math.inf) for token in range(MOST_TOKENS))},
         {"repeat_penalty": 1e9},
         {"temperature": 3e38},
         {"mirostat": 1},

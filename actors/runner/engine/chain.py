@@ -220,10 +220,11 @@ def _narrowing(s: Sampling) -> list[Any]:
     links = []
     if s.top_n_sigma > 0:
         links.append(cpp.llama_sampler_init_top_n_sigma(s.top_n_sigma))
-        # It leaves what it rules out at -inf, which typical would take for a number.
-        links.append(cpp.llama_sampler_init_min_p(_LEAST_POSSIBLE, 1))
     if s.top_k > 0:
         links.append(cpp.llama_sampler_init_top_k(min(s.top_k, _MOST)))
+    if s.top_n_sigma > 0 or s.typical_p < 1:
+        # What is ruled out, or as good as, is still there, and typical takes it for a number.
+        links.append(cpp.llama_sampler_init_min_p(_LEAST_POSSIBLE, 1))
     if s.typical_p < 1:
         links.append(cpp.llama_sampler_init_typical(s.typical_p, 1))
     if s.top_p < 1:

@@ -5,6 +5,8 @@ costs by the code and the data it touches: for small vocabularies, llama.cpp's o
 logits costs a fraction of the few dozen numpy calls that `candidates` makes to avoid it.
 """
 
+import math
+
 import llama_cpp as cpp
 
 from actorllm.actors.runner.engine.candidates import brief
@@ -63,9 +65,10 @@ class DirectSampler:
 def is_direct(s: Sampling, n_vocab: int) -> bool:
     """Whether a chain can draw by itself: with usual options, and with a token left in any case."""
     unusual = (s.mirostat, s.xtc_probability, s.dry_multiplier, s.dynatemp_range, s.top_n_sigma)
-    changes = (s.frequency_penalty, s.presence_penalty, *(bias for _, bias in s.logit_bias))
+    biases = (bias for _, bias in s.logit_bias if bias != -math.inf)  # which forbids a token
+    changes = (s.frequency_penalty, s.presence_penalty, *biases)
     return (
-        n_vocab <= MOST_TOKENS
+        len(s.logit_bias) < n_vocab <= MOST_TOKENS
         and s.structure is None
         and all(number <= 0 for number in unusual)
         and all(-_TAME <= number <= _TAME for number in changes)
