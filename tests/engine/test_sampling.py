@@ -135,12 +135,19 @@ def test_narrowing_leaves_fewer_tokens(context, narrow):
         assert few <= set(np.argsort(probabilities(context))[-3:].tolist())
 
 
-def test_typical_leaves_the_tokens_of_about_average_surprise(context):
+@pytest.mark.parametrize("bias", [0.0, -9999.0, -math.inf])
+def test_typical_leaves_the_tokens_of_about_average_surprise(context, bias):
     p = probabilities(context)
+    likeliest = int(p.argmax())
+    if bias:
+        p[likeliest] = 1e-300
+        p /= p.sum()
     surprise = -np.log(p)
     order = np.argsort(np.abs(surprise - (p * surprise).sum()))
     count = int(np.searchsorted(p[order].cumsum(), 0.3)) + 1
-    sampling = Sampling(temperature=1.0, top_k=0, top_p=1.0, typical_p=0.3)
+    sampling = Sampling(
+        temperature=1.0, top_k=0, top_p=1.0, typical_p=0.3, logit_bias=((likeliest, bias),)
+    )
     few = draw(context, sampling)
     assert set(few) <= set(order[: count + 1].tolist())
     assert Counter(few).most_common(1)[0][0] in order[:count]
