@@ -1,5 +1,6 @@
 """What the stepper needs of llama.cpp: implemented by `context` and, without a model, by `fake`."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from actorllm.actors.runner.engine.batching import Order, Pass
@@ -55,6 +56,16 @@ class Backend(Protocol):
 
         Raises:
             EngineError: The pass failed and left no cells behind.
+        """
+
+    def decode_on(self, tokens: Sequence[int]) -> None:
+        """Evaluate the last pass again, one position further, with its fillers where they were.
+
+        Args:
+            tokens: One for each of its rows but the fillers; it had one of each slot.
+
+        Raises:
+            EngineError: As `decode`.
         """
 
     def cut(self, slot: int, length: int) -> bool:

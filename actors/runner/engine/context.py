@@ -81,6 +81,8 @@ class Batch:
         self._ones = np.ones(capacity, np.int32)
         each = self.slot.ctypes.data + self.slot.itemsize * np.arange(capacity)
         self._slots = each.astype(np.uintp)
+        # Single items of numpy's arrays take several times as long.
+        self._token_items, self._pos_items = self.token.data, self.pos.data
         fields = dict(cpp.llama_batch._fields_)
         self.struct = cpp.llama_batch()
         for name, array in (
@@ -119,6 +121,12 @@ class Batch:
         self.output[:rows] = outputs
         self.struct.n_tokens = rows
 
+    def advance(self, rows: Sequence[int], tokens: Sequence[int]) -> None:
+        """Move some rows one position further, with other tokens."""
+        for row, token in zip(rows, tokens, strict=True):
+            self._token_items[row] = token
+            self._pos_items[row] += 1
+
 
 class Context:
     """A context for generation. Only the thread that made it may use it."""
@@ -147,6 +155,10 @@ class Context:
         self._context = open_context(model, params)
         self._memory = cpp.llama_get_memory(self._context)
         self._batch = Batch(settings.num_batch + settings.slots + 1)
+        self._plan = Pass("decode", ())
+        self._rows: Sequence[int] = ()
+        """Of the plan, if it has a row of each slot: those that are no fillers."""
+        self._fillers: Sequence[Run] = ()
         self.matchers = Matchers(self.vocab)
         self._samplers = Samplers(self._context, self.vocab, self.matchers)
         self.can_cut = not model.recurrent
@@ -202,16 +214,26 @@ class Context:
             RuntimeError: The context is broken.
         """
         self._batch.fill(plan.runs, pairs=self.order.pairs)
-        tuner = self._tuner
+        self._plan = plan
+        self._rows = [row for row, run in enumerate(plan.runs) if not run.filler]
+        self._fillers = [run for run in plan.runs if run.filler]
+        self._run()
+
+    def decode_on(self, tokens: Sequence[int]) -> None:
+        self._batch.advance(self._rows, tokens)
+        self._run()
+
+    def _run(self) -> None:
+        """Evaluate the batch of the plan, with the threads that are best for it."""
+        tuner, decodes = self._tuner, self._plan.kind == "decode"
         if tuner is not None:  # a trial is made with short passes only
-            self._use_threads(tuner.threads if plan.kind == "decode" else tuner.home)
+            self._use_threads(tuner.threads if decodes else tuner.home)
         began = time.perf_counter()
         self._evaluate()
-        if tuner is not None and plan.kind == "decode":
-            tuner.measured(plan.rows, time.perf_counter() - began)
-        for run in plan.runs:
-            if run.filler:
-                cpp.llama_memory_seq_rm(self._memory, run.slot, run.position, -1)
+        if tuner is not None and decodes:
+            tuner.measured(self._batch.struct.n_tokens, time.perf_counter() - began)
+        for run in self._fillers:
+            cpp.llama_memory_seq_rm(self._memory, run.slot, run.position, -1)
 
     def _evaluate(self) -> None:
         result = cpp.llama_decode(self._context, self._batch.struct)

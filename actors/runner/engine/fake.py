@@ -204,12 +204,14 @@ class _FakeBackend:
         whole = settings.num_ctx * settings.slots
         self.cells = (settings.cells or whole) if settings.unified else whole
         self.cost = 0.0
+        self._plan = Pass("decode", ())
         self._cells: list[list[_Cell]] = [[] for _ in range(settings.slots)]
         self._pass_seconds = pass_seconds
         self._row_seconds = row_seconds
         self._script = script
 
     def decode(self, plan: Pass) -> None:
+        self._plan = plan
         self.cost = self._pass_seconds + self._row_seconds * plan.rows
         for run in plan.runs:
             cells = self._cells[run.slot]
@@ -221,6 +223,16 @@ class _FakeBackend:
                 del self._cells[run.slot][run.position :]
         if len({id(cell) for cells in self._cells for cell in cells}) > self.cells:
             raise RuntimeError("there are not so many cells")
+
+    def decode_on(self, tokens: Sequence[int]) -> None:
+        given = iter(tokens)
+        runs = tuple(
+            run
+            if run.filler
+            else evolve(run, position=run.position + 1, tokens=(next(given),), output=True)
+            for run in self._plan.runs
+        )
+        self.decode(evolve(self._plan, runs=runs))
 
     def tokens(self, slot: int) -> list[int]:
         """What a slot holds."""

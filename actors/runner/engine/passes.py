@@ -1,11 +1,14 @@
 """Runs one pass after the other: whose turn it is, which rows, and what they leave in the slots."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
+
+import attrs
 
 from actorllm.actors.runner.engine.backend import Backend
 from actorllm.actors.runner.engine.batching import (
     Pass,
+    Run,
     decode_pass,
     mixed_pass,
     prefill_pass,
@@ -14,7 +17,7 @@ from actorllm.actors.runner.engine.batching import (
 )
 from actorllm.actors.runner.engine.pace import Pace
 from actorllm.actors.runner.engine.prefixes import Prefixes
-from actorllm.actors.runner.engine.slots import Slot
+from actorllm.actors.runner.engine.slots import Kind, Slot
 from actorllm.actors.runner.engine.streams import Stream
 from actorllm.actors.runner.engine.types import EngineError
 from actorllm.actors.runner.engine.works import shift_of
@@ -36,6 +39,23 @@ class Results(Protocol):
 
     def send_back(self) -> None:
         """Make room at the cost of the stream that came last."""
+
+
+@attrs.frozen
+class _Line:
+    """A pass that was nothing but a row of each stream that was due."""
+
+    streams: Sequence[Stream]
+    rows: Sequence[int]
+    """Of each stream."""
+    fillers: Sequence[Run]
+    orderly: Kind
+
+    @classmethod
+    def of(cls, plan: Pass, streams: Sequence[Stream]) -> "_Line":
+        """Remember a pass, with its streams in the order of their slots."""
+        rows = [row for row, run in enumerate(plan.runs) if not run.filler]
+        return cls(streams, rows, [run for run in plan.runs if run.filler], plan.orderly)
 
 
 class Passes:
@@ -78,6 +98,7 @@ class Passes:
         """Rows of prompts, of all passes."""
         self.last_seconds = 0.0
         """Of the last pass."""
+        self._line: _Line | None = None
 
     @property
     def runnable(self) -> bool:
@@ -88,9 +109,22 @@ class Passes:
         """Whether a stream is held to orderly passes."""
         return self._orders and stream.work.deterministic
 
+    def begin(self, stream: Stream) -> None:
+        """Take a stream that got a slot."""
+        self.regroup()
+        if stream.phase == "prefill":
+            self.prompts.append(stream)
+
+    def regroup(self) -> None:
+        """Look, before the next pass, which streams are due."""
+        self._line = None
+
     def run(self) -> bool:
         """Run the pass, or the passes, whose turn it is; false if there are no rows."""
-        prompts = self.prompts
+        prompts, line, self._line = self.prompts, self._line, None
+        if line is not None and not prompts and self._goes_on(line):
+            self._step_on(line)
+            return True
         # One that was sent back may have a single token left to read, as if it generated.
         due = {
             slot.index: stream
@@ -110,6 +144,31 @@ class Passes:
         else:
             self._mixed({}, alone=alone)
         return True
+
+    def _goes_on(self, line: "_Line") -> bool:
+        """Tell whether the same streams can have the same pass again, one position further."""
+        return (
+            all(stream.steady for stream in line.streams)
+            and all(len(self._slots[gap.slot].tokens) == gap.position for gap in line.fillers)
+            and (not self._backend.unified or self._prefixes.room(len(line.streams)))
+        )
+
+    def _step_on(self, line: "_Line") -> None:
+        """Run a pass like the last one: most are, and plans take longer than a small model."""
+        streams = line.streams
+        began = self._clock()
+        try:
+            self._backend.decode_on([stream.tokens[-1] for stream in streams])
+        except EngineError as e:
+            self._fail(streams, e)
+            return
+        self._line = line
+        now = self._clock()
+        for stream, row in zip(streams, line.rows, strict=True):
+            self._placed(stream, stream.tokens[-1:], line.orderly)
+            self._results.sample(stream, row, now)
+        self._count(now - began)
+        self._pace.stepped(self.last_seconds, len(streams))
 
     def _are_held(self, due: Mapping[int, Stream]) -> bool:
         """Tell whether streams wait, at their first token, for prompts that come with them.
@@ -153,6 +212,7 @@ class Passes:
             self.prompt_tokens += plan.rows - len(due)
         else:
             self._pace.stepped(seconds, len(due))
+            self._line = _Line.of(plan, tuple(due.values()))
         return True
 
     def _shares(
@@ -190,6 +250,8 @@ class Passes:
             )
             seconds += self._run(plan, [due[index] for index in indices])
         self._pace.stepped(seconds, len(due))
+        if not orderly:  # then there was one pass
+            self._line = _Line.of(plan, [due[index] for index in sorted(due)])
 
     def _prefill(self, stream: Stream, *, alone: bool) -> None:
         assert stream.slot is not None
@@ -219,31 +281,44 @@ class Passes:
         try:
             self._backend.decode(plan)
         except EngineError as e:
-            for stream in streams:
-                self._results.fail(stream, str(e))
+            self._fail(streams, e)
             return 0.0
         now = self._clock()
         row = 0
         for run in plan.runs:
-            count = len(run.tokens)
-            row += count
+            row += len(run.tokens)
             if run.filler:
                 continue
-            slot = self._slots[run.slot]
-            slot.place(run.tokens, plan.orderly)
-            placed = slot.stream
-            assert placed is not None
-            placed.placed += count
-            if placed in self.prompts:
-                self._tell(placed, slot)
+            stream = self._slots[run.slot].stream
+            assert stream is not None
+            self._placed(stream, run.tokens, plan.orderly)
+            if stream in self.prompts:
+                self._tell(stream)
+                if run.output:
+                    self.prompts.remove(stream)
             if run.output:
-                self._results.sample(placed, row - 1, now)
-        self.count += 1
-        self.last_seconds = now - began
+                self._results.sample(stream, row - 1, now)
+        self._count(now - began)
         return self.last_seconds
 
-    def _tell(self, stream: Stream, slot: Slot) -> None:
+    def _placed(self, stream: Stream, tokens: Sequence[int], kind: Kind) -> None:
+        """Note that these tokens of a stream have cells now."""
+        assert stream.slot is not None
+        stream.slot.place(tokens, kind)
+        stream.placed += len(tokens)
+
+    def _count(self, seconds: float) -> None:
+        self.count += 1
+        self.last_seconds = seconds
+
+    def _fail(self, streams: Iterable[Stream], error: EngineError) -> None:
+        for stream in streams:
+            self._results.fail(stream, str(error))
+
+    def _tell(self, stream: Stream) -> None:
         """Let others have what a prompt has come to."""
+        slot = stream.slot
+        assert slot is not None
         self._prefixes.note(slot)
         if not self._backend.can_cut and len(stream.tokens) - stream.placed == 1:
             self._prefixes.checkpoint(slot)

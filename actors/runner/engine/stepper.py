@@ -125,6 +125,8 @@ class Stepper:
         """Note that the consumer took delivered text, so that its stream may go on."""
         stream = self._streams.get(work_id)
         if stream is not None:
+            if stream.parked:
+                self._passes.regroup()
             stream.backlog = max(0, stream.backlog - characters)
 
     @property
@@ -218,8 +220,7 @@ class Stepper:
                 return
             self._cached_tokens += stream.cached
         slot.stream = stream
-        if stream.phase == "prefill":
-            self._passes.prompts.append(stream)
+        self._passes.begin(stream)
 
     def _sought(self, stream: Stream) -> Sequence[int]:
         return self._order.sought(self._kind(stream), stream.tokens, len(stream.work.prompt))
@@ -244,8 +245,6 @@ class Stepper:
     def sample(self, stream: Stream, row: int, now: float) -> None:
         """Choose the next token of a stream from an output row of the last pass."""
         assert stream.sampler is not None
-        if stream in self._passes.prompts:
-            self._passes.prompts.remove(stream)
         try:
             token = stream.pick(row)
         except EngineError as e:

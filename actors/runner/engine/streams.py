@@ -46,6 +46,10 @@ class Stream:
         self._guaranteed = False
         self._text = TextAssembler(work.stops)
         self.thoughts = Thoughts(work.thinking)
+        self._watched = bool(work.stops) or not self.thoughts.over
+        """Whether the text decides on what comes next."""
+        self._pieces: list[bytes] = []
+        """Of tokens whose text was not read yet: it is, at once, when somebody takes it."""
         self._new_tokens: list[int] = []
         self._new_text: list[str] = []
         self._new_logprobs: list[TokenLogprob] = []
@@ -93,6 +97,11 @@ class Stream:
         """Whether `collect` would give anything."""
         return bool(self._new_tokens) or self.finish is not None
 
+    @property
+    def steady(self) -> bool:
+        """Whether its next row, which is due, comes right behind its last one."""
+        return self.finish is None and not self.parked and self.room > 0
+
     def begin(self, slot: Slot, cached: int, now: float, *, guaranteed: bool) -> None:
         """Note the slot, the tokens that need no evaluation, and if determinism is sure.
 
@@ -109,9 +118,9 @@ class Stream:
 
     def replay(self, pieces: list[bytes], now: float) -> None:
         """Take resumed tokens, whose text was delivered already, through the assembler."""
-        for piece in pieces:
-            self._text.feed(piece)
-            self.thoughts.take(piece)
+        self._pieces += pieces
+        self._read()
+        self._new_text.clear()
         self._check(now)
 
     def left(self, *, can_cut: bool) -> int:
@@ -137,7 +146,7 @@ class Stream:
             EngineError: The structure leaves no token.
         """
         assert self.sampler is not None
-        forced = self.thoughts.forced
+        forced = self.thoughts.forced if self._watched else None
         if forced is None:
             return self.sampler.pick(row, len(self.tokens))
         self.sampler.force(forced)
@@ -155,13 +164,23 @@ class Stream:
             self.end("stop", now)
             return
         self._new_tokens.append(token)
-        self.thoughts.take(piece)
+        self._pieces.append(piece)
         if logprob is not None:
             self._new_logprobs.append(logprob)
-        text = self._text.feed(piece)
+        if self._watched:
+            self._read()
+        self._check(now)
+
+    def _read(self) -> None:
+        """Make text of the tokens that have none yet."""
+        pieces, self._pieces = self._pieces, []
+        if self._watched:
+            for piece in pieces:
+                self.thoughts.take(piece)
+            self._watched = bool(self.work.stops) or not self.thoughts.over
+        text = self._text.feed(b"".join(pieces))
         if text:
             self._new_text.append(text)
-        self._check(now)
 
     def _check(self, now: float) -> None:
         if self._text.stop is not None:
@@ -175,6 +194,7 @@ class Stream:
         """Finish. Held-back text comes out unless a stop sequence or the client ended it."""
         if self.finish is not None:
             return
+        self._read()
         if reason in ("stop", "length") and (rest := self._text.finish()):
             self._new_text.append(rest)
         began = self._began_at if self._begun else now
@@ -200,6 +220,7 @@ class Stream:
     def collect(self) -> Delta:
         """Give what is new since the last time."""
         self.fresh = False
+        self._read()
         text = "".join(self._new_text)
         self.backlog += len(text)
         delta = Delta(

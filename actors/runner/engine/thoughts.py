@@ -53,6 +53,11 @@ class Thoughts:
         return self._inside if self._said else 0
 
     @property
+    def over(self) -> bool:
+        """Whether no token to come can be one, or can end them."""
+        return self._state == "after"
+
+    @property
     def ended(self) -> bool:
         """Whether the budget ended them."""
         return self._forced > 0
