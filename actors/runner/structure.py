@@ -6,8 +6,7 @@ from typing import Any
 
 from attrs import evolve
 
-from actorllm.actors.runner.engine.grammar import check
-from actorllm.actors.runner.engine.schema import closed, dated
+from actorllm.actors.runner.engine.grammar import check, kept
 from actorllm.actors.runner.engine.types import EngineError, Structure
 from actorllm.actors.runner.forms import Form, Grammar, Shape, callables, notices_of
 from actorllm.actors.runner.parse import PARSERS
@@ -59,7 +58,10 @@ def structure_of(
     if not wanted and wanted != {}:
         return None
     text = _JSON_OBJECT if wanted in ("json", {}) else json.dumps(wanted)
-    structure = Structure("schema", text, *thoughts_of(rendered, parser, think))
+    return _checked(Structure("schema", text, *thoughts_of(rendered, parser, think)))
+
+
+def _checked(structure: Structure) -> Structure:
     try:
         check(structure)
     except EngineError as e:
@@ -82,11 +84,15 @@ def structure_of_calls(
         form: How the model writes calls; None: nobody knows.
         wanted: The format of words beside calls.
         thoughts: As `thoughts_of` gives them.
+
+    Raises:
+        Refused: 400, naming what of the format cannot be kept to.
     """
     if form is None:
         return None, _UNHELD[choice.mode]
     callable_, problems = callables(tools, choice.names)
-    g = Grammar(_schema_of(wanted) if wanted or wanted == {} else None)
+    answer = structure_of(wanted)
+    g = Grammar(kept(json.loads(answer.text)) if answer is not None else None)
     shape = Shape(
         words=choice.mode != "required", calls=choice.mode != "none", many=choice.parallel
     )
@@ -96,10 +102,6 @@ def structure_of_calls(
         opening, closings = thoughts
         structure = evolve(structure, opening=opening, closings=closings)
     return structure, tuple(notices_of(problems, g.left_out))
-
-
-def _schema_of(wanted: Any) -> Any:
-    return {"type": "object"} if wanted in ("json", {}) else dated(closed(wanted))
 
 
 def refused(error: EngineError) -> Refused:

@@ -91,10 +91,14 @@ UNSUPPORTED: tuple[tuple[Schema, str], ...] = (
     ({"type": "integer", "minimum": 5, "maximum": 3}, "minimum (5) is greater"),
     ({"allOf": [{"type": "string"}, {"type": "number"}]}, "Unsatisfiable"),
     ({"oneOf": [{"type": "integer"}, {"type": "number"}]}, "oneOf"),
+    ({"oneOf": [{"type": "object", "properties": {"a": {"type": "null"}}, "required": ["a"]},
+                {"type": "object", "properties": {"b": {"type": "null"}}}]}, "oneOf"),
+    ({"type": "object", "additionalProperties": {"type": "null"}, "minProperties": 2},
+     "minProperties"),
     ({"$ref": "http://127.0.0.1/x"}, "http://127.0.0.1/x"),
     ({"$ref": "file:///etc/passwd"}, "file:///etc/passwd"),
     ({"required": True}, "required"),
-)
+)  # fmt: skip
 
 
 def generated(seed: int, count: int) -> list[Schema]:

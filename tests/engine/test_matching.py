@@ -139,3 +139,27 @@ def test_a_structure_is_compiled_once_and_those_used_last_are_kept(vocab):
     for number in range(32):
         matchers.compile(Structure("schema", json.dumps({"const": -number})))
     assert matchers.compile(BARE) is not first
+
+
+@pytest.mark.parametrize(
+    ("schema", "right", "wrong"),
+    [
+        ({"type": "string", "format": "date"}, "2024-02-29", "2023-02-29"),
+        ({"type": "string", "format": "date"}, "0001-01-01", "0000-01-01"),
+        ({"type": "string", "format": "date-time"}, "2024-02-29T10:00:00Z", "2023-02-29T10:00:00Z"),
+        ({"type": ["string", "null"], "format": "date"}, "2024-02-29", "2023-02-29"),
+        ({"format": "date"}, "2024-02-29", "2023-02-29"),
+        ({"type": "string", "format": "date", "pattern": "^20"}, "2024-02-29", "2023-02-29"),
+        ({"type": "string", "format": "date", "pattern": "^20"}, "2024-02-28", "1924-02-28"),
+    ],
+)
+def test_dates_are_days_that_there_are(matchers, vocab, schema, right, wrong):
+    structure = Structure("schema", json.dumps(schema))
+    for day, whole in ((right, True), (wrong, False)):
+        assert accepted(matchers, vocab, structure, json.dumps(day))[1] is whole
+
+
+@pytest.mark.parametrize("loop", [{"$ref": "#"}, {"anyOf": [{"$ref": "#"}]}])
+def test_a_schema_that_leads_to_itself_only_cannot_be_begun(matchers, loop):
+    with pytest.raises(EngineError, match="no answer can begin"):
+        matchers.begin(Structure("schema", json.dumps(loop)))

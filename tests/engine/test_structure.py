@@ -7,7 +7,6 @@ import jsonschema
 import pytest
 
 from actorllm.actors.runner.engine.grammar import MAX_GRAMMAR, check
-from actorllm.actors.runner.engine.schema import dated
 from actorllm.actors.runner.engine.types import EngineError, Sampling, Structure, Work
 from tests.engine.schemas import NASTY, UNSUPPORTED, generated
 
@@ -18,7 +17,7 @@ SCHEMAS = [*NASTY, *generated(7, 180)]
 
 
 def structure_of(schema, **changes):
-    return Structure("schema", json.dumps(dated(schema)), **changes)
+    return Structure("schema", json.dumps(schema), **changes)
 
 
 @pytest.fixture(scope="module")

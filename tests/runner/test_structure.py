@@ -4,10 +4,13 @@ import json
 
 import pytest
 
+from actorllm.actors.runner.forms import form_for
+from actorllm.actors.runner.parse import TemplateFacts
 from actorllm.actors.runner.prompt import Rendered
 from actorllm.actors.runner.prompt.select import Choice
 from actorllm.actors.runner.prompt.tags import NO_TAGS, ThinkingTags, opens_thinking
-from actorllm.actors.runner.structure import structure_of
+from actorllm.actors.runner.structure import structure_of, structure_of_calls
+from actorllm.protocol.chat import ToolChoice
 from actorllm.protocol.errors import Refused
 
 THINK = ThinkingTags("<think>", "</think>")
@@ -54,6 +57,25 @@ def test_what_cannot_be_kept_to_is_refused_by_name():
         assert caught.value.problem.text.startswith("invalid JSON schema in format: ")
         assert name in caught.value.problem.text
         assert "\n" not in caught.value.problem.text
+
+
+def test_beside_calls_a_format_is_refused_as_without_them():
+    deep = {"type": "object"}
+    for _ in range(70):
+        deep = {"properties": {"a": deep}}
+    form = form_for("qwen3", TemplateFacts())
+    for wanted in (deep, {"uniqueItems": True}, {"minProperties": 2}):
+        refusals = []
+        for make in (
+            lambda wanted=wanted: structure_of(wanted),
+            lambda wanted=wanted: structure_of_calls(
+                ToolChoice("auto"), (), form, wanted, ("", ())
+            ),
+        ):
+            with pytest.raises(Refused) as caught:
+                make()
+            refusals.append(caught.value.problem)
+        assert refusals[0] == refusals[1]
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from typing import Any
 from llguidance import LLMatcher, LLParserLimits
 from llguidance.gbnf_to_lark import gbnf_to_lark
 
-from actorllm.actors.runner.engine.schema import closed
+from actorllm.actors.runner.engine.schema import chooses_one, closed, counted, dated
 from actorllm.actors.runner.engine.types import EngineError, Structure
 
-__all__ = ["LIMITS", "MAX_GRAMMAR", "Spell", "check", "grammar_of", "json_rule", "one_line"]
+__all__ = ["LIMITS", "MAX_GRAMMAR", "Spell", "check", "grammar_of", "json_rule", "kept", "one_line"]
 
 MAX_GRAMMAR = 1024 * 1024
 """Characters of a structure that are accepted."""
@@ -62,14 +62,32 @@ def grammar_of(structure: Structure, spell: Spell = lambda mark: [mark]) -> str:
 
 def _from_schema(text: str) -> str:
     try:
-        schema = closed(json.loads(text))
+        return _of_json(kept(json.loads(text)))
     except (ValueError, RecursionError) as e:
         raise EngineError(one_line(str(e))) from None
+
+
+def kept(schema: Any) -> Any:
+    """Give a schema as it is kept to: closed, where that leaves it a part of itself.
+
+    Raises:
+        EngineError: It nests too deep, or an answer could break it.
+    """
+    counted(schema)
+    shut = closed(schema)
+    if shut != schema and chooses_one(schema):
+        # Closed objects can exclude each other where open ones do not, and would be let through.
+        _check(_of_json(schema))
+    return shut
+
+
+def _of_json(schema: Any) -> str:
     return LLMatcher.grammar_from_lark(f"{_FREELY}start: {json_rule(schema)}\n")
 
 
 def json_rule(schema: Any) -> str:
     """Give what stands in a rule for JSON values of a schema."""
+    schema = dated(schema)
     ruled = {**schema, "x-guidance": _RULES} if isinstance(schema, dict) else schema
     return f"%json {json.dumps(ruled)}"
 
@@ -116,7 +134,11 @@ def check(structure: Structure) -> None:
     Raises:
         EngineError: It cannot; the text names the keyword.
     """
-    bad, messages = LLMatcher.validate_grammar_with_warnings(grammar_of(structure), limits=LIMITS)
+    _check(grammar_of(structure))
+
+
+def _check(grammar: str) -> None:
+    bad, messages = LLMatcher.validate_grammar_with_warnings(grammar, limits=LIMITS)
     if bad:
         raise EngineError(one_line(messages[0]))
 

@@ -63,9 +63,12 @@ class Matchers:
         made = LLMatcher(
             self._words(), grammar_of(structure, self._spell), log_level=0, limits=LIMITS
         )
-        made.deep_copy().compute_bitmask()  # the lexer's states are shared: found once, for all
+        begun = made.deep_copy()
+        begun.compute_bitmask()  # the lexer's states are shared: found once, for all
         if made.is_error():
             raise EngineError(one_line(made.get_error()))
+        if begun.is_error():  # it leads to itself and to nothing else
+            raise EngineError("no answer can begin to keep to it")
         with self._listing:
             self._compiled[key] = made
             while len(self._compiled) > _KEPT:

@@ -10,7 +10,7 @@ from typing import Any
 from actorllm.actors.runner.engine.dates import DATE, DATE_TIME
 from actorllm.actors.runner.engine.types import EngineError
 
-__all__ = ["MAX_DEPTH", "closed", "dated"]
+__all__ = ["MAX_DEPTH", "chooses_one", "closed", "counted", "dated"]
 
 MAX_DEPTH = 64
 """Schemas within schemas."""
@@ -42,7 +42,7 @@ def closed(schema: Any) -> Any:
 
 
 def dated(schema: Any) -> Any:
-    """Write what is to be a date as a pattern, unless there is one.
+    """Write what is to be a date as a pattern, beside the one that there may be.
 
     Raises:
         EngineError: The schema nests too deep.
@@ -51,6 +51,29 @@ def dated(schema: Any) -> Any:
     if any(isinstance(kind, str) and kind in _DATES for kind in formats):
         return _rewritten(schema, _date)
     return schema
+
+
+def counted(schema: Any) -> None:
+    """Find out whether the keys of objects are counted as they are in the answer.
+
+    A key without a name of its own may be written again and again. It counts once in the object.
+
+    Raises:
+        EngineError: More keys are demanded than have names, but for one.
+    """
+    for inner in _schemas(schema, 0):
+        least, named = inner.get("minProperties"), inner.get("required", [])
+        if type(least) is int and isinstance(named, list) and least > _different(named) + 1:
+            raise EngineError("minProperties counts keys that may repeat")
+
+
+def _different(keys: list[Any]) -> int:
+    return len({key for key in keys if isinstance(key, str)})
+
+
+def chooses_one(schema: Any) -> bool:
+    """Whether one of several schemas must hold, and the others must not."""
+    return any("oneOf" in inner for inner in _schemas(schema, 0))
 
 
 def _schemas(schema: Any, depth: int) -> Iterator[dict[str, Any]]:
@@ -105,9 +128,13 @@ def _close(schema: dict[str, Any]) -> dict[str, Any]:
 def _date(schema: dict[str, Any]) -> dict[str, Any]:
     kind = schema.get("format")
     pattern = _DATES.get(kind) if isinstance(kind, str) else None
-    if pattern is None or "pattern" in schema or schema.get("type") != "string":
+    if pattern is None:
         return schema
-    return {key: value for key, value in schema.items() if key != "format"} | {"pattern": pattern}
+    bare = {key: value for key, value in schema.items() if key != "format"}
+    if "pattern" not in schema:
+        return bare | {"pattern": pattern}
+    parts = schema.get("allOf", [])
+    return bare | {"allOf": [*parts, {"pattern": pattern}]} if isinstance(parts, list) else schema
 
 
 def _names_all(schema: dict[str, Any]) -> bool:
