@@ -3,14 +3,12 @@
 Exit status: 0 done, 1 error, 2 wrong usage, 130 interrupted.
 """
 
+import importlib
 import sys
 from typing import Any
 
 import click
 
-from actorllm.cli import archives, create, manage, run, serve, show, transfers, tree, upkeep
-from actorllm.cli.bench.command import bench
-from actorllm.cli.completion import completion
 from actorllm.cli.errors import Failure
 from actorllm.cli.streams import abandon_output, prepare_streams
 from actorllm.cli.text import one_line
@@ -19,15 +17,45 @@ __all__ = ["cli", "main"]
 
 _ALIASES = {"ls": "list", "start": "serve"}
 
+_COMMANDS = {
+    "run": "run:run",
+    "serve": "serve:serve",
+    "list": "manage:list_models",
+    "ps": "manage:ps",
+    "tree": "tree:tree",
+    "show": "show:show",
+    "create": "create:create",
+    "pull": "transfers:pull",
+    "push": "transfers:push",
+    "export": "archives:export",
+    "import": "archives:import_",
+    "stop": "manage:stop",
+    "cp": "manage:cp",
+    "rm": "manage:rm",
+    "prune": "upkeep:prune",
+    "key": "upkeep:key",
+    "bench": "bench.command:bench",
+    "completion": "completion:completion",
+}
+"""Where each command is, in the order of their importance. Only one is imported: that which is run."""
+
 
 class _Group(click.Group):
-    """A group in the order of its commands' importance, with aliases."""
+    """A group whose commands have aliases and are imported when they are asked for."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return super().get_command(ctx, _ALIASES.get(cmd_name, cmd_name))
+        name = _ALIASES.get(cmd_name, cmd_name)
+        return _command(_COMMANDS[name]) if name in _COMMANDS else super().get_command(ctx, name)
 
     def list_commands(self, _: click.Context) -> list[str]:
-        return list(self.commands)
+        return [*_COMMANDS, *self.commands]
+
+
+def _command(place: str) -> click.Command:
+    module, _, name = place.partition(":")
+    command = getattr(importlib.import_module(f"actorllm.cli.{module}"), name)
+    assert isinstance(command, click.Command)
+    return command
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -69,30 +97,6 @@ def cli(ctx: click.Context) -> None:
     """Run large language models on this machine."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
-
-
-_COMMANDS: tuple[click.Command, ...] = (
-    run.run,
-    serve.serve,
-    manage.list_models,
-    manage.ps,
-    tree.tree,
-    show.show,
-    create.create,
-    transfers.pull,
-    transfers.push,
-    archives.export,
-    archives.import_,
-    manage.stop,
-    manage.cp,
-    manage.rm,
-    upkeep.prune,
-    upkeep.key,
-    bench,
-    completion,
-)
-for _command in _COMMANDS:
-    cli.add_command(_command)
 
 
 @cli.command("help")

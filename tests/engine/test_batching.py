@@ -1,4 +1,5 @@
 import attrs
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -234,7 +235,14 @@ def test_large_passes_are_whole_tiles_and_small_ones_have_a_speed_of_their_own()
     for _ in range(50):
         sizer.measured(128, 0.4)
     sizer.measured(32, 0.1)
-    assert sizer.limit(alone=False, step_seconds=0.05) == int(320 * ChunkSizer.SHARED_SECONDS)
+    assert sizer.limit(alone=False, step_seconds=0.05) == 56  # 57 would do
+
+
+@pytest.mark.parametrize(("rate", "rows"), [(160, 28), (150, 28), (145, 24), (345, 60), (100, 16)])
+def test_small_passes_are_whole_fours_or_one_row_more_than_would_do(rate, rows):
+    sizer = ChunkSizer(512)
+    sizer.measured(32, 32 / rate)
+    assert sizer.limit(alone=False) == rows
 
 
 def test_a_pass_may_take_two_steps_where_steps_are_long():

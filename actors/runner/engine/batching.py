@@ -153,6 +153,7 @@ class ChunkSizer:
 
     From 64 rows on, flash attention is computed in tiles, which is several times as fast for each
     row. So the speeds of small and of large passes are kept apart, and large ones are whole tiles.
+    Small ones are a multiple of four rows, which llama.cpp multiplies together: three take longer.
     """
 
     SHARED_SECONDS = 0.18
@@ -162,6 +163,7 @@ class ChunkSizer:
     STEPS = 2
     """A pass may take as long as so many steps of the running streams, if that is longer."""
     SMALLEST = 16
+    FOUR = 4
     TILE = 64
     """Rows from which on attention is tiled, and a step of useful sizes; also the first chunk."""
 
@@ -208,7 +210,9 @@ class ChunkSizer:
         if rows < self.TILE <= self._num_batch:
             if self._tiles and behind >= TILED_FROM:
                 return self.TILE
-            rows = min(int((self._small or self._large / 2) * seconds), self.TILE - 1)
+            rows = int((self._small or self._large / 2) * seconds)
+            fours = (rows + 1) // self.FOUR  # 24 rows take no longer than 23
+            rows = min(fours * self.FOUR, self.TILE - self.FOUR)
         elif rows >= self.TILE:
             rows -= rows % self.TILE
         return min(self._num_batch, max(rows, self.SMALLEST))
