@@ -161,7 +161,7 @@ class MessageFrames(GenerationFrames):
             return {"stop_reason": "tool_use"}
         if done.reason == "length":
             return {"stop_reason": "max_tokens"}
-        if done.stop_sequence in self._stops:
+        if done.stop_sequence and done.stop_sequence in self._stops:
             return {"stop_reason": "stop_sequence", "stop_sequence": done.stop_sequence}
         return {"stop_reason": "end_turn"}
 

@@ -58,6 +58,13 @@ async def test_a_call_stops_the_message_for_tool_use(client):
     assert found["content_block_delta"]["delta"]["partial_json"] == '{"city":"Toronto"}'
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_empty_stop_sequence_ends_nothing(client, stream):
+    response = await post(client, "text", stop_sequences=[""], stream=stream)
+    told = events(response)[-2][1]["delta"] if stream else response.json()
+    assert (told["stop_reason"], told.get("stop_sequence")) == ("end_turn", None)
+
+
 async def test_a_failure_in_the_middle_is_an_error_event(client):
     name, data = events(await post(client, "breaks", stream=True))[-1]
     assert (name, data["error"]["message"]) == ("error", "the runner is gone")
