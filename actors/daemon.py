@@ -41,6 +41,7 @@ from actorllm.actors.claim import Claim
 from actorllm.actors.downloader.actor import Downloader
 from actorllm.actors.downloader.retry import Policy
 from actorllm.actors.kernel import ChildSpec, Exit, Intensity, Node, Supervisor
+from actorllm.actors.kernel.garbage import resume_collection
 from actorllm.actors.kernel.launch import ProcessLauncher
 from actorllm.actors.kernel.logs import configure_logs
 from actorllm.actors.kernel.node import FaultHook
@@ -235,6 +236,7 @@ async def _run(
         ended = _Ended()
         nursery.start_soon(ended.run, node, tree(settings, edge))
         await ended.up.wait()
+        resume_collection()
         log.info("listening", url=url, version=package_version(), models=str(settings.models))
         await ended.over.wait()
         exit_ = ended.exit

@@ -39,6 +39,9 @@ class _ServeCommand(click.Command):
 @click.option("--quiet", is_flag=True, help="Log to the file in the state folder alone.")
 def serve(host: str | None, faults: str | None, quiet: bool) -> int:
     """Run the server in the foreground until Ctrl-C (alias: start)."""
+    from actorllm.actors.kernel.garbage import hold_collection, resume_collection
+
+    hold_collection()
     from actorllm.actors.daemon import main as run_daemon
     from actorllm.http.app import create_app
 
@@ -46,3 +49,5 @@ def serve(host: str | None, faults: str | None, quiet: bool) -> int:
         return run_daemon(create_app, host=host, faults=faults, quiet=quiet)
     except SettingsError as e:
         raise Failure(one_line(str(e))) from e
+    finally:
+        resume_collection()  # the daemon itself does when it is up

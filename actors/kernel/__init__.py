@@ -15,6 +15,7 @@ process.py     an actor in a process of its own; child.py is that process's main
 link.py        frames over a byte stream; sockets.py carries them; launch.py starts processes
 context.py     what an actor can do beyond answering
 insight.py     the live tree and its counters; trace.py and logs.py follow a request
+garbage.py     no collection while a process starts
 fault_plan.py  what goes wrong, as data; faults.py does it. Imported on request only, as are
 simulate.py    whole systems in virtual time, from a seed, and
 testkit.py     one actor alone, among probes

@@ -21,6 +21,7 @@ import trio
 
 from actorllm.actors.kernel.actor import Actor
 from actorllm.actors.kernel.exits import Exit, innermost
+from actorllm.actors.kernel.garbage import hold_collection, resume_collection
 from actorllm.actors.kernel.link import Link, LinkError, Op
 from actorllm.actors.kernel.logs import configure_logs
 from actorllm.actors.kernel.mailbox import Envelope, Kind
@@ -179,6 +180,7 @@ async def _serve(link: Link, greeting: list[Any]) -> Exit:
         except Exception as e:  # noqa: BLE001 -- whatever it is, the parent must hear of it
             link.send(Op.FAILED, str(innermost(e)))
             return Exit("crashed", str(e))
+        resume_collection()
         link.send(Op.READY, os.getpid())
         broken = await _pump(hosted, link)
         hosted.node.stop()
@@ -221,6 +223,7 @@ def _guard(fd: int) -> None:
 
 def main() -> None:
     """Run the child process."""
+    hold_collection()
     configure_logs(debug=bool(os.environ.get("ACTORLLM_DEBUG")))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's business
     sock = socket.socket(fileno=int(sys.argv[1]))
