@@ -229,7 +229,9 @@ class ChunkSizer:
 
 
 def _smoothed(old: float, new: float) -> float:
-    return new if old <= 0 else 0.7 * old + 0.3 * new
+    """Follow a rate, down faster than up: a pass that is too long makes others wait."""
+    part = 0.3 if new > old > 0 else 0.7 if old > 0 else 1.0
+    return old + part * (new - old)
 
 
 def share_rows(left: Sequence[int], limit: int) -> list[int]:

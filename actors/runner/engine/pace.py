@@ -1,5 +1,7 @@
 """How long passes take, and whose turn it is where streams and prompts take turns."""
 
+from collections import deque
+
 from actorllm.actors.runner.engine.batching import ChunkSizer
 
 __all__ = ["Pace"]
@@ -8,6 +10,7 @@ _LEAST_PART = 2
 """A pass over a prompt is worth its cost from this part of the budget on."""
 _OLD = 0.9
 """What is left of the old rate when a new one comes."""
+_STEPS = 4
 
 
 class Pace:
@@ -23,11 +26,19 @@ class Pace:
 
     def __init__(self, num_batch: int, *, tiles: bool) -> None:
         self.chunks = ChunkSizer(num_batch, tiles=tiles)
-        self.step_seconds = 0.0
-        """Of the last pass of generating streams."""
+        self._steps: deque[float] = deque(maxlen=_STEPS)
         self.decode_rate = 0.0
         """Tokens per second of all streams."""
         self._num_batch = self._left = num_batch
+
+    @property
+    def step_seconds(self) -> float:
+        """What a pass of the generating streams takes; 0 before the first.
+
+        Of the last few it is the quickest: one that something else held up is no reason for the
+        next prompts to keep everybody waiting.
+        """
+        return min(self._steps, default=0.0)
 
     @property
     def streams_turn(self) -> bool:
@@ -51,7 +62,7 @@ class Pace:
         """Learn from a pass of so many generating streams; after it, it is the prompts' turn."""
         self.renew()
         if seconds > 0:
-            self.step_seconds = seconds
+            self._steps.append(seconds)
             rate = generating / seconds
             old = self.decode_rate
             self.decode_rate = _OLD * old + (1 - _OLD) * rate if old else rate
