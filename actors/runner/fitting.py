@@ -43,13 +43,13 @@ def fit_chat(
     tokenize: Callable[[Rendered], tuple[int, ...]],
     window: int | None,
 ) -> tuple[Fitted, Rendered]:
-    """Drop the oldest messages of a conversation until its prompt fits.
+    """Drop the oldest messages of a conversation until its prompt fits, and a token behind it.
 
     Args:
         messages: The conversation.
         render: Makes the prompt of some of its messages.
         tokenize: Turns a prompt into tokens.
-        window: Tokens that a prompt may have; None: nothing is dropped.
+        window: Tokens of context; None: nothing is dropped.
     """
     if window is None:
         made = render(messages)
@@ -65,7 +65,7 @@ def fit_chat(
         messages,
         render=render_and_count,
         count_tokens=lambda text: len(tokens[text]),
-        num_ctx=window,
+        num_ctx=window - 1,
         image_tokens=0,
     )
     text = kept.rendered.text

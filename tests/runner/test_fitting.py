@@ -43,7 +43,7 @@ def dialogue(*texts):
 def test_the_oldest_messages_go_until_the_rest_fits():
     messages = dialogue("system:S", "user:11111", "assistant:22222", "user:3")
     assert fit(messages, 100).text == "sS;u11111;a22222;u3;"
-    cut = fit(messages, 13)
+    cut = fit(messages, 14)
     assert cut.text == "sS;a22222;u3;"
     assert (cut.dropped_messages, cut.dropped_tokens) == (1, 7)
     assert cut.notices == (
@@ -58,6 +58,14 @@ def test_system_and_last_message_stay_even_if_they_do_not_fit():
     assert cut.dropped_messages == 2
 
 
+@given(MESSAGES, st.integers(4, 120))
+def test_a_prompt_that_messages_were_dropped_for_is_not_cut_as_well(messages, window):
+    cut = fit(messages, window)
+    whole = fit_tokens(cut, window, 0, shift=True, truncate=True)
+    last = [m for m in messages[:-1] if m.role == "system"] + messages[-1:]
+    assert whole is cut or len(tokenize(render(last))) >= window
+
+
 def test_without_a_window_nothing_is_dropped():
     assert fit(dialogue("user:1", "user:2"), None).notices == ()
 
@@ -69,7 +77,7 @@ def test_no_more_is_dropped_than_must_be(messages, window):
         [m for n, m in enumerate(messages) if n >= drop or m.role == "system"]
         for drop in range(len(messages))
     ]
-    fitting = [k for k in kept if len(tokenize(render(k))) <= window]
+    fitting = [k for k in kept if len(tokenize(render(k))) < window]
     best = fitting[0] if fitting else kept[-1]
     assert cut.text == render(best).text
     assert cut.dropped_messages == len(messages) - len(best)
