@@ -1,4 +1,4 @@
-"""What the routes of embeddings and rankings share: inputs that were cut are said."""
+"""What the routes of embeddings and rankings share: what was cut, or could not be, is said."""
 
 from quart import Response
 
@@ -30,12 +30,15 @@ def lost(found: Embeddings, index: int) -> dict[str, int]:
     return {"truncated_tokens": tokens} if tokens else {}
 
 
-def with_notice(response: Response, found: Embeddings) -> Response:
-    """Say in a header which inputs were cut."""
+def with_notice(response: Response, found: Embeddings, dimensions: int = 0) -> Response:
+    """Say in a header which inputs were cut, and if vectors cannot have so many dimensions."""
     cut = [(index, tokens) for index, tokens in enumerate(found.truncated) if tokens]
-    if cut:
-        said = [f"input {index} lost {tokens} tokens" for index, tokens in cut[:_MOST_SAID]]
-        if len(cut) > _MOST_SAID:
-            said.append(f"and {len(cut) - _MOST_SAID} more")
+    said = [f"input {index} lost {tokens} tokens" for index, tokens in cut[:_MOST_SAID]]
+    if len(cut) > _MOST_SAID:
+        said.append(f"and {len(cut) - _MOST_SAID} more")
+    has = len(found.vectors[0]) if found.vectors else 0
+    if dimensions and has and dimensions != has:
+        said.append(f"dimensions {dimensions} had no effect: the model's vectors have {has}")
+    if said:
         response.headers[NOTICE] = "; ".join(said)
     return response

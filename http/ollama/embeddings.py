@@ -78,7 +78,7 @@ def blueprint(edge: Edge) -> Blueprint:
             {"model": body.model, "embeddings": list(map(Float32s, found.vectors))}
             | {key: value for key, value in metrics.items() if value and found.vectors}
         )
-        return with_notice(answer, found)
+        return with_notice(answer, found, body.dimensions)
 
     @api.post("/api/embeddings")
     async def embeddings_route() -> Response:

@@ -114,6 +114,6 @@ def blueprint(edge: Edge) -> Blueprint:
             {"object": "list", "data": data, "model": body.model, "usage": counted},
             content_type=PLAIN_JSON,
         )
-        return with_notice(answer, found)
+        return with_notice(answer, found, body.dimensions)
 
     return api

@@ -88,6 +88,15 @@ async def test_no_input_gives_no_vectors_and_no_metrics(client):
     assert answer.json() == {"model": "e", "embeddings": []}
 
 
+@pytest.mark.parametrize("path", ["/api/embed", "/v1/embeddings"])
+async def test_dimensions_that_vectors_do_not_have_are_said(client, path):
+    for dimensions, said in ((0, False), (2, False), (3, True), (-1, True)):
+        body = {"model": "e", "input": "a", "dimensions": dimensions}
+        notice = (await client.post(path, json=body)).headers.get("Actorllm-Notice")
+        wanted = f"dimensions {dimensions} had no effect: the model's vectors have 2"
+        assert notice == (wanted if said else None)
+
+
 async def test_the_older_route_gives_one_vector_of_a_whole_text(client, world):
     answer = await client.post("/api/embeddings", json={"model": "e", "prompt": "a"})
     assert answer.json() == {"embedding": [0.25, 0.10000000149011612]}
