@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 
 async def test_tags_lists_models_with_their_details(client):
     (model,) = (await client.get("/api/tags")).json()["models"]
