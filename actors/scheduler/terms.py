@@ -54,14 +54,15 @@ class Terms:
 
 
 def terms_of(model: ResolvedModel, options: Options, settings: Settings) -> Terms:
-    """What the options of a request ask of the load of its model."""
-    wanted = options.num_ctx or settings.context_length or DEFAULT_CONTEXT
+    """What the options of a request ask of the load of its model; what is 0 or less is not given."""
+    given = _given(options.num_ctx)
+    wanted = given or settings.context_length or DEFAULT_CONTEXT
     trained = model.context_length or wanted
     num_ctx = max(_LEAST_CONTEXT, min(wanted, trained))
     return Terms(
         num_ctx=padded(num_ctx),
-        context_given=options.num_ctx is not None,
-        num_batch=options.num_batch,
+        context_given=given is not None,
+        num_batch=_given(options.num_batch),
         num_gpu=options.num_gpu if options.num_gpu >= 0 else None,
         main_gpu=options.main_gpu,
         use_mmap=options.use_mmap,
@@ -70,6 +71,10 @@ def terms_of(model: ResolvedModel, options: Options, settings: Settings) -> Term
         adapters=tuple(a.path for a in model.adapters),
         deterministic=(options.deterministic or settings.deterministic) and model.pooling is None,
     )
+
+
+def _given(number: int | None) -> int | None:
+    return number if number is not None and number > 0 else None
 
 
 def suits(loaded: Terms, wanted: Terms) -> bool:

@@ -40,7 +40,8 @@ def terms(model=LARGE, settings=SETTINGS, **options):
         (200_000, 131072, 0, 131072),
         (200_000, 0, 0, 200_192),
         (1, 131072, 0, 256),
-        (-5, 131072, 0, 256),
+        (-5, 131072, 0, DEFAULT_CONTEXT),
+        (0, 131072, 8192, 8192),
     ],
 )
 def test_the_context_is_the_requests_the_daemons_or_the_default(wanted, trained, daemon, tokens):
@@ -65,6 +66,14 @@ def test_what_matters_at_load_time_reloads(change):
     assert not suits(terms(), terms(**change))
     assert suits(terms(**change), terms(**change))
     assert suits(terms(**change), terms())  # who does not ask takes what is there
+
+
+@pytest.mark.parametrize(
+    "nothing", [{"num_ctx": 0}, {"num_ctx": -1}, {"num_batch": 0}, {"num_batch": -1}]
+)
+def test_what_is_no_number_of_tokens_is_not_given(nothing):
+    assert terms(**nothing) == terms()
+    assert suits(terms(num_ctx=512, num_batch=64), terms(**nothing))
 
 
 def test_other_options_do_not_reload():
