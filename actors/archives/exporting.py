@@ -19,7 +19,7 @@ from actorllm.actors.archives.layout import (
 from actorllm.actors.archives.tarring import BLOCK, END, header, padding
 from actorllm.actors.blobs.pins import Pin
 from actorllm.actors.library.catalog import Catalog
-from actorllm.actors.uploader.pushing import LocalModel, find_model
+from actorllm.actors.uploader.local import LocalModel, find_model
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.manifest import Layer, model_id
 

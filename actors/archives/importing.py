@@ -16,7 +16,7 @@ import attrs
 from actorllm.actors.archives.layout import INDEX, MAX_INDEX, PackedModel, blob_digest, parse_index
 from actorllm.actors.archives.tarring import Began, Ended, Piece, TarReader
 from actorllm.actors.blobs.writer import BlobWriter, digest_mismatch
-from actorllm.actors.downloader.pulling import check_manifest
+from actorllm.actors.downloader.manifests import check_manifest
 from actorllm.actors.library.catalog import Catalog
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.manifest import MAX_MANIFEST, Manifest, ManifestError

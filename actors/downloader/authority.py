@@ -8,7 +8,8 @@ installation, else one without any identity. All of it goes to the registry's ow
 import base64
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 
 import httpx
 import trio
@@ -21,7 +22,7 @@ from actorllm.actors.downloader.challenge import (
     token_url,
 )
 from actorllm.actors.downloader.client import pieces_of
-from actorllm.actors.downloader.identity import Identity
+from actorllm.actors.downloader.identity import identity_in
 from actorllm.actors.downloader.origin import Origin
 
 __all__ = ["Authority"]
@@ -32,7 +33,7 @@ class Authority:
 
     Args:
         origin: The repository.
-        identity: Reads the key, when it is needed.
+        state: Folder of the key of this installation, which is read when it is needed.
         username: Empty: the user gave none.
         password: The user's.
     """
@@ -40,12 +41,12 @@ class Authority:
     def __init__(
         self,
         origin: Origin,
-        identity: Callable[[], Awaitable[Identity]],
+        state: Path,
         username: str = "",
         password: str = "",
     ) -> None:
         self._origin = origin
-        self._identity = identity
+        self._state = state
         self._basic = _basic(username, password) if username else None
         self._turn = trio.Lock()
         self.header: str | None = None
@@ -82,7 +83,7 @@ class Authority:
         if self._basic is not None:
             token = await _request_token(client, url, self._basic)
         else:
-            signed = (await self._identity()).authorization("GET", str(url))
+            signed = (await identity_in(self._state)).authorization("GET", str(url))
             token = await _request_token(client, url, signed)
             if token is None:
                 token = await _request_token(client, self._token_url(challenge), None)

@@ -18,19 +18,19 @@ from actorllm.actors.downloader.hub import (
     read_listing,
     refuses_splits,
 )
+from actorllm.actors.downloader.manifests import check_manifest
 from actorllm.actors.downloader.partial import allocated
 from actorllm.actors.downloader.registry import Registry, RegistryError
 from actorllm.actors.library.catalog import Catalog
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.gojson import JsonError
-from actorllm.protocol.manifest import Layer, Manifest, ManifestError, parse_manifest
+from actorllm.protocol.manifest import Layer, Manifest, ManifestError
 from actorllm.protocol.messages.building import CreateStatus
 from actorllm.protocol.messages.transfers import TransferProgress
 from actorllm.protocol.names import Name
 
-__all__ = ["Pulling", "announced", "blob_status", "check_manifest"]
+__all__ = ["Pulling", "announced", "blob_status"]
 
-_MAX_LAYERS: Final = 16384
 _MARGIN: Final = 64 * 1024 * 1024
 """Bytes of the disk that a pull leaves free."""
 
@@ -194,31 +194,6 @@ class Pulling:
 
     async def _thread(self, act: Callable[..., Any], *args: Any) -> Any:
         return await trio.to_thread.run_sync(act, *args, limiter=self._threads)
-
-
-def check_manifest(data: bytes, max_blob: int) -> Manifest:
-    """Read a manifest of a registry.
-
-    Args:
-        data: Its bytes.
-        max_blob: Bytes that a blob may have.
-
-    Raises:
-        ManifestError: It is no manifest, or one that makes no sense.
-    """
-    manifest = parse_manifest(data)
-    layers = manifest.blobs()
-    if not layers:
-        raise ManifestError("manifest without layers")
-    if len(layers) > _MAX_LAYERS:
-        raise ManifestError(f"manifest with more than {_MAX_LAYERS} layers")
-    sizes: dict[str, int] = {}
-    for layer in layers:
-        if layer.size > max_blob:
-            raise ManifestError(f"layer of {layer.size} bytes; at most {max_blob} are allowed")
-        if sizes.setdefault(layer.digest, layer.size) != layer.size:
-            raise ManifestError(f"two sizes for {layer.digest}")
-    return manifest
 
 
 def _mismatch(layer: Layer, found: str | None) -> Refused:

@@ -4,9 +4,10 @@ import hashlib
 import math
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import httpx
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["chunk_size", "commit_url", "content_range", "resume_at"]
 
@@ -25,7 +26,7 @@ def content_range(first: int, end: int) -> str:
     return f"{first}-{end - 1}"
 
 
-def commit_url(url: httpx.URL, digest: str, checksums: Sequence[bytes] | None) -> httpx.URL:
+def commit_url(url: "httpx.URL", digest: str, checksums: Sequence[bytes] | None) -> "httpx.URL":
     """Return where an upload is committed.
 
     Args:

@@ -11,43 +11,12 @@ from actorllm.actors.downloader.origin import Origin
 from actorllm.actors.downloader.patience import patiently
 from actorllm.actors.downloader.pulling import announced, blob_status
 from actorllm.actors.downloader.registry import Registry, RegistryError, check_status
-from actorllm.actors.library.catalog import Catalog
-from actorllm.actors.library.manifests import ManifestFolder
-from actorllm.protocol.errors import Refused
-from actorllm.protocol.manifest import Layer, Manifest, ManifestError, parse_manifest
+from actorllm.actors.uploader.local import LocalModel
+from actorllm.protocol.manifest import Layer
 from actorllm.protocol.messages.building import CreateStatus
-from actorllm.protocol.names import Name, parse_name
+from actorllm.protocol.names import parse_name
 
-__all__ = ["LocalModel", "Pushing", "find_model", "mount_source"]
-
-
-class LocalModel:
-    """A model that is to be sent, as it is on the disk."""
-
-    def __init__(self, name: Name, data: bytes) -> None:
-        self.name = name
-        """As it is spelled here."""
-        self.data = data
-        """Its manifest."""
-        self.manifest: Manifest = parse_manifest(data)
-
-
-def find_model(catalog: Catalog, text: str) -> LocalModel:
-    """Find a model. Blocks.
-
-    Raises:
-        Refused: The name is not valid: 400; there is no such model: 404; it is damaged: 500.
-    """
-    name = parse_name(text)
-    if not name.is_valid:
-        raise Refused.because(400, f"unqualified name: {name.full()}")
-    found = catalog.find(name)
-    if found is None:
-        raise Refused.because(404, f"model '{name.short()}' not found")
-    try:
-        return LocalModel(found.name, ManifestFolder(found.root).raw(found.name))
-    except (OSError, ManifestError) as e:
-        raise Refused.because(500, f"model '{name.short()}' cannot be read; try again") from e
+__all__ = ["Pushing", "mount_source"]
 
 
 def mount_source(layer: Layer, origin: Origin) -> str:

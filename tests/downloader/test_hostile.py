@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
-from actorllm.actors.downloader.identity import signed_bytes
+from actorllm.actors.downloader.keypair import signed_bytes
 from actorllm.protocol.manifest import MAX_MANIFEST
 from actorllm.protocol.names import digest_of
 from tests.downloader.conftest import partials, pull, refusal, words

@@ -3,7 +3,8 @@ import base64
 import pytest
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
-from actorllm.actors.downloader.identity import load_identity, signed_bytes
+from actorllm.actors.downloader.identity import load_identity
+from actorllm.actors.downloader.keypair import signed_bytes
 from actorllm.protocol.errors import Refused
 
 

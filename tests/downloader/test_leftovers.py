@@ -110,7 +110,8 @@ async def test_a_pull_that_was_left_is_listed_and_pruned(proxy, catalog, tmp_pat
         assert (await ask(node, ListPartials())).partials == ()
 
 
-async def test_the_key_is_there_after_the_first_start(node, tmp_path):
+async def test_the_key_is_made_when_it_is_first_asked_for(node, tmp_path):
+    assert not (tmp_path / "state" / "id_ed25519").exists()
     shown = await ask(node, ShowKey())
     assert shown.key.startswith("ssh-ed25519 ")
     assert (tmp_path / "state" / "id_ed25519.pub").read_text() == f"{shown.key}\n"

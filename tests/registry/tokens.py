@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, load_ssh_public_key
 
-from actorllm.actors.downloader.identity import signed_bytes
+from actorllm.actors.downloader.keypair import signed_bytes
 from tests.registry.server import PASSWORD, USER, RealRegistry, real_registry
 
 __all__ = ["Gate", "gated_registry"]
