@@ -114,8 +114,19 @@ def prepare(host: EngineHost, loaded: Loaded, m: Generate) -> Prepared:
         images=len(rendered.images) if rendered is not None else 0,
         truncated_messages=cut.dropped_messages,
         truncated_tokens=cut.dropped_tokens,
-        notices=(*cut.notices, *_unused(request, rendered), *unheld, *unlimited),
+        notices=(
+            *_smaller(m.options.num_ctx, loaded.n_ctx),
+            *cut.notices,
+            *_unused(request, rendered),
+            *unheld,
+            *unlimited,
+        ),
     )
+
+
+def _smaller(wanted: int | None, slot: int) -> tuple[str, ...]:
+    """Say that there are fewer tokens of context than wanted: no more than it was trained for."""
+    return (f"num_ctx {wanted} was cut to {slot}",) if (wanted or 0) > slot else ()
 
 
 def _without_tools_to_call(m: Generate) -> Generate:

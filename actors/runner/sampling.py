@@ -67,6 +67,8 @@ def sampling_notices(options: Options, *, resumed: bool, deterministic: bool) ->
     notices = []
     if options.n_probs > MAX_TOP:
         notices.append(f"n_probs {options.n_probs} was cut to {MAX_TOP}")
+    if (options.draft_num_predict or 0) > 0:
+        notices.append("draft_num_predict had no effect: there is no speculative decoding")
     if options.mirostat and options.temperature > 0:
         if resumed:
             notices.append("mirostat began anew when another runner took over")

@@ -102,6 +102,14 @@ async def test_a_smaller_window_is_kept_to(desk, generate):
     assert made.truncated_tokens == 601 - len(made.tokens)
 
 
+@pytest.mark.parametrize("wanted", [None, 0, -1, 1, 128])
+async def test_a_window_that_cannot_be_as_large_is_said(desk, generate, wanted):
+    request = generate(prompt="x", raw=True, options={"num_ctx": wanted})
+    assert prepare(desk.host, desk.loaded, request).notices == ()
+    request = generate(prompt="x", raw=True, options={"num_ctx": 129})
+    assert prepare(desk.host, desk.loaded, request).notices == ("num_ctx 129 was cut to 128",)
+
+
 async def test_a_long_prompt_may_not_be_cut_where_the_client_says_so(desk, generate):
     request = generate(prompt="x" * 500, raw=True, truncate=False)
     with pytest.raises(Refused, match="exceeds the available context size"):

@@ -108,6 +108,8 @@ def test_what_cannot_be_kept_to_is_told():
 
     assert told(True, True) == ()
     assert told(n_probs=21) == ("n_probs 21 was cut to 20",)
+    assert told(draft_num_predict=0) == ()
+    assert "draft_num_predict had no effect" in told(draft_num_predict=4)[0]
     assert told(mirostat=1) == ()
     assert told(mirostat=1, deterministic=True) == (
         "with mirostat, the text after a runner's death may be another one",
