@@ -46,7 +46,8 @@ def check(m: RenderPrompt) -> None:
     Raises:
         Refused: 404 or 400.
     """
-    from actorllm.actors.runner.prompt import GoTemplate, JinjaTemplate, TemplateError
+    from actorllm.actors.runner.prompt import JinjaTemplate, TemplateError
+    from actorllm.actors.runner.prompt.gotemplate import GoTemplate
     from actorllm.actors.runner.prompt.renderers import RENDERERS, resolve
 
     if m.renderer and resolve(m.renderer) not in RENDERERS:

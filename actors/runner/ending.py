@@ -59,6 +59,11 @@ def done_of(
             f"the context of {prepared.window} tokens was full, and the answer ends there: "
             "shift is off, or the window is too small to shift"
         )
+    elif finish.reason == "length" and finish.generated_tokens != m.options.num_predict:
+        notices.append(
+            f"the answer ends after {finish.generated_tokens} tokens: "
+            "that is as many as it may have in this context"
+        )
     if finish.discarded_tokens:
         notices.append(f"the context was full: {finish.discarded_tokens} tokens were dropped")
     if m.options.deterministic and not finish.deterministic:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from actorllm.actors.runner.prompt import GoTemplate, TemplateError
+from actorllm.actors.runner.prompt import TemplateError
 from actorllm.actors.runner.prompt.gojson import go_json, go_number, json_number
-from actorllm.actors.runner.prompt.gotemplate import collate
+from actorllm.actors.runner.prompt.gotemplate import GoTemplate, collate
 from actorllm.protocol.chat import ChatMessage
 from tests.prompt.cases import NOW
 

@@ -6,7 +6,6 @@ import tracemalloc
 import pytest
 
 from actorllm.actors.runner.prompt import (
-    GoTemplate,
     JinjaTemplate,
     PromptTemplates,
     TemplateError,

@@ -22,13 +22,14 @@ from pathlib import Path
 
 import attrs
 
+from actorllm.actors.runner.engine.memory import new_state
 from actorllm.actors.runner.engine.slots import Kind
-from actorllm.actors.runner.engine.store import Saved
+from actorllm.actors.runner.engine.store import Saved, State
 
 __all__ = ["FileArchive"]
 
 _MAGIC = b"ALLMKV\r\n"
-_VERSION = 1
+_VERSION = 2
 _HEADER = struct.Struct("<8sII32sIIQd32s32s")
 """Magic, version, kind of the orderly cells, key, tokens, orderly tokens, bytes of the state, its cost in
 seconds, digest of the state, digest of all before and of the tokens."""
@@ -182,7 +183,7 @@ class FileReading:
     def __init__(self, path: Path, saved: Saved, key: bytes) -> None:
         self._path = path
         self._parts = self._read(saved, key)
-        self.data: bytearray | None = None
+        self.data: State | None = None
 
     def go_on(self) -> bool:
         """Read a part; false if there is none left."""
@@ -203,14 +204,13 @@ class FileReading:
             tokens = file.read(4 * header.tokens)
             if not header.proves(tokens) or _unpacked(tokens) != saved.tokens:
                 return
-            data, digest = bytearray(header.size), hashlib.blake2b(digest_size=32)
-            with memoryview(data) as view:
-                for at in range(0, header.size, _PART):
-                    part = view[at : at + _PART]
-                    if file.readinto(part) != len(part):
-                        return
-                    digest.update(part)
-                    yield
+            data, digest = new_state(header.size), hashlib.sha256()
+            for at in range(0, header.size, _PART):
+                part = data[at : at + _PART]
+                if file.readinto(part) != len(part):
+                    return
+                digest.update(part)
+                yield
         if digest.digest() == header.data_digest:
             os.utime(self._path)
             self.data = data
@@ -261,20 +261,19 @@ def _open(path: Path) -> BufferedReader:
     return os.fdopen(handle, "rb")
 
 
-def _put(file: BufferedWriter, data: bytes | bytearray, deadline: float) -> None:
-    with memoryview(data) as view:
-        for at in range(0, len(data), _PART):
-            if time.monotonic() > deadline:
-                raise TimeoutError(file.name)
-            file.write(view[at : at + _PART])
+def _put(file: BufferedWriter, data: State, deadline: float) -> None:
+    for at in range(0, len(data), _PART):
+        if time.monotonic() > deadline:
+            raise TimeoutError(file.name)
+        file.write(data[at : at + _PART])
 
 
 def _unpacked(tokens: bytes) -> tuple[int, ...]:
     return struct.unpack(f"<{len(tokens) // 4}i", tokens)
 
 
-def _digest(data: bytes | bytearray) -> bytes:
-    return hashlib.blake2b(data, digest_size=32).digest()
+def _digest(data: bytes | State) -> bytes:
+    return hashlib.sha256(data).digest()
 
 
 def _length(saved: Saved) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from actorllm.actors.runner.engine.store import Saved
+from actorllm.actors.runner.engine.store import Saved, State
 
 __all__ = ["Archive", "Arrivals", "Reading"]
 
@@ -12,7 +12,7 @@ class Reading(Protocol):
     """A state that is being read."""
 
     @property
-    def data(self) -> bytearray | None:
+    def data(self) -> State | None:
         """The state, at the end; None if it could not be used, and has gone."""
 
     def go_on(self) -> bool:
@@ -52,7 +52,7 @@ class Arrivals:
         """Whether a state is being read."""
         return self._reading is not None
 
-    def go_on(self) -> tuple[Saved, bytearray | None] | None:
+    def go_on(self) -> tuple[Saved, State | None] | None:
         """Read a part; gives the entry and its data, None if it is of no use, at its end."""
         if self._reading is None:
             return None

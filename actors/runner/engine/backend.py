@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from actorllm.actors.runner.engine.batching import Order, Pass
+from actorllm.actors.runner.engine.store import State
 from actorllm.actors.runner.engine.types import TokenLogprob, Work
 
 __all__ = ["Backend", "Sampler"]
@@ -77,10 +78,10 @@ class Backend(Protocol):
     def state_size(self, slot: int) -> int:
         """Give the bytes that `save` would."""
 
-    def save(self, slot: int) -> bytes | bytearray | None:
+    def save(self, slot: int) -> State | None:
         """Give the state of a slot; None if it cannot be had."""
 
-    def restore(self, slot: int, data: bytes | bytearray) -> bool:
+    def restore(self, slot: int, data: State) -> bool:
         """Put a saved state into an empty slot; false if it does not fit, and it is empty."""
 
     def shift(self, slot: int, keep: int, discard: int) -> None:

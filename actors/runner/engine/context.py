@@ -12,9 +12,11 @@ from actorllm.actors.runner.engine.attention import PLAIN_ROWS, pool_cells, take
 from actorllm.actors.runner.engine.backend import Sampler
 from actorllm.actors.runner.engine.batching import Order, Pass, Run
 from actorllm.actors.runner.engine.matching import Matchers
+from actorllm.actors.runner.engine.memory import new_state
 from actorllm.actors.runner.engine.model import Model
 from actorllm.actors.runner.engine.samplers import Samplers
 from actorllm.actors.runner.engine.sampling import make_sampler
+from actorllm.actors.runner.engine.store import State
 from actorllm.actors.runner.engine.threads import IdleCores, ThreadTuner
 from actorllm.actors.runner.engine.types import EngineError, EngineSettings, Work
 
@@ -273,18 +275,17 @@ class Context:
         size: int = cpp.llama_state_seq_get_size(self._context, slot)
         return size
 
-    def save(self, slot: int) -> bytes | bytearray | None:
-        data = bytearray(self.state_size(slot))
+    def save(self, slot: int) -> State | None:
+        data = new_state(self.state_size(slot))
         if not data:
             return None
         buffer = (ctypes.c_uint8 * len(data)).from_buffer(data)
         written = cpp.llama_state_seq_get_data(self._context, buffer, len(data), slot)
         return data if written == len(data) else None
 
-    def restore(self, slot: int, data: bytes | bytearray) -> bool:
+    def restore(self, slot: int, data: State) -> bool:
         size = len(data)
-        view = data if isinstance(data, bytearray) else bytearray(data)
-        buffer = (ctypes.c_uint8 * size).from_buffer(view)
+        buffer = (ctypes.c_uint8 * size).from_buffer(data)
         if cpp.llama_state_seq_set_data(self._context, buffer, size, slot) == size:
             return True
         cpp.llama_memory_seq_rm(self._memory, slot, -1, -1)

@@ -16,6 +16,7 @@ from actorllm.actors.runner.engine.arrivals import Archive
 from actorllm.actors.runner.engine.batching import Order, Pass
 from actorllm.actors.runner.engine.seeds import position_seed
 from actorllm.actors.runner.engine.stepper import Stepper
+from actorllm.actors.runner.engine.store import State
 from actorllm.actors.runner.engine.types import (
     Delta,
     EngineError,
@@ -249,10 +250,10 @@ class _FakeBackend:
     def state_size(self, slot: int) -> int:
         return 4 * len(self._cells[slot])
 
-    def save(self, slot: int) -> bytes | bytearray | None:
-        return struct.pack(f"{len(self._cells[slot])}i", *self.tokens(slot))
+    def save(self, slot: int) -> State | None:
+        return memoryview(struct.pack(f"{len(self._cells[slot])}i", *self.tokens(slot)))
 
-    def restore(self, slot: int, data: bytes | bytearray) -> bool:
+    def restore(self, slot: int, data: State) -> bool:
         if self._cells[slot]:
             raise RuntimeError("a state is restored into a slot that is not empty")
         tokens = struct.unpack(f"{len(data) // 4}i", data)

@@ -24,7 +24,7 @@ from actorllm.actors.runner.engine.prefix import (
 )
 from actorllm.actors.runner.engine.radix import RadixTree
 from actorllm.actors.runner.engine.slots import Kind, Slot, cells_of
-from actorllm.actors.runner.engine.store import Saved, Store
+from actorllm.actors.runner.engine.store import Saved, State, Store
 
 __all__ = ["Prefixes"]
 
@@ -328,7 +328,7 @@ class Prefixes:
             if not gone.name:
                 self._tree.discard(gone)
 
-    def _arrive(self, saved: Saved, data: bytearray | None) -> None:
+    def _arrive(self, saved: Saved, data: State | None) -> None:
         """Keep what was read; if it was of no use, the entry goes."""
         if data is None:
             self._tree.discard(saved)

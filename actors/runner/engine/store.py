@@ -11,7 +11,10 @@ import attrs
 
 from actorllm.actors.runner.engine.slots import Kind
 
-__all__ = ["Saved", "Store"]
+__all__ = ["Saved", "State", "Store"]
+
+State = memoryview
+"""Of the single bytes of a sequence's state."""
 
 
 @attrs.define(eq=False)
@@ -25,7 +28,7 @@ class Saved:
     """Bytes of its state."""
     cost: float
     """Seconds that it takes to compute it."""
-    data: bytes | bytearray | None = None
+    data: State | None = None
     """None while it is on disk only."""
     name: str = ""
     """Of its file, if it has one."""

@@ -10,8 +10,8 @@
 
     jinja          templates of GGUF files; jinja_chat: what they are given; jinja_facts: what they
                    can do; sandbox, filters, methods, limits: what they may not do
-    gotemplate     templates of Modelfiles; goeval, gofuncs, govalues, gotools, gotree: Go's semantics;
-                   gowords: its complaints
+    gotemplate     templates of Modelfiles, and gofacts: what they can do; goeval, gofuncs, govalues,
+                   gotools, gotree: Go's semantics; gowords: its complaints
     gojson         JSON and numbers as Go writes them
     renderers/     the built-in formats of families of models
 
@@ -20,7 +20,7 @@ every failure is a `TemplateError`.
 """
 
 from actorllm.actors.runner.prompt.errors import LimitExceeded, TemplateError
-from actorllm.actors.runner.prompt.gotemplate import GoFacts, GoTemplate, go_facts
+from actorllm.actors.runner.prompt.gofacts import GoFacts, go_facts
 from actorllm.actors.runner.prompt.jinja import JinjaTemplate
 from actorllm.actors.runner.prompt.jinja_facts import JinjaFacts, jinja_facts
 from actorllm.actors.runner.prompt.rendering import Rendered, render_chat, render_generate
@@ -33,7 +33,6 @@ __all__ = [
     "Choice",
     "Fitted",
     "GoFacts",
-    "GoTemplate",
     "JinjaFacts",
     "JinjaTemplate",
     "Kind",

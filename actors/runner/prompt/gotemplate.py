@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from attrs import frozen
 from gotpl import TemplateError as GoSyntaxError
 from gotpl.parse import ListNode, parse_template
 from gotpl.parse.parser import ParserLimits
 
 from actorllm.actors.runner.prompt.errors import LimitExceeded, TemplateError
 from actorllm.actors.runner.prompt.goeval import evaluate
+from actorllm.actors.runner.prompt.gofacts import GoFacts
 from actorllm.actors.runner.prompt.gofuncs import FUNCTION_NAMES
 from actorllm.actors.runner.prompt.gotree import (
     cut_after_response,
@@ -28,31 +28,12 @@ from actorllm.actors.runner.prompt.govalues import go_messages, go_tools
 from actorllm.actors.runner.prompt.gowords import in_gos_words
 from actorllm.actors.runner.prompt.images import with_content
 from actorllm.actors.runner.prompt.limits import Budget
-from actorllm.actors.runner.prompt.tags import ThinkingTags
 from actorllm.protocol.chat import ChatMessage, Think, Tool
 
-__all__ = ["GoFacts", "GoTemplate", "collate", "go_facts", "go_template"]
+__all__ = ["GoTemplate", "collate"]
 
 _LIMITS = ParserLimits(max_source_bytes=256 << 10, max_tokens=30_000, max_nesting=50)
 _RESULT_MARKS = ('eq .Role "tool"', 'eq $m.Role "tool"', "tool_response", "TOOL_RESULTS")
-
-
-@frozen
-class GoFacts:
-    """What a Go template supports."""
-
-    variables: frozenset[str]
-    """The names that it reads, in lower case."""
-    tools: bool
-    insert: bool
-    """It fills in the middle."""
-    thinking: bool
-    """The model writes thoughts that can be told from its answer."""
-    tool_round_trip: bool
-    """It renders past calls and their results."""
-    tags: ThinkingTags
-    tool_tag: str
-    """The text with which the model starts its calls."""
 
 
 class GoTemplate:
@@ -145,17 +126,6 @@ def collate(messages: Sequence[ChatMessage]) -> tuple[str, list[ChatMessage]]:
         else:
             turns.append(message)
     return system, turns
-
-
-@functools.lru_cache(maxsize=32)
-def go_template(source: str) -> GoTemplate:
-    """Return the template of `source`, parsed once."""
-    return GoTemplate(source)
-
-
-def go_facts(source: str) -> GoFacts:
-    """Return what the template `source` supports."""
-    return go_template(source).facts
 
 
 def _parse(source: str) -> tuple[ListNode, dict[str, ListNode], GoFacts]:

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from actorllm.actors.runner.prompt.errors import LimitExceeded, TemplateError
 from actorllm.actors.runner.prompt.fallback import render_chatml
-from actorllm.actors.runner.prompt.gotemplate import go_facts, go_template
+from actorllm.actors.runner.prompt.gofacts import go_facts, go_template
 from actorllm.actors.runner.prompt.images import all_images, tag_images
 from actorllm.actors.runner.prompt.jinja import JinjaTemplate
 from actorllm.actors.runner.prompt.jinja_chat import effort_variables, habits_of, jinja_variables

@@ -16,7 +16,7 @@ from typing import Literal
 
 from attrs import frozen
 
-from actorllm.actors.runner.prompt.gotemplate import GoFacts, go_facts
+from actorllm.actors.runner.prompt.gofacts import GoFacts, go_facts
 from actorllm.actors.runner.prompt.jinja_facts import JinjaFacts, jinja_facts
 
 __all__ = ["Choice", "Kind", "PromptTemplates", "choose"]
