@@ -11,6 +11,7 @@ from actorllm.actors.runner.prompt import (
     TemplateError,
     render_chat,
 )
+from actorllm.actors.runner.prompt.gotemplate import GoTemplate
 from actorllm.protocol.chat import ChatMessage
 from tests.prompt.cases import NOW
 
