@@ -8,7 +8,6 @@ import attrs
 from actorllm.actors.runner.engine.backend import Backend
 from actorllm.actors.runner.engine.batching import (
     Pass,
-    Run,
     decode_pass,
     mixed_pass,
     prefill_pass,
@@ -48,14 +47,13 @@ class _Line:
     streams: Sequence[Stream]
     rows: Sequence[int]
     """Of each stream."""
-    fillers: Sequence[Run]
     orderly: Kind
 
     @classmethod
     def of(cls, plan: Pass, streams: Sequence[Stream]) -> "_Line":
         """Remember a pass, with its streams in the order of their slots."""
         rows = [row for row, run in enumerate(plan.runs) if not run.filler]
-        return cls(streams, rows, [run for run in plan.runs if run.filler], plan.orderly)
+        return cls(streams, rows, plan.orderly)
 
 
 class Passes:
@@ -146,11 +144,13 @@ class Passes:
         return True
 
     def _goes_on(self, line: "_Line") -> bool:
-        """Tell whether the same streams can have the same pass again, one position further."""
-        return (
-            all(stream.steady for stream in line.streams)
-            and all(len(self._slots[gap.slot].tokens) == gap.position for gap in line.fillers)
-            and (not self._backend.unified or self._prefixes.room(len(line.streams)))
+        """Tell whether the same streams can have the same pass again, one position further.
+
+        The cells of idle slots, where fillers are, change with the begin of a stream only.
+        """
+        streams = line.streams
+        return all(stream.steady for stream in streams) and (
+            not self._backend.unified or self._prefixes.room(len(streams))
         )
 
     def _step_on(self, line: "_Line") -> None:
