@@ -1,6 +1,7 @@
 """What is said: messages between actors, and the formats of files. No I/O, and nothing of ours but this.
 
 codec.py        frozen classes to msgpack and back; messages/ has the conversations
+records.py      what their classes have in common
 errors.py       refusals: a status and one line
 chat.py         messages of a conversation, tools
 options.py      options of a model's run, and how they are merged

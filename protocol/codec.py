@@ -16,6 +16,8 @@ from cattrs import Converter
 from cattrs.errors import BaseValidationError, StructureHandlerNotFoundError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
+from actorllm.protocol.records import record
+
 __all__ = [
     "MAX_FRAME",
     "Ask",
@@ -87,7 +89,7 @@ def message(cls: type[T]) -> type[T]:
     Raises:
         TypeError: Another class has the tag.
     """
-    made = attrs.frozen(cls)
+    made = record(cls)
     if issubclass(made, Message):
         tag = f"{cls.__module__.rpartition('.')[2]}.{cls.__qualname__}"
         known = _by_tag.get(tag)
