@@ -13,6 +13,7 @@ pieces.py      the engine's deltas to typed pieces; where a resumed stream goes 
 inspecting.py  prompts and tokens for those who look at them
 embedding.py   inputs to tokens that fit, vectors to the dimensions that were asked for
 structure.py   `format` to a grammar
+thoughts.py    the tags around what a model thinks before it answers
 analysis.py    what templates and parsers can do, for the library
 engine/        llama.cpp: batches, slots, prefix cache, sampling
 prompt/        templates: messages to text

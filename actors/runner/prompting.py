@@ -11,7 +11,6 @@ import attrs
 from actorllm.actors.runner.engine.types import EngineError, Loaded, Structure, Thinking
 from actorllm.actors.runner.engine.windows import window_of
 from actorllm.actors.runner.fitting import Fitted, fit_chat, fit_tokens
-from actorllm.actors.runner.forms import form_for
 from actorllm.actors.runner.host import EngineHost
 from actorllm.actors.runner.messages import Generate
 from actorllm.actors.runner.parse import OutputParser, TemplateFacts, make_parser
@@ -22,13 +21,7 @@ from actorllm.actors.runner.prompt import (
     render_chat,
     render_generate,
 )
-from actorllm.actors.runner.structure import (
-    refused,
-    structure_of,
-    structure_of_calls,
-    thinking_tags_of,
-    thoughts_of,
-)
+from actorllm.actors.runner.thoughts import thinking_tags_of, thoughts_of
 from actorllm.protocol.chat import ChatMessage, JsonObject, Tool
 from actorllm.protocol.codec import evolve
 from actorllm.protocol.errors import Refused
@@ -268,6 +261,12 @@ def _structure(
     """Give the structure of the answer, compiled, and what it cannot hold, a line each."""
     request, parser = m.request, m.model.parser
     choice = request.tool_choice
+    if choice is None and not request.format and request.format != {}:
+        return None, ()
+    # Few answers have a structure, and the first token of none waits for grammars.
+    from actorllm.actors.runner.forms import form_for
+    from actorllm.actors.runner.structure import refused, structure_of, structure_of_calls
+
     notices: tuple[str, ...] = ()
     if choice is not None and rendered is not None:
         facts = _facts_of(request, templates, rendered)

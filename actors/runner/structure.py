@@ -9,13 +9,12 @@ from attrs import evolve
 from actorllm.actors.runner.engine.grammar import check, kept
 from actorllm.actors.runner.engine.types import EngineError, Structure
 from actorllm.actors.runner.forms import Form, Grammar, Shape, callables, notices_of
-from actorllm.actors.runner.parse import PARSERS
 from actorllm.actors.runner.prompt import Rendered
-from actorllm.actors.runner.prompt.tags import KNOWN_TAGS, NO_TAGS, ThinkingTags
+from actorllm.actors.runner.thoughts import thoughts_of
 from actorllm.protocol.chat import Think, Tool, ToolChoice
 from actorllm.protocol.errors import Problem, Refused
 
-__all__ = ["refused", "structure_of", "structure_of_calls", "thinking_tags_of", "thoughts_of"]
+__all__ = ["refused", "structure_of", "structure_of_calls"]
 
 _JSON_OBJECT = '{"type": "object"}'
 _UNKNOWN_FORM = "how this model writes calls is not known"
@@ -26,16 +25,6 @@ _UNHELD = {
 }
 """What is said where no grammar can be made, by what was asked for. Without tools in the prompt no
 call is read from an answer, and one call at a time is kept to behind the parser."""
-_HARMONY_ANSWERS = (
-    "<|channel|>final<|message|>",
-    "<|channel|>final <|constrain|>json<|message|>",
-)
-"""The headers of gpt-oss's answer, behind its messages to itself."""
-_CHANNELS = {
-    "harmony": ("<|channel|>analysis<|message|>", ("<|end|>",)),
-    "glimmer": (" to=self<|message|>", ("<|eom|>",)),
-}
-"""How messages of a model to itself begin and end, by the parser."""
 
 
 def structure_of(
@@ -107,43 +96,3 @@ def structure_of_calls(
 def refused(error: EngineError) -> Refused:
     """Refuse a format for what the engine said of it."""
     return Refused(Problem(400, f"invalid JSON schema in format: {error}", by_runner=True))
-
-
-def thoughts_of(
-    rendered: Rendered | None, parser: str | None, think: Think
-) -> tuple[str, tuple[str, ...]]:
-    """Give the tag that may open thoughts, and those that close them.
-
-    Without an opening tag the prompt has opened them; without closing ones there are none.
-    """
-    if rendered is None:
-        return "", ()
-    if rendered.choice.harmony or parser == "harmony":
-        return "", _HARMONY_ANSWERS
-    tags = rendered.tags or _declared_tags(parser)
-    if not tags:
-        return "", ()
-    if rendered.starts_in_thinking:
-        return "", (tags.close,)
-    if think is False or rendered.text.rstrip().endswith(tags.close.strip()):
-        return "", ()
-    return tags.open, (tags.close,)
-
-
-def thinking_tags_of(
-    rendered: Rendered | None, parser: str | None, think: Think
-) -> tuple[str, tuple[str, ...]]:
-    """Give the tags around thoughts: as `thoughts_of`, but of formats with channels, too."""
-    name = "harmony" if rendered is not None and rendered.choice.harmony else parser or ""
-    if rendered is None or think is False or name not in _CHANNELS:
-        return thoughts_of(rendered, parser, think)
-    return _CHANNELS[name]
-
-
-def _declared_tags(parser: str | None) -> ThinkingTags:
-    """Give the tags of a declared parser: those of which it must see a token."""
-    info = PARSERS.get(parser or "")
-    if info is None or not info.thinking:
-        return NO_TAGS
-    fits = (tags for tags in KNOWN_TAGS if tags.open.startswith(info.preserved))
-    return next(fits, NO_TAGS)

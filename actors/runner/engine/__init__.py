@@ -36,6 +36,7 @@
         seeds       random numbers as a function of seed and position
         logprobs    probabilities for reports
       matching    tokens that keep to a structure, behind the thoughts
+        compiler    structures to matchers, with the first one
         grammar     structures as grammars of llguidance
         schema      JSON Schemas as they are kept to
         dates       days and times that there are

@@ -15,14 +15,17 @@ and a model that does not think is held from its first token.
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
 
-from actorllm.actors.runner.engine.grammar import LIMITS, grammar_of, one_line
 from actorllm.actors.runner.engine.types import EngineError, Structure
 from actorllm.actors.runner.engine.vocab import Vocab
+
+if TYPE_CHECKING:
+    from llguidance import LLMatcher
+
+    from actorllm.actors.runner.engine.compiler import Compiler
 
 __all__ = ["Matcher", "Matchers"]
 
@@ -40,12 +43,12 @@ class Matchers:
 
     def __init__(self, vocab: Vocab) -> None:
         self._vocab = vocab
-        self._tokenizer: LLTokenizer | None = None
+        self._compiler: Compiler | None = None
         self._building = threading.Lock()
         self._compiled: OrderedDict[tuple[str, str, tuple[str, ...]], LLMatcher] = OrderedDict()
         self._listing = threading.Lock()  # never held while something is compiled
 
-    def compile(self, structure: Structure) -> LLMatcher:
+    def compile(self, structure: Structure) -> "LLMatcher":
         """Compile a structure, unless it was.
 
         The first call reads the vocabulary, which takes a second if it is large, and a large
@@ -60,15 +63,7 @@ class Matchers:
             if made is not None:
                 self._compiled.move_to_end(key)
                 return made
-        made = LLMatcher(
-            self._words(), grammar_of(structure, self._spell), log_level=0, limits=LIMITS
-        )
-        begun = made.deep_copy()
-        begun.compute_bitmask()  # the lexer's states are shared: found once, for all
-        if made.is_error():
-            raise EngineError(one_line(made.get_error()))
-        if begun.is_error():  # it leads to itself and to nothing else
-            raise EngineError("no answer can begin to keep to it")
+        made = self._ready().compile(structure)
         with self._listing:
             self._compiled[key] = made
             while len(self._compiled) > _KEPT:
@@ -83,49 +78,20 @@ class Matchers:
         """
         return Matcher(structure, self.compile(structure).deep_copy(), self._vocab)
 
-    def _spell(self, mark: str) -> list[str | int]:
-        """Split a mark into plain text and special tokens."""
-        vocab = self._vocab
-        pieces: list[str | int] = []
-        for token in vocab.tokenize(mark, add_special=False, parse_special=True):
-            piece = vocab.piece(token).decode("utf-8", "replace")
-            if vocab.special(token) and piece in mark:
-                plain, _, mark = mark.partition(piece)
-                pieces += [plain, token] if plain else [token]
-        return [*pieces, mark] if mark else pieces
+    def _ready(self) -> "Compiler":
+        # Imported with the first structure: the first token of a model does without grammars.
+        from actorllm.actors.runner.engine.compiler import Compiler
 
-    def _words(self) -> LLTokenizer:
         with self._building:
-            if self._tokenizer is None:
-                words = TokenizerWrapper(_Words(self._vocab))
-                ends = [t for t in range(self._vocab.size) if self._vocab.ends(t)]
-                self._tokenizer = LLTokenizer(
-                    words, eos_token=ends or None, slices=LLTokenizer.json_slices()
-                )
-            return self._tokenizer
-
-
-class _Words:
-    """A vocabulary as llguidance reads it."""
-
-    def __init__(self, vocab: Vocab) -> None:
-        tokens = range(vocab.size)
-        self._vocab = vocab
-        self.eos_token_id = max(vocab.eos, 0)
-        self.bos_token_id = vocab.bos if vocab.bos >= 0 else None
-        self.tokens = [vocab.piece(token) for token in tokens]
-        self.special_token_ids = [token for token in tokens if vocab.special(token)]
-
-    def __call__(self, text: bytes) -> list[int]:
-        return self._vocab.tokenize(
-            text.decode("utf-8", "replace"), add_special=False, parse_special=False
-        )
+            if self._compiler is None:
+                self._compiler = Compiler(self._vocab)
+            return self._compiler
 
 
 class Matcher:
     """Where one answer stands. Every token that is generated must be allowed, and then taken."""
 
-    def __init__(self, structure: Structure, held: LLMatcher, vocab: Vocab) -> None:
+    def __init__(self, structure: Structure, held: "LLMatcher", vocab: Vocab) -> None:
         self._held = held
         self._vocab = vocab
         self._opening = structure.opening.encode()
@@ -237,6 +203,8 @@ class Matcher:
 
     def _check(self) -> None:
         if self._held.is_error():
+            from actorllm.actors.runner.engine.grammar import one_line
+
             raise EngineError(one_line(self._held.get_error()))
 
 
