@@ -62,6 +62,40 @@ def test_draws_follow_the_probabilities(context):
         assert counts[int(token)] / DRAWS == pytest.approx(p, abs=4 * (p / DRAWS) ** 0.5 + 0.002)
 
 
+class Forbidding:
+    """A structure of which only the vocabulary's mask matters."""
+
+    def __init__(self, forbidden, size):
+        self._allowed = np.ones(size, bool)
+        self._allowed[forbidden] = False
+
+    def allows(self, token):
+        return bool(self._allowed[token])
+
+    def allowed(self):
+        return self._allowed
+
+    def take(self, token):
+        assert self.allows(token)
+
+
+def test_what_a_structure_forbids_leaves_the_others_as_likely_as_without_it(context):
+    expected = probabilities(context)
+    forbidden = int(expected.argmax())
+    expected[forbidden] = 0
+    expected /= expected.sum()
+    wide = Sampling(seed=4, temperature=1.0, top_k=0, top_p=1.0)
+    sampler = ChainSampler(
+        context._samplers, Work(id=1, prompt=(5, 6, 7, 8), sampling=wide), context.n_vocab
+    )
+    sampler._matcher = Forbidding(forbidden, len(expected))
+    counts = Counter(sampler.pick(3, position) for position in range(DRAWS))
+    sampler.close()
+    for token in np.argsort(expected)[-5:]:
+        p = float(expected[token])
+        assert counts[int(token)] / DRAWS == pytest.approx(p, abs=4 * (p / DRAWS) ** 0.5 + 0.002)
+
+
 def test_a_draw_depends_on_seed_and_position_only(context):
     sampling = Sampling(seed=5, temperature=1.5, top_k=0, top_p=1.0)
     forward = draw(context, sampling, range(50))

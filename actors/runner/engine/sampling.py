@@ -29,6 +29,9 @@ _COLDEST = 1e-5
 """Below this temperature the likeliest token is taken, before logits overflow."""
 _XTC = 0x2545F4914F6CDD1D
 """Added to the seed for XTC's chance, which must not be that of the draw."""
+_AGAIN = 0x9FB21C651E98DF25
+"""Added to the seed for a second draw, since the first number has told something: what it drew was
+forbidden."""
 
 
 def make_sampler(shared: Samplers, work: Work, window: int) -> Sampler:
@@ -87,7 +90,7 @@ class ChainSampler:
             # Most picks keep to the structure: the mask over the vocabulary is for the others.
             token = self._choose(logits, position)
             if not matcher.allows(token):
-                token = self._choose(_masked(matcher, logits), position)
+                token = self._choose(_masked(matcher, logits), position, again=True)
         self.force(token)
         return token
 
@@ -106,7 +109,7 @@ class ChainSampler:
         """Free the samplers."""
         self._chains.free()
 
-    def _choose(self, logits: Logits, position: int) -> int:
+    def _choose(self, logits: Logits, position: int, *, again: bool = False) -> int:
         touched = self._touched
         if self._greedy and touched is None:
             return int(logits.argmax())
@@ -125,7 +128,7 @@ class ChainSampler:
         candidates.apply(chains.warming.handle)
         if s.mirostat:
             return candidates.selected()
-        draw = new_draw(s.seed, position)
+        draw = new_draw(s.seed + _AGAIN if again else s.seed, position)
         try:
             return candidates.draw(draw)
         finally:
