@@ -219,7 +219,7 @@ class Job(Actor):
         async with self._scheduler.stream(acquire, window=_WAIT_WINDOW) as leases:
             lease = attempt.lease = await self._lease(leases)
             self._state = "running"
-            async with self._runner(lease).stream(work) as pieces:
+            async with self._runner(lease).stream(_within(lease, work)) as pieces:
                 async for piece in pieces:
                     chunk = hand_on(piece)
                     if piece.tokens:
@@ -369,6 +369,13 @@ class _Attempt:
     @property
     def runner(self) -> str:
         return self.lease.runner if self.lease is not None else ""
+
+
+def _within(lease: Lease, work: Generate) -> Generate:
+    """Hold a work to the window that it was given."""
+    if not lease.window:
+        return work
+    return evolve(work, options=evolve(work.options, num_ctx=lease.window))
 
 
 def _options(

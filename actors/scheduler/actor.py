@@ -198,6 +198,7 @@ class Scheduler(DynamicSupervisor):
                 load_duration=max(int(took * _NS), 1_000),
                 unproven=not runner.proven or request.suspect,
                 notices=runner.notices,
+                window=waiter.terms.window(runner.num_ctx),
             ),
             runner,
         )

@@ -15,9 +15,10 @@ from actorllm.protocol.messages.models import ResolvedModel
 from actorllm.protocol.options import Options
 from actorllm.protocol.settings import Settings
 
-__all__ = ["DEFAULT_CONTEXT", "Terms", "fitted", "need", "suits", "terms_of"]
+__all__ = ["DEFAULT_BATCH", "DEFAULT_CONTEXT", "Terms", "fitted", "need", "suits", "terms_of"]
 
 DEFAULT_CONTEXT = 4096
+DEFAULT_BATCH = 512
 """Tokens of context when nobody says how many, on machines without a large GPU."""
 _LEAST_CONTEXT = 4
 _LONGEST_EMBEDDING_BATCH = 2048
@@ -52,24 +53,36 @@ class Terms:
     deterministic: bool
     """Wanted: that the same bytes can be promised. Of a load: that it can do no more for it."""
 
+    def window(self, slot: int) -> int:
+        """Give the tokens of context that a deterministic request has of a slot's; 0: it chooses.
+
+        It may not take more because there is more: it would be cut and shifted at another place.
+        """
+        return min(self.num_ctx, slot) if self.deterministic else 0
+
 
 def terms_of(model: ResolvedModel, options: Options, settings: Settings) -> Terms:
-    """What the options of a request ask of the load of its model; what is 0 or less is not given."""
+    """What the options of a request ask of the load of its model; what is 0 or less is not given.
+
+    A deterministic request leaves nothing open that its bytes depend on: else they would be others
+    where another request has loaded the model.
+    """
+    deterministic = (options.deterministic or settings.deterministic) and model.pooling is None
     given = _given(options.num_ctx)
     wanted = given or settings.context_length or DEFAULT_CONTEXT
     trained = model.context_length or wanted
     num_ctx = max(_LEAST_CONTEXT, min(wanted, trained))
     return Terms(
         num_ctx=padded(num_ctx),
-        context_given=given is not None,
-        num_batch=_given(options.num_batch),
+        context_given=deterministic or given is not None,
+        num_batch=_given(options.num_batch) or (DEFAULT_BATCH if deterministic else None),
         num_gpu=options.num_gpu if options.num_gpu >= 0 else None,
         main_gpu=options.main_gpu,
         use_mmap=options.use_mmap,
         threads=min(options.num_thread, _MOST_THREADS) if options.num_thread > 0 else None,
         embedding=model.pooling is not None,
         adapters=tuple(a.path for a in model.adapters),
-        deterministic=(options.deterministic or settings.deterministic) and model.pooling is None,
+        deterministic=deterministic,
     )
 
 
@@ -89,7 +102,7 @@ def suits(loaded: Terms, wanted: Terms) -> bool:
     if wanted.deterministic and not loaded.deterministic:
         return False
     pairs = (
-        (wanted.num_batch, loaded.num_batch),
+        (wanted.num_batch, loaded.num_batch or DEFAULT_BATCH),
         (wanted.num_gpu, loaded.num_gpu),
         (wanted.main_gpu, loaded.main_gpu),
         (wanted.use_mmap, loaded.use_mmap),
@@ -103,7 +116,7 @@ def engine_settings(
 ) -> EngineSettings:
     """The settings of an engine for these terms, on a rung of the degrade ladder."""
     flash = settings.flash_attention
-    batch = terms.num_batch or 512
+    batch = terms.num_batch or DEFAULT_BATCH
     if terms.embedding:
         batch = min(_LONGEST_EMBEDDING_BATCH, terms.num_ctx)
     slots = settings.num_parallel or _MOST_SLOTS

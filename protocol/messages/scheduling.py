@@ -38,6 +38,8 @@ class Lease(Value):
     """Whether the scheduler wants to hear (`Proven`) when the first token has come."""
     notices: tuple[str, ...] = ()
     """Degraded settings of the runner, a line each."""
+    window: int = 0
+    """Tokens of context that the request must keep to, whatever it says; 0: it chooses."""
 
 
 @message
