@@ -33,7 +33,7 @@ _GREETING = (ChatMessage("user", "Hello!"),)
 
 def why(model: ResolvedModel, made_by: str) -> str | None:
     """Say why a model's template was chosen, where it was the model's nature and no setting."""
-    from actorllm.actors.runner.prompt import choose
+    from actorllm.actors.runner.prompt.select import choose
     from actorllm.actors.runner.prompting import templates_of
 
     free = choose(templates_of(model))
@@ -46,8 +46,9 @@ def check(m: RenderPrompt) -> None:
     Raises:
         Refused: 404 or 400.
     """
-    from actorllm.actors.runner.prompt import JinjaTemplate, TemplateError
+    from actorllm.actors.runner.prompt.errors import TemplateError
     from actorllm.actors.runner.prompt.gotemplate import GoTemplate
+    from actorllm.actors.runner.prompt.jinja import JinjaTemplate
     from actorllm.actors.runner.prompt.renderers import RENDERERS, resolve
 
     if m.renderer and resolve(m.renderer) not in RENDERERS:
@@ -65,7 +66,9 @@ def render(m: RenderPrompt, now: float) -> RenderedPrompt:
     Raises:
         Refused: There is no such renderer (404), or the template fails (400).
     """
-    from actorllm.actors.runner.prompt import PromptTemplates, TemplateError, render_chat
+    from actorllm.actors.runner.prompt.errors import TemplateError
+    from actorllm.actors.runner.prompt.rendering import render_chat
+    from actorllm.actors.runner.prompt.select import PromptTemplates
 
     check(m)
     go = m.template if kind_of_template(m.template) == "go" else ""

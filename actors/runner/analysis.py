@@ -17,7 +17,8 @@ __all__ = ["ANALYSIS"]
 
 @functools.lru_cache(maxsize=256)
 def _go(text: str) -> TemplateFacts:
-    from actorllm.actors.runner.prompt import TemplateError, go_facts
+    from actorllm.actors.runner.prompt.errors import TemplateError
+    from actorllm.actors.runner.prompt.gofacts import go_facts
 
     try:
         facts = go_facts(text)
@@ -27,7 +28,7 @@ def _go(text: str) -> TemplateFacts:
 
 
 def _jinja(text: str) -> TemplateFacts:
-    from actorllm.actors.runner.prompt import jinja_facts
+    from actorllm.actors.runner.prompt.jinja_facts import jinja_facts
 
     facts = jinja_facts(text)
     return TemplateFacts(tools=facts.tools, thinking=facts.thinking)
@@ -41,7 +42,8 @@ def _parser(name: str) -> Abilities:
 
 
 def _choose(templates: Templates, prefer_go: bool | None) -> Choice:
-    from actorllm.actors.runner.prompt import PromptTemplates, TemplateError, choose
+    from actorllm.actors.runner.prompt.errors import TemplateError
+    from actorllm.actors.runner.prompt.select import PromptTemplates, choose
 
     brought = PromptTemplates(
         jinja=templates.jinja,

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from actorllm.actors.runner.prompt import Rendered, truncate
+from actorllm.actors.runner.prompt import truncate
+from actorllm.actors.runner.prompt.rendering import Rendered
 from actorllm.protocol.chat import ChatMessage
 from actorllm.protocol.errors import Problem, Refused
 

@@ -14,13 +14,8 @@ from actorllm.actors.runner.fitting import Fitted, fit_chat, fit_tokens
 from actorllm.actors.runner.host import EngineHost
 from actorllm.actors.runner.messages import Generate
 from actorllm.actors.runner.parse import OutputParser, TemplateFacts, make_parser
-from actorllm.actors.runner.prompt import (
-    Choice,
-    PromptTemplates,
-    Rendered,
-    render_chat,
-    render_generate,
-)
+from actorllm.actors.runner.prompt.rendering import Rendered, render_chat, render_generate
+from actorllm.actors.runner.prompt.select import Choice, PromptTemplates
 from actorllm.actors.runner.thoughts import thinking_tags_of, thoughts_of
 from actorllm.protocol.chat import ChatMessage, JsonObject, Tool
 from actorllm.protocol.codec import evolve

@@ -9,7 +9,7 @@ from attrs import evolve
 from actorllm.actors.runner.engine.grammar import check, kept
 from actorllm.actors.runner.engine.types import EngineError, Structure
 from actorllm.actors.runner.forms import Form, Grammar, Shape, callables, notices_of
-from actorllm.actors.runner.prompt import Rendered
+from actorllm.actors.runner.prompt.rendering import Rendered
 from actorllm.actors.runner.thoughts import thoughts_of
 from actorllm.protocol.chat import Think, Tool, ToolChoice
 from actorllm.protocol.errors import Problem, Refused

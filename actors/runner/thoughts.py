@@ -1,7 +1,7 @@
 """The tags between which a model thinks before it answers, as prompt and parser tell them."""
 
 from actorllm.actors.runner.parse import PARSERS
-from actorllm.actors.runner.prompt import Rendered
+from actorllm.actors.runner.prompt.rendering import Rendered
 from actorllm.actors.runner.prompt.tags import KNOWN_TAGS, NO_TAGS, ThinkingTags
 from actorllm.protocol.chat import Think
 

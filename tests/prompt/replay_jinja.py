@@ -6,12 +6,10 @@
 import hashlib
 import re
 
-from actorllm.actors.runner.prompt import (
-    PromptTemplates,
-    TemplateError,
-    jinja_facts,
-    render_chat,
-)
+from actorllm.actors.runner.prompt.errors import TemplateError
+from actorllm.actors.runner.prompt.jinja_facts import jinja_facts
+from actorllm.actors.runner.prompt.rendering import render_chat
+from actorllm.actors.runner.prompt.select import PromptTemplates
 from tests.prompt.cases import NOW, load, openai_messages, tools
 from tests.prompt.deviations import AS_PYTHON, JINJA
 

@@ -1,6 +1,7 @@
 """Every recorded prompt, but for the deviations that are listed with their reasons."""
 
-from actorllm.actors.runner.prompt import TemplateError, go_facts
+from actorllm.actors.runner.prompt.errors import TemplateError
+from actorllm.actors.runner.prompt.gofacts import go_facts
 from actorllm.actors.runner.prompt.gotemplate import GoTemplate
 from actorllm.actors.runner.prompt.renderers import RENDERERS, render
 from tests.prompt.cases import NOW, load, messages, tools, undated

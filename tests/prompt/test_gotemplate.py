@@ -2,7 +2,7 @@
 
 import pytest
 
-from actorllm.actors.runner.prompt import TemplateError
+from actorllm.actors.runner.prompt.errors import TemplateError
 from actorllm.actors.runner.prompt.gojson import go_json, go_number, json_number
 from actorllm.actors.runner.prompt.gotemplate import GoTemplate, collate
 from actorllm.protocol.chat import ChatMessage

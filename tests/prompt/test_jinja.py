@@ -2,8 +2,10 @@
 
 import pytest
 
-from actorllm.actors.runner.prompt import JinjaTemplate, TemplateError, jinja_facts
+from actorllm.actors.runner.prompt.errors import TemplateError
+from actorllm.actors.runner.prompt.jinja import JinjaTemplate
 from actorllm.actors.runner.prompt.jinja_chat import Habits, habits_of, jinja_variables
+from actorllm.actors.runner.prompt.jinja_facts import jinja_facts
 from actorllm.protocol.chat import ChatMessage, ToolCall
 from tests.prompt.cases import NOW
 

@@ -2,13 +2,10 @@
 
 import pytest
 
-from actorllm.actors.runner.prompt import (
-    PromptTemplates,
-    TemplateError,
-    render_chat,
-    render_generate,
-)
+from actorllm.actors.runner.prompt.errors import TemplateError
 from actorllm.actors.runner.prompt.renderers import RENDERERS, resolve
+from actorllm.actors.runner.prompt.rendering import render_chat, render_generate
+from actorllm.actors.runner.prompt.select import PromptTemplates
 from actorllm.protocol.chat import ChatMessage, ToolCall
 from tests.prompt.cases import NOW
 

@@ -5,13 +5,11 @@ import tracemalloc
 
 import pytest
 
-from actorllm.actors.runner.prompt import (
-    JinjaTemplate,
-    PromptTemplates,
-    TemplateError,
-    render_chat,
-)
+from actorllm.actors.runner.prompt.errors import TemplateError
 from actorllm.actors.runner.prompt.gotemplate import GoTemplate
+from actorllm.actors.runner.prompt.jinja import JinjaTemplate
+from actorllm.actors.runner.prompt.rendering import render_chat
+from actorllm.actors.runner.prompt.select import PromptTemplates
 from actorllm.protocol.chat import ChatMessage
 from tests.prompt.cases import NOW
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from actorllm.actors.runner.prompt import PromptTemplates, choose
+from actorllm.actors.runner.prompt.select import PromptTemplates, choose
 
 PLAIN = "{{ messages }}"
 TOOLS = "{{ tools }}{{ tool_calls }}{% if role == 'tool' %}{% endif %}"

@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actorllm.actors.runner.prompt import PromptTemplates, TemplateError, fit, render_chat
+from actorllm.actors.runner.prompt.errors import TemplateError
+from actorllm.actors.runner.prompt.rendering import render_chat
+from actorllm.actors.runner.prompt.select import PromptTemplates
+from actorllm.actors.runner.prompt.truncate import fit
 from actorllm.protocol.chat import ChatMessage
 from tests.prompt.cases import NOW
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actorllm.actors.runner.fitting import TOO_LONG, Fitted, fit_chat, fit_tokens
-from actorllm.actors.runner.prompt import PromptTemplates, choose
 from actorllm.actors.runner.prompt.rendering import Rendered
+from actorllm.actors.runner.prompt.select import PromptTemplates, choose
 from actorllm.actors.runner.prompt.tags import NO_TAGS
 from actorllm.protocol.chat import ChatMessage
 from actorllm.protocol.errors import Refused

@@ -6,7 +6,7 @@ import pytest
 
 from actorllm.actors.runner.forms import form_for
 from actorllm.actors.runner.parse import TemplateFacts
-from actorllm.actors.runner.prompt import Rendered
+from actorllm.actors.runner.prompt.rendering import Rendered
 from actorllm.actors.runner.prompt.select import Choice
 from actorllm.actors.runner.prompt.tags import NO_TAGS, ThinkingTags, opens_thinking
 from actorllm.actors.runner.structure import structure_of, structure_of_calls

@@ -18,33 +18,3 @@
 Templates come with models and are hostile: all of them run under a budget of time and memory, and
 every failure is a `TemplateError`.
 """
-
-from actorllm.actors.runner.prompt.errors import LimitExceeded, TemplateError
-from actorllm.actors.runner.prompt.gofacts import GoFacts, go_facts
-from actorllm.actors.runner.prompt.jinja import JinjaTemplate
-from actorllm.actors.runner.prompt.jinja_facts import JinjaFacts, jinja_facts
-from actorllm.actors.runner.prompt.rendering import Rendered, render_chat, render_generate
-from actorllm.actors.runner.prompt.select import Choice, Kind, PromptTemplates, choose
-from actorllm.actors.runner.prompt.tags import ThinkingTags
-from actorllm.actors.runner.prompt.truncate import IMAGE_TOKENS, Fitted, fit
-
-__all__ = [
-    "IMAGE_TOKENS",
-    "Choice",
-    "Fitted",
-    "GoFacts",
-    "JinjaFacts",
-    "JinjaTemplate",
-    "Kind",
-    "LimitExceeded",
-    "PromptTemplates",
-    "Rendered",
-    "TemplateError",
-    "ThinkingTags",
-    "choose",
-    "fit",
-    "go_facts",
-    "jinja_facts",
-    "render_chat",
-    "render_generate",
-]

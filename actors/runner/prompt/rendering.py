@@ -17,7 +17,6 @@ from actorllm.actors.runner.prompt.jinja import JinjaTemplate
 from actorllm.actors.runner.prompt.jinja_chat import effort_variables, habits_of, jinja_variables
 from actorllm.actors.runner.prompt.jinja_facts import jinja_facts
 from actorllm.actors.runner.prompt.limits import Budget
-from actorllm.actors.runner.prompt.renderers import RENDERER_BOS, render, resolve
 from actorllm.actors.runner.prompt.select import Choice, PromptTemplates, choose
 from actorllm.actors.runner.prompt.tags import NO_TAGS, ThinkingTags, open_tags, opens_thinking
 from actorllm.protocol.chat import ChatMessage, Think, Tool
@@ -187,6 +186,9 @@ def _by_renderer(
     think: Think,
     now: datetime,
 ) -> Rendered:
+    # Few models name a renderer; the first token of the others does not wait for all of them.
+    from actorllm.actors.runner.prompt.renderers import RENDERER_BOS, render, resolve
+
     name = resolve(templates.renderer, model=templates.name, parameters=templates.parameters)
     text = render(name, messages, tools, think, now=now)
     bos = RENDERER_BOS.get(name, "")
