@@ -88,6 +88,21 @@ def test_a_smaller_context_does_not_reload_and_a_larger_one_does(fresh: Daemon):
     assert row["context_length"] == 1024
 
 
+def test_deterministic_bytes_do_not_depend_on_who_has_loaded_the_model(fresh: Daemon):
+    def ask() -> tuple[str, Any]:
+        options = {"deterministic": True, "seed": 1, "temperature": 1, "num_predict": 8}
+        prompt = "Once there was a fox who liked to count the stars. " * 40
+        said = load(fresh, prompt=prompt, raw=True, logprobs=True, options=options)
+        return said["response"], [entry["logprob"] for entry in said["logprobs"]]
+
+    alone = ask()
+    for shape in ({"num_ctx": 512}, {"num_batch": 32}):
+        load(fresh, keep_alive=0)
+        eventually(lambda: not fresh.runners())
+        load(fresh, prompt="x", options={"num_predict": 1, "deterministic": True, **shape})
+        assert ask() == alone
+
+
 def test_a_model_makes_way_for_another(fresh: Daemon):
     load(fresh)
     assert fresh.post("/api/embed", model="bert", input="hello").status_code == 200

@@ -50,6 +50,14 @@ async def test_a_request_is_resolved_leased_and_streamed(autojump_clock, world):
         assert w.jobs == 0
 
 
+async def test_a_request_keeps_to_the_window_of_its_lease(autojump_clock, world):
+    for window, num_ctx in ((0, None), (512, 512)):
+        async with world(lease=Lease(8, RUNNER, 1, 1024, 5, window=window)) as w:
+            await w.generate(HELLO)
+            [work] = w.runner.received(Generate)
+            assert work.options.num_ctx == num_ctx
+
+
 async def test_the_scheduler_hears_of_the_first_token_once(autojump_clock, world):
     async with world() as w:
         await w.generate(HELLO)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from actorllm.actors.runner.engine.ladder import RUNGS
 from actorllm.actors.scheduler.room import SHARE_BESIDE_OTHERS
 from actorllm.actors.scheduler.terms import (
+    DEFAULT_BATCH,
     DEFAULT_CONTEXT,
     engine_settings,
     fitted,
@@ -91,6 +92,24 @@ def test_a_deterministic_request_reloads_what_was_not_loaded_for_it():
     assert not engine_settings(LARGE, terms(), SETTINGS, 0).deterministic
     embedder = attrs.evolve(LARGE, pooling="mean")
     assert suits(terms(embedder), terms(embedder, deterministic=True))
+
+
+@pytest.mark.parametrize("by_another", [{"num_batch": 64}, {"num_ctx": 512}])
+def test_a_deterministic_request_takes_no_load_that_another_has_shaped(by_another):
+    wanted = terms(deterministic=True)
+    assert not suits(terms(**by_another, deterministic=True), wanted)
+    assert suits(terms(num_batch=DEFAULT_BATCH, num_ctx=8192, deterministic=True), wanted)
+
+
+def test_a_deterministic_request_has_the_window_that_it_would_have_alone():
+    assert terms(deterministic=True).window(8192) == DEFAULT_CONTEXT
+    assert terms(num_ctx=512, deterministic=True).window(8192) == 512
+    assert terms(num_ctx=512, deterministic=True).window(500) == 500  # all that it was trained for
+    assert terms(num_ctx=512).window(8192) == 0
+
+
+def test_the_usual_batch_is_what_was_loaded_if_nobody_said_so():
+    assert suits(terms(), terms(num_batch=DEFAULT_BATCH))
 
 
 def test_other_adapters_reload():
