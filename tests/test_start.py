@@ -24,7 +24,7 @@ def test_a_daemon_starts_without_engines_templates_transfers_and_other_commands(
         f"actorllm.actors.{name}"
         for name in (
             "downloader.source", "uploader.target", "runner.actor", "runner.prompt",
-            "runner.parse", "runner.forms", "builder.convert",
+            "runner.parse", "runner.forms", "builder.convert.assemble",
         )
     }  # fmt: skip
     assert imported(DAEMON) & (ENGINES | NETWORK | TERMINAL | ours) == set()
