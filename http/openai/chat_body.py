@@ -8,6 +8,7 @@ from actorllm.http.openai.parts import (
     StreamOptionsBody,
     arguments_of,
     biases,
+    form_of,
     go_type,
     image_of_url,
     sampling,
@@ -160,10 +161,8 @@ def chat_request(body: ChatCompletionBody) -> GenerateRequest:
 def _format(wanted: ResponseFormatBody | None) -> Any:
     if wanted is None:
         return None
-    kind = wanted.type.strip().lower()
-    if kind == "json_schema" and wanted.json_schema is not None:
-        return wanted.json_schema.schema
-    return "json" if kind == "json_object" else None
+    schema = wanted.json_schema.schema if wanted.json_schema is not None else None
+    return form_of(wanted.type, schema, key="response_format")
 
 
 def _messages(

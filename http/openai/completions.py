@@ -117,7 +117,7 @@ def completion_requests(body: CompletionBody) -> tuple[GenerateRequest, ...]:
         raise Refused.because(
             400, "best_of cannot be greater than n: ask for n choices and choose among them"
         )
-    if body.echo and body.logprobs:
+    if body.echo and _likeliest(body) is not None:
         raise Refused.because(
             400, "echo with logprobs is not supported: prompts have no log probabilities here"
         )
@@ -125,8 +125,7 @@ def completion_requests(body: CompletionBody) -> tuple[GenerateRequest, ...]:
 
 
 def _request(body: CompletionBody, prompt: Prompt) -> GenerateRequest:
-    is_text = isinstance(prompt, str)
-    likeliest = max(body.logprobs or 0, 0)
+    is_text, likeliest = isinstance(prompt, str), _likeliest(body)
     request = GenerateRequest(
         model=body.model,
         kind="generate",
@@ -145,11 +144,16 @@ def _request(body: CompletionBody, prompt: Prompt) -> GenerateRequest:
             top_p=body.top_p or None,
         ),
         default_options=DEFAULTS | {"frequency_penalty": 0.0, "presence_penalty": 0.0},
-        logprobs=likeliest > 0,
-        top_logprobs=likeliest,
+        logprobs=likeliest is not None,
+        top_logprobs=likeliest or 0,
         render_only=body.render_only,
     )
     return with_extras(body, request)
+
+
+def _likeliest(body: CompletionBody) -> int | None:
+    """How many rivals of each token are told; None: not even its own probability is."""
+    return body.logprobs if body.logprobs is not None and body.logprobs >= 0 else None
 
 
 class CompletionFrames(ChoiceFrames):

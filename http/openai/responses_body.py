@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from actorllm.http.openai.parts import sampling, think_of_effort
+from actorllm.http.openai.parts import form_of, sampling, think_of_effort
 from actorllm.http.openai.responses_items import conversation, items_of
 from actorllm.http.tool_use import ToolUse, tool_use
 from actorllm.http.wire.binding import body, given, struct_of
@@ -132,9 +132,7 @@ def _format(body: ResponsesBody) -> Any:
     wanted = body.text.format if body.text is not None else None
     if wanted is None:
         return None
-    if wanted.type == "json_schema":
-        return wanted.schema
-    return "json" if wanted.type == "json_object" else None
+    return form_of(wanted.type, wanted.schema, key="text.format")
 
 
 def _named(tool: ResponsesToolBody) -> Iterator[tuple[str, ResponsesToolBody]]:

@@ -217,10 +217,36 @@ async def test_a_format_is_heeded_however_it_is_written(client, world):
     assert world.requests[0].format == "json"
 
 
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ({"type": "grammar"}, ".type must be text, json_object or json_schema, not 'grammar'"),
+        ({"type": "json_schema"}, " has the type json_schema, but no schema"),
+    ],
+)
+async def test_a_format_that_cannot_be_kept_to_is_not_taken_for_none(client, world, wanted, said):
+    answer = await chat(client, "text", response_format=wanted)
+    assert (answer.status_code, answer.json()["error"]["message"]) == (
+        400,
+        f"response_format{said}",
+    )
+    body = {"model": "text", "input": "x", "text": {"format": wanted}}
+    answer = await client.post("/v1/responses", json=body)
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, f"text.format{said}")
+    assert world.requests == []
+
+
 async def test_a_stream_without_text_opens_with_a_role(client):
     first, last, done = events(await chat(client, "silent", stream=True))
     assert first["choices"][0]["delta"] == {"role": "assistant", "content": ""}
     assert (last["choices"][0]["delta"], done) == ({}, "[DONE]")
+
+
+async def test_log_probabilities_without_rivals_are_those_of_the_tokens(client, world):
+    body = {"model": "text", "prompt": "x", "logprobs": 0}
+    await client.post("/v1/completions", json=body)
+    assert (world.requests[0].logprobs, world.requests[0].top_logprobs) == (True, 0)
+    assert (await client.post("/v1/completions", json=body | {"echo": True})).status_code == 400
 
 
 async def test_less_than_no_log_probabilities_are_none(client, world):
