@@ -103,6 +103,18 @@ def effective_think(request: GenerateRequest, model: ResolvedModel) -> bool | st
     return True if request.think is None else request.think
 
 
+def check_grammar(request: GenerateRequest) -> None:
+    """Find out whether a grammar is all that the answer must keep to.
+
+    Raises:
+        Refused: 400, something else is wanted, too.
+    """
+    if request.grammar and request.format not in (None, ""):
+        raise Refused.because(400, "an answer keeps to a format or to a grammar: give one of them")
+    if request.grammar and request.tool_choice is not None:
+        raise Refused.because(400, "with a grammar there is no tool_choice: the grammar holds all")
+
+
 def check_format(wanted: Any) -> Mapping[str, Any] | str | None:
     """Return the format: None, "json" or a schema.
 

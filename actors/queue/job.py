@@ -13,6 +13,7 @@ from actorllm.actors.kernel import Actor, ActorDied, AskTimeout, BadMessage, Ker
 from actorllm.actors.queue.checks import (
     check_capabilities,
     check_format,
+    check_grammar,
     check_media,
     check_pooling,
     effective_think,
@@ -139,6 +140,7 @@ class Job(Actor):
             yield Chunk(done=Done("load"))
             return
         check_format(request.format)
+        check_grammar(request)
         work = Generate(
             request=evolve(
                 request, think=effective_think(request, model), options={}, default_options={}

@@ -27,6 +27,8 @@ class _Body:
     model: str = ""
     stream: bool = True
     format: Any = given(default=None, kind=RAW)
+    grammar: str = ""
+    """Ours: GBNF that the answer keeps to."""
     keep_alive: int | None = given(default=None, kind=KEEP_ALIVE)
     options: JsonObject | None = None
     think: Think = given(default=None, kind=THINK)
@@ -73,6 +75,7 @@ def _request(body: _Body, kind: Literal["generate", "chat"]) -> GenerateRequest:
         model=body.model,
         kind=kind,
         format=body.format,
+        grammar=body.grammar,
         options=body.options or {},
         keep_alive=body.keep_alive,
         think=body.think,

@@ -1,7 +1,10 @@
 """Fields beside those of a dialect, which every generation of `/v1` takes."""
 
+from typing import Any
+
 from actorllm.http.wire.binding import body, given
 from actorllm.http.wire.kinds import KEEP_ALIVE, THINK
+from actorllm.http.wire.values import RAW
 from actorllm.protocol.chat import JsonObject, Think
 from actorllm.protocol.codec import evolve
 from actorllm.protocol.errors import Refused
@@ -27,6 +30,10 @@ class ExtrasBody:
     """Weaker than the dialect's own word on thinking."""
     think_budget: int | None = None
     """Tokens after which thoughts are ended."""
+    format: Any = given(default=None, kind=RAW)
+    """Weaker than the dialect's own word on the form of the answer."""
+    grammar: str = ""
+    """GBNF that the answer keeps to."""
     truncate: bool = True
     shift: bool | None = None
     chat_template_kwargs: JsonObject | None = None
@@ -56,6 +63,8 @@ def with_extras(body: ExtrasBody, request: GenerateRequest) -> GenerateRequest:
         keep_alive=body.keep_alive,
         think=next((each for each in said if each is not None), None),
         think_budget=budget(body.think_budget, request.think_budget),
+        format=body.format if request.format is None else request.format,
+        grammar=body.grammar,
         truncate=body.truncate,
         shift=body.shift,
     )

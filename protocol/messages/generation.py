@@ -54,6 +54,8 @@ class GenerateRequest:
     """None: calls are the model's own affair, and nothing holds them to their schemas."""
     format: Any = None
     """Decoded JSON: None, "json" or a JSON Schema object."""
+    grammar: str = ""
+    """GBNF that the answer keeps to, in place of a format; its rule `root` is the answer."""
     options: JsonObject = attrs.field(factory=dict)
     """As sent; checked against `protocol.options` when the job starts."""
     keep_alive: int | None = None

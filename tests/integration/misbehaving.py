@@ -37,7 +37,7 @@ class Faulty(Runner):
         if self.ctx.path.endswith("-1"):
             _be_impatient()
             self._told = {kind: threading.Event() for kind in ("slow", "busy")}
-            Context.decode = functools.partialmethod(_decode, Context.decode, self._told)
+            Context._run = functools.partialmethod(_run, Context._run, self._told)
         return super().make_host(settings)
 
     def _warn(self, fault):
@@ -70,7 +70,7 @@ def _be_impatient():
     watch._HUNG_AT_LEAST, watch._HUNG_TIMES = 1.0, 1.0
 
 
-def _decode(self, decode, told, plan):
+def _run(self, run, told):
     number = next(_passes)
     if number == SLOW:
         assert _learnt.wait(_PATIENCE)
@@ -81,7 +81,7 @@ def _decode(self, decode, told, plan):
         self.threads += 1
     elif number == HANGS:
         time.sleep(3600)
-    decode(self, plan)
+    run(self)
 
 
 def main():
