@@ -12,6 +12,7 @@ __all__ = [
     "BUSY",
     "check_capabilities",
     "check_format",
+    "check_grammar",
     "check_media",
     "check_pooling",
     "effective_think",

@@ -256,14 +256,23 @@ def _structure(
     """Give the structure of the answer, compiled, and what it cannot hold, a line each."""
     request, parser = m.request, m.model.parser
     choice = request.tool_choice
-    if choice is None and not request.format and request.format != {}:
+    if choice is None and not request.grammar and not request.format and request.format != {}:
         return None, ()
     # Few answers have a structure, and the first token of none waits for grammars.
     from actorllm.actors.runner.forms import form_for
-    from actorllm.actors.runner.structure import refused, structure_of, structure_of_calls
+    from actorllm.actors.runner.structure import (
+        refused,
+        structure_of,
+        structure_of_calls,
+        structure_of_grammar,
+    )
 
+    structure: Structure | None = None
     notices: tuple[str, ...] = ()
-    if choice is not None and rendered is not None:
+    if request.grammar:
+        thoughts = thoughts_of(rendered, parser, request.think)
+        structure = structure_of_grammar(request.grammar, thoughts)
+    elif choice is not None and rendered is not None:
         facts = _facts_of(request, templates, rendered)
         structure, notices = structure_of_calls(
             choice,
@@ -272,13 +281,13 @@ def _structure(
             request.format,
             thoughts_of(rendered, parser, request.think),
         )
-    if choice is None or (structure is None and request.format):
+    if structure is None:
         structure = structure_of(request.format, rendered, parser=parser, think=request.think)
     if structure is not None and not request.render_only:
         try:
             host.compile(structure)
         except EngineError as e:
-            raise refused(e) from None
+            raise refused(e, structure) from None
     return structure, notices
 
 

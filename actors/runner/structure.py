@@ -14,7 +14,7 @@ from actorllm.actors.runner.thoughts import thoughts_of
 from actorllm.protocol.chat import Think, Tool, ToolChoice
 from actorllm.protocol.errors import Problem, Refused
 
-__all__ = ["refused", "structure_of", "structure_of_calls"]
+__all__ = ["refused", "structure_of", "structure_of_calls", "structure_of_grammar"]
 
 _JSON_OBJECT = '{"type": "object"}'
 _UNKNOWN_FORM = "how this model writes calls is not known"
@@ -50,11 +50,24 @@ def structure_of(
     return _checked(Structure("schema", text, *thoughts_of(rendered, parser, think)))
 
 
+def structure_of_grammar(text: str, thoughts: tuple[str, tuple[str, ...]]) -> Structure:
+    """Return the structure of an answer that keeps to a grammar; thoughts before it are free.
+
+    Args:
+        text: GBNF.
+        thoughts: As `thoughts_of` gives them.
+
+    Raises:
+        Refused: 400, it is malformed.
+    """
+    return _checked(Structure("gbnf", text, *thoughts))
+
+
 def _checked(structure: Structure) -> Structure:
     try:
         check(structure)
     except EngineError as e:
-        raise refused(e) from None
+        raise refused(e, structure) from None
     return structure
 
 
@@ -93,6 +106,7 @@ def structure_of_calls(
     return structure, tuple(notices_of(problems, g.left_out))
 
 
-def refused(error: EngineError) -> Refused:
-    """Refuse a format for what the engine said of it."""
-    return Refused(Problem(400, f"invalid JSON schema in format: {error}", by_runner=True))
+def refused(error: EngineError, structure: Structure) -> Refused:
+    """Refuse a format or a grammar for what the engine said of it."""
+    what = "grammar" if structure.kind == "gbnf" else "JSON schema in format"
+    return Refused(Problem(400, f"invalid {what}: {error}", by_runner=True))
