@@ -5,7 +5,8 @@ connection.py   one request on its ASGI connection; encoding.py undoes its compr
 guards.py       Host, Origin, 404, 405; redirects.py: paths that are nearly right
 stream.py       answers that are written while they are made; frames.py: those of generations
 generation.py   submit, follow, put together: for all dialects, which also share
-                tool_use.py, embedding.py, rerank.py, listing.py, facts.py; v1.py has what all of /v1 does
+                tool_use.py, answer_form.py, embedding.py, rerank.py, listing.py, facts.py; v1.py has
+                what all of /v1 does
 errors.py       exceptions to answers; respond.py makes small ones
 metrics.py      numbers for Prometheus; insight.py also shows the live tree
 wire/           decoding of request bodies

@@ -5,6 +5,7 @@ from typing import Any
 
 import attrs
 
+from actorllm.http.answer_form import form_of
 from actorllm.http.anthropic.blocks import MISSING, blocks_of, messages_of, size_of, system_text
 from actorllm.http.tool_use import ToolUse
 from actorllm.http.wire.binding import body, given
@@ -79,11 +80,20 @@ class MetadataBody:
     user_id: str = ""
 
 
+@body("anthropic.OutputFormat")
+class OutputFormatBody:
+    """The form of the answer."""
+
+    type: str = ""
+    schema: Any = given(default=None, kind=RAW)
+
+
 @body("anthropic.OutputConfig")
 class OutputBody:
-    """How hard to think."""
+    """How hard to think, and in what form to answer."""
 
     effort: str = ""
+    format: OutputFormatBody | None = None
 
 
 @body("anthropic.MessagesRequest")
@@ -160,6 +170,7 @@ def conversation_request(body: MessagesBody) -> GenerateRequest:
         messages=tuple(messages),
         tools=tuple(map(_tool, tools)),
         options=_options(body),
+        format=_format(body.output_config),
         think=_think(body),
         think_budget=_budget(body.thinking),
         drop_unsupported_thinking=True,
@@ -176,6 +187,13 @@ def _options(body: MessagesBody) -> JsonObject:
     if body.stop_sequences:
         options["stop"] = list(body.stop_sequences)
     return options
+
+
+def _format(output: OutputBody | None) -> Any:
+    wanted = output.format if output is not None else None
+    if wanted is None:
+        return None
+    return form_of(wanted.type, wanted.schema, key="output_config.format")
 
 
 def _think(body: MessagesBody) -> Think:

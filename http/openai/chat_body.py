@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from actorllm.http.answer_form import form_of
 from actorllm.http.openai.parts import (
     ReasoningBody,
     StreamOptionsBody,
     arguments_of,
     biases,
-    form_of,
     go_type,
     image_of_url,
     sampling,

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from actorllm.http.openai.parts import form_of, sampling, think_of_effort
+from actorllm.http.answer_form import form_of
+from actorllm.http.openai.parts import sampling, think_of_effort
 from actorllm.http.openai.responses_items import conversation, items_of
 from actorllm.http.tool_use import ToolUse, tool_use
 from actorllm.http.wire.binding import body, given, struct_of

@@ -58,6 +58,20 @@ async def test_a_call_stops_the_message_for_tool_use(client):
     assert found["content_block_delta"]["delta"]["partial_json"] == '{"city":"Toronto"}'
 
 
+async def test_the_form_of_an_answer_is_heeded_or_refused(client, world):
+    schema = {"type": "integer"}
+    form = {"type": "json_schema", "schema": schema}
+    await post(client, "text", output_config={"format": form})
+    await post(client, "text", format=schema, grammar="root ::= [0-9]")
+    assert [(r.format, r.grammar) for r in world.requests] == [
+        (schema, ""),
+        (schema, "root ::= [0-9]"),
+    ]
+    answer = await post(client, "text", output_config={"format": {"type": "json_schema"}})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith("output_config.format has the type")
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_an_empty_stop_sequence_ends_nothing(client, stream):
     response = await post(client, "text", stop_sequences=[""], stream=stream)

@@ -5,11 +5,12 @@ import pytest
 from actorllm.actors.queue.checks import (
     check_capabilities,
     check_format,
+    check_grammar,
     check_media,
     effective_think,
     is_empty,
 )
-from actorllm.protocol.chat import ChatMessage
+from actorllm.protocol.chat import ChatMessage, ToolChoice
 from actorllm.protocol.codec import evolve
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import GenerateRequest
@@ -131,6 +132,23 @@ def test_another_format_is_quoted_in_its_refusal(wanted, quoted):
     assert refused.value.problem.text == (
         f'invalid format: {quoted}; expected "json" or a valid JSON Schema object'
     )
+
+
+def test_a_grammar_is_all_that_an_answer_keeps_to():
+    for request in (
+        generate(grammar="g"),
+        generate(grammar="g", format=""),
+        generate(format="json"),
+        chat(tool_choice=ToolChoice()),
+    ):
+        check_grammar(request)
+    for request, said in (
+        (generate(grammar="g", format={}), "a format or to a grammar"),
+        (chat(grammar="g", tool_choice=ToolChoice()), "no tool_choice"),
+    ):
+        with pytest.raises(Refused, match=said) as refused:
+            check_grammar(request)
+        assert refused.value.problem.status == 400
 
 
 def test_images_are_refused_where_nobody_would_look_at_them():
