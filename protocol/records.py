@@ -33,7 +33,7 @@ class _Record:
         return all(getattr(self, a.name) == getattr(other, a.name) for a in fields if a.eq)
 
     def __hash__(self) -> int:
-        return hash((type(self), *(getattr(self, a.name) for a in self.__attrs_attrs__ if a.eq)))
+        return hash(tuple(getattr(self, a.name) for a in self.__attrs_attrs__ if a.eq))
 
     def __repr__(self) -> str:
         fields = (f"{a.name}={getattr(self, a.name)!r}" for a in self.__attrs_attrs__ if a.repr)
