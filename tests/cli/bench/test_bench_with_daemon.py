@@ -77,7 +77,7 @@ def test_a_burst_with_one_system_prompt_is_measured(measured):
 def test_a_stall_is_measured(daemon, measured, tmp_path):
     create(daemon, "long", Path(make_model(tmp_path / "long.gguf", "F16")))  # it hardly ever ends
     told, cases = measured(
-        *("--workload", "long-beside-short", "--prompt-tokens", "500", "--tokens", "1200"),
+        *("--workload", "long-beside-short", "--prompt-tokens", "500", "--tokens", "6000"),
         model="long",
     )
     assert told["prompt_tokens"] == 500
