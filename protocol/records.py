@@ -37,4 +37,5 @@ class _Record:
 
     def __repr__(self) -> str:
         fields = (f"{a.name}={getattr(self, a.name)!r}" for a in self.__attrs_attrs__ if a.repr)
-        return f"{type(self).__qualname__}({', '.join(fields)})"
+        name = type(self).__qualname__.rpartition(">.")[2]  # within a function: without it
+        return f"{name}({', '.join(fields)})"

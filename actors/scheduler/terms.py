@@ -18,8 +18,9 @@ from actorllm.protocol.settings import Settings
 __all__ = ["DEFAULT_BATCH", "DEFAULT_CONTEXT", "Terms", "fitted", "need", "suits", "terms_of"]
 
 DEFAULT_CONTEXT = 4096
-DEFAULT_BATCH = 512
 """Tokens of context when nobody says how many, on machines without a large GPU."""
+DEFAULT_BATCH = 512
+"""Rows of a pass when nobody says how many."""
 _LEAST_CONTEXT = 4
 _LONGEST_EMBEDDING_BATCH = 2048
 _EMBEDDING_SLOTS = 32
