@@ -2,13 +2,15 @@
 
 import hashlib
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from itertools import accumulate
 
 from quart import request
 
 from actorllm.actors.kernel import Items
 from actorllm.http.edge import ASK_TIMEOUT, Edge
+from actorllm.http.errors import problem_of
+from actorllm.http.metrics import Metrics
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import (
     Chunk,
@@ -25,6 +27,9 @@ from actorllm.protocol.messages.generation import (
 __all__ = ["apart", "check_request", "client_of_request", "collect", "embed", "generate", "join"]
 
 MOST_TOP_LOGPROBS = 20
+
+_REFUSALS = frozenset({*range(400, 500), 503})
+"""Statuses of what did not begin."""
 
 WINDOW = 64
 """Chunks that a runner may be ahead of a client who reads slowly."""
@@ -55,8 +60,20 @@ def client_of_request() -> str:
 async def generate(edge: Edge, wanted: GenerateRequest, client: str) -> AsyncIterator[Items[Chunk]]:
     """Open the stream of a generation; leaving it cancels the generation."""
     ticket = await edge.node.ref("/queue").ask(Submit(wanted, client), timeout=ASK_TIMEOUT)
-    async with edge.node.ref(ticket.job).stream(Follow(), window=WINDOW) as items:
-        yield items
+    with _counted(edge.metrics):
+        async with edge.node.ref(ticket.job).stream(Follow(), window=WINDOW) as items:
+            yield items
+
+
+@contextmanager
+def _counted(metrics: Metrics) -> Iterator[None]:
+    """Count what fails after it was admitted; refusals are no failures, nor is a full queue."""
+    try:
+        yield
+    except Exception as e:
+        if problem_of(e).status not in _REFUSALS:
+            metrics.failed()
+        raise
 
 
 async def collect(edge: Edge, wanted: GenerateRequest, client: str) -> Chunk:
@@ -125,8 +142,9 @@ def join(chunks: Sequence[Chunk]) -> Chunk:
 async def embed(edge: Edge, wanted: EmbedRequest, client: str) -> Embeddings:
     """Wait for vectors."""
     ticket = await edge.node.ref("/queue").ask(SubmitEmbed(wanted, client), timeout=ASK_TIMEOUT)
-    async with edge.node.ref(ticket.job).stream(FollowEmbed()) as items:
-        async for vectors in items:
-            edge.metrics.embedded(vectors)
-            return vectors
-    raise Refused.because(500, "nothing was answered")
+    with _counted(edge.metrics):
+        async with edge.node.ref(ticket.job).stream(FollowEmbed()) as items:
+            async for vectors in items:
+                edge.metrics.embedded(vectors)
+                return vectors
+        raise Refused.because(500, "nothing was answered")

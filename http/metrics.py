@@ -77,6 +77,10 @@ class Metrics:
         self._events["token_shifted"] += done.shifted_tokens
         self._events["notice"] += len(done.notices)
 
+    def failed(self) -> None:
+        """Count a generation or an embedding that came to no end."""
+        self._ends["failed"] += 1
+
     def noticed(self, count: int) -> None:
         """Count what was degraded from the start."""
         self._events["notice"] += count

@@ -105,6 +105,18 @@ async def test_the_older_route_gives_one_vector_of_a_whole_text(client, world):
     assert not world.requests[-1].truncate
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_generations_that_fail_are_counted_and_refusals_are_not(client, stream):
+    for model in ("text", "breaks", "crashes-early", "absent", "too-long", "busy"):
+        await client.post("/api/generate", json={"model": model, "prompt": "x", "stream": stream})
+    page = (await client.get("/metrics")).text
+    ends = [line for line in page.splitlines() if line.startswith("actorllm_generations_total")]
+    assert ends == [
+        'actorllm_generations_total{reason="stop"} 1.0',
+        'actorllm_generations_total{reason="failed"} 2.0',
+    ]
+
+
 async def test_the_tree_and_the_metrics_can_be_read(client):
     await client.post("/api/chat", json={"model": "text"})
     tree = (await client.get("/api/actors")).json()
