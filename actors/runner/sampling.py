@@ -13,6 +13,8 @@ __all__ = ["sampling_notices", "sampling_of"]
 
 _BANNED = -100.0
 """A bias from which on a token is never chosen, as clients of the OpenAI API expect."""
+_GREATEST = 1e20
+"""Greater penalties and biases do no more, but can make logits infinite, which no choice is made from."""
 _MOST_BREAKERS = 16
 _LONGEST_BREAKER = 40
 """Bytes that llama.cpp takes of one."""
@@ -33,9 +35,9 @@ def sampling_of(m: Generate, n_vocab: int, structure: Structure | None) -> Sampl
         min_p=o.min_p,
         typical_p=o.typical_p,
         repeat_last_n=o.repeat_last_n,
-        repeat_penalty=o.repeat_penalty,
-        presence_penalty=o.presence_penalty,
-        frequency_penalty=o.frequency_penalty,
+        repeat_penalty=_factor(o.repeat_penalty),
+        presence_penalty=_finite(o.presence_penalty),
+        frequency_penalty=_finite(o.frequency_penalty),
         top_n_sigma=o.top_n_sigma,
         xtc_probability=o.xtc_probability,
         xtc_threshold=o.xtc_threshold,
@@ -77,6 +79,15 @@ def sampling_notices(options: Options, *, resumed: bool, deterministic: bool) ->
     return tuple(notices)
 
 
+def _finite(number: float) -> float:
+    return max(-_GREATEST, min(number, _GREATEST))
+
+
+def _factor(number: float) -> float:
+    """Bound a factor, which is one way or the other around 1; 0 and less: off."""
+    return max(1 / _GREATEST, min(number, _GREATEST)) if number > 0 else 0.0
+
+
 def _mirostat(version: int) -> Literal[0, 1, 2]:
     if version not in (0, 1, 2):
         raise Refused.because(400, "mirostat must be 0, 1 or 2")
@@ -101,4 +112,4 @@ def _biases(biases: LogitBias, n_vocab: int) -> LogitBias:
         raise Refused.because(
             400, f"logit_bias has token {beyond}, but the model's vocabulary ends at {n_vocab - 1}"
         )
-    return tuple((token, bias if bias > _BANNED else -math.inf) for token, bias in biases)
+    return tuple((token, _finite(bias) if bias > _BANNED else -math.inf) for token, bias in biases)

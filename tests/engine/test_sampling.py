@@ -315,6 +315,16 @@ def test_a_narrow_look_finds_what_a_full_sort_finds():
         assert len(candidates._left()) == np.isfinite(logits).sum()
 
 
+def test_an_infinite_logit_is_certain():
+    candidates = Candidates(5)
+    candidates.load(np.array([1, 2, np.inf, 3, -np.inf], np.float32), 4)
+    assert candidates.draw(None) == 2
+    candidates.load(np.array([1, 2, 4, 3, np.nan], np.float32))
+    candidates._data["logit"][1] = np.nan
+    with pytest.raises(EngineError, match="leave no token"):
+        candidates.draw(None)
+
+
 def test_without_any_candidate_there_is_no_token():
     candidates = Candidates(5)
     candidates.load(np.full(5, -np.inf, np.float32), 2)

@@ -61,6 +61,21 @@ def test_a_bias_of_minus_100_forbids_a_token(generate):
     assert biased.logit_bias == ((7, -math.inf), (8, -99.0), (9, -math.inf))
 
 
+def test_numbers_that_would_make_logits_infinite_are_those_that_just_do_not(generate):
+    made = sampling(
+        generate,
+        repeat_penalty=1e-38,
+        presence_penalty=-3.4e38,
+        frequency_penalty=3.4e38,
+        logit_bias=((7, 3.4e38),),
+    )
+    assert (made.repeat_penalty, made.presence_penalty) == (1e-20, -1e20)
+    assert (made.frequency_penalty, made.logit_bias) == (1e20, ((7, 1e20),))
+    off = sampling(generate, repeat_penalty=0.0)
+    assert off.repeat_penalty == 0.0
+    assert sampling(generate, repeat_penalty=-1e38).repeat_penalty <= 0
+
+
 def test_n_probs_asks_for_logprobs(generate):
     made = sampling(generate, n_probs=3)
     assert (made.logprobs, made.top_logprobs) == (True, 3)

@@ -105,7 +105,10 @@ class Candidates:
         Raises:
             EngineError: There are no probabilities: options can make all logits infinite.
         """
-        if not np.isfinite(self._left()["logit"].max()):
+        most = self._left()["logit"].max()
+        if most == np.inf:  # divided by next to nothing, where the temperature is dynamic
+            return self.best()
+        if not np.isfinite(most):
             raise _none_left()
         self.apply(draw)
         return self.selected()
