@@ -135,13 +135,15 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("KV_CACHE_TYPE", "type of the KV cache: f16, q8_0, q4_0", "f16", values.cache_type),
     Variable(
         "KV_MEMORY",
-        "memory of a model for prompts that others push out of its context, such as 500MB; 0: none",
+        "memory of a model for prompts that others push out of its context, such as 500MB; "
+        "0: none, and none on disk",
         "1GiB",
         values.size,
     ),
     Variable(
         "KV_DISK",
-        "disk for prompts that survive an unload and a restart, such as 10GiB; 0: none",
+        "disk for prompts that survive an unload and a restart, such as 10GiB, "
+        "as far as they fit into KV_MEMORY first; 0: none",
         "2GiB",
         values.size,
     ),
