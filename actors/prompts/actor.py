@@ -11,7 +11,8 @@ from actorllm.actors.prompts import alone
 from actorllm.actors.prompts.bounds import check_answer, check_text, check_tokens
 from actorllm.actors.prompts.sources import check_source, own_reason, with_source
 from actorllm.actors.queue.checks import check_capabilities, effective_think
-from actorllm.actors.queue.job import UNANSWERED
+from actorllm.actors.queue.refusals import unanswered
+from actorllm.actors.queue.work import ignored_options
 from actorllm.actors.runner.messages import Detokenize, Generate, Render, Tokenize
 from actorllm.protocol.codec import Ask, evolve
 from actorllm.protocol.errors import Refused
@@ -75,8 +76,8 @@ class Prompts(Actor):
         work = Render(Generate(request, chosen, options, time.time()))
         made = await self._ask_runner(chosen, options, m.client, m.keep_alive, work)
         reason = reason or await self._in_thread(alone.why, chosen, made.template)
-        notices = (f"option {key!r} is unknown and was ignored" for key in ignored)
-        yield evolve(made, reason=reason or made.reason, notices=(*notices, *made.notices))
+        notices = (*ignored_options(ignored), *made.notices)
+        yield evolve(made, reason=reason or made.reason, notices=notices)
 
     @concurrent
     async def parse(self, m: ParseAnswer) -> ParsedAnswer:
@@ -145,4 +146,4 @@ class Prompts(Actor):
 
     def _unanswered(self, error: KernelError) -> Refused:
         self.ctx.log.warning("gave a question up", error=str(error))
-        return Refused.because(503, UNANSWERED, retry_after=1)
+        return unanswered()

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from actorllm.actors.kernel import ChildSpec, DynamicSupervisor, Restart, StartFailed
-from actorllm.actors.queue.checks import BUSY
 from actorllm.actors.queue.job import Job
-from actorllm.protocol.errors import Refused
+from actorllm.actors.queue.refusals import busy
 from actorllm.protocol.messages.generation import (
     EmbedRequest,
     GenerateRequest,
@@ -17,7 +16,6 @@ from actorllm.protocol.messages.generation import (
 
 __all__ = ["Queue"]
 
-_RETRY_AFTER = 2
 _STOP_SECONDS = 0.5
 
 
@@ -56,7 +54,7 @@ class Queue(DynamicSupervisor):
     async def _admit(self, request: GenerateRequest | EmbedRequest, client: str) -> Ticket:
         if len(self.children) >= self._max_jobs:
             self._refused += 1
-            raise Refused.because(503, BUSY, retry_after=_RETRY_AFTER)
+            raise busy()
         self._born += 1
         spec = ChildSpec(
             id=str(self._born),
@@ -69,7 +67,7 @@ class Queue(DynamicSupervisor):
         try:
             ref = await self.start_child(spec)
         except StartFailed as e:
-            raise Refused.because(503, BUSY, retry_after=_RETRY_AFTER) from e
+            raise busy() from e
         return Ticket(ref.path)
 
     def info(self) -> Mapping[str, Any]:

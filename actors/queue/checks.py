@@ -1,6 +1,5 @@
 """What can be refused before anything is loaded: in the order and the words of the protocol."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from actorllm.protocol import gojson
@@ -9,7 +8,6 @@ from actorllm.protocol.messages.generation import EmbedRequest, GenerateRequest
 from actorllm.protocol.messages.models import ResolvedModel
 
 __all__ = [
-    "BUSY",
     "check_capabilities",
     "check_format",
     "check_grammar",
@@ -21,9 +19,6 @@ __all__ = [
 
 _RANK = 4
 """The pooling type of rerankers."""
-
-BUSY = "server busy, please try again.  maximum pending requests exceeded"
-"""What clients of the protocol expect to read with a 503."""
 
 
 def is_empty(request: GenerateRequest) -> bool:
@@ -116,16 +111,14 @@ def check_grammar(request: GenerateRequest) -> None:
         raise Refused.because(400, "with a grammar there is no tool_choice: the grammar holds all")
 
 
-def check_format(wanted: Any) -> Mapping[str, Any] | str | None:
-    """Return the format: None, "json" or a schema.
+def check_format(wanted: Any) -> None:
+    """Refuse a format that is neither none, nor "json", nor a schema.
 
     Raises:
         Refused: 500, as clients of the protocol expect it.
     """
-    if wanted is None or wanted == "":
-        return None
-    if wanted == "json" or isinstance(wanted, dict):
-        return wanted  # type: ignore[no-any-return]
+    if wanted in (None, "", "json") or isinstance(wanted, dict):
+        return
     quoted = gojson.text(gojson.text(wanted))
     said = f'invalid format: {quoted}; expected "json" or a valid JSON Schema object'
     raise Refused(Problem(500, said, by_runner=True))

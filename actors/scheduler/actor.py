@@ -13,8 +13,8 @@ from typing import Any
 import trio
 
 from actorllm.actors.kernel import DynamicSupervisor, Exit
-from actorllm.actors.queue.checks import BUSY
 from actorllm.actors.queue.fairness import FairQueue
+from actorllm.actors.queue.refusals import busy
 from actorllm.actors.runner.engine.ladder import next_rung
 from actorllm.actors.scheduler.free import free_memory
 from actorllm.actors.scheduler.loading import CRASHES, Loading
@@ -37,7 +37,6 @@ from actorllm.protocol.settings import Settings
 
 __all__ = ["Scheduler"]
 
-_RETRY_AFTER = 2
 _NS = 1_000_000_000
 _DEFAULT_MOST_LOADED = 3
 _FOREVER_NS = 2**63 - 1
@@ -84,7 +83,7 @@ class Scheduler(DynamicSupervisor):
     async def acquire(self, m: Acquire) -> AsyncIterator[Lease]:
         """Wait for a slot; hold it until the stream is left."""
         if sum(map(len, self.waiting.values())) >= self.settings.max_queue:
-            raise Refused.because(503, BUSY, retry_after=_RETRY_AFTER)
+            raise busy()
         waiter = Waiter(m, terms_of(m.model, m.options, self.settings), trio.current_time())
         # Somebody whose runner died had its turn already: it does not wait behind new requests.
         self.waiting.setdefault(waiter.key, FairQueue()).push(m.client, waiter, front=m.suspect)

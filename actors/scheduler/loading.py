@@ -8,7 +8,7 @@ import trio
 
 from actorllm.actors.kernel import ActorDied, ChildSpec, Exit, KernelError, Restart, StartFailed
 from actorllm.actors.kernel.process import ProcessActor
-from actorllm.actors.queue.delivery import ending
+from actorllm.actors.queue.verdict import ending
 from actorllm.actors.runner.engine.types import EngineSettings
 from actorllm.actors.runner.messages import Load, LoadReport, RunnerArgs
 from actorllm.actors.scheduler.room import make_room

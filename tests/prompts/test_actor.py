@@ -2,7 +2,7 @@
 
 import pytest
 
-from actorllm.actors.queue.job import UNANSWERED
+from actorllm.actors.queue.refusals import UNANSWERED
 from actorllm.actors.runner.messages import Detokenize, Render, Tokenize
 from actorllm.protocol.chat import ChatMessage
 from actorllm.protocol.errors import Refused

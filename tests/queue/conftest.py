@@ -10,11 +10,13 @@ from actorllm.actors.kernel import ChildSpec
 from actorllm.actors.kernel.testkit import ActorKit, Probe, actor_kit
 from actorllm.actors.queue.actor import Queue
 from actorllm.actors.runner.messages import Embed, Embedded, Generate, Piece
+from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import (
     Chunk,
     Done,
     Follow,
     FollowEmbed,
+    GenerateRequest,
     Submit,
     SubmitEmbed,
 )
@@ -31,7 +33,18 @@ from tests.simulation.system import make_model
 
 RUNNER = "/runners/one"
 LEASE = Lease(7, RUNNER, 1, 1024, 5_000, unproven=True)
+HELLO = GenerateRequest("m", "generate", prompt="hello", options={"seed": 3})
 PIECES = (Piece((1,), Chunk("he")), Piece((2,), Chunk("y")), Piece((), Chunk(done=Done("stop"))))
+
+
+def text_of(chunks):
+    return "".join(chunk.content for chunk in chunks)
+
+
+async def refused(awaitable):
+    with pytest.raises(Refused) as caught:
+        await awaitable
+    return caught.value.problem
 
 
 async def held(lease):

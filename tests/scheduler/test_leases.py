@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from actorllm.actors.queue.checks import BUSY
+from actorllm.actors.queue.refusals import BUSY
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.scheduling import Unload
 from tests.scheduler.conftest import settle

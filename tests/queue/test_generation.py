@@ -1,40 +1,18 @@
-"""One request from its admission to its last chunk."""
+"""A generation, from its model to its last chunk."""
 
 import pytest
 import trio
 
-from actorllm.actors.kernel import ActorDied
 from actorllm.actors.kernel.testkit import SILENCE
-from actorllm.actors.queue.checks import BUSY
-from actorllm.actors.queue.job import UNANSWERED
-from actorllm.actors.runner.messages import Embed, Generate, Piece, Resume
+from actorllm.actors.runner.messages import Generate, Piece, Resume
 from actorllm.protocol.chat import ChatMessage
 from actorllm.protocol.codec import evolve
 from actorllm.protocol.errors import Refused
-from actorllm.protocol.messages.generation import (
-    Chunk,
-    Done,
-    EmbedRequest,
-    Follow,
-    FollowEmbed,
-    GenerateRequest,
-)
+from actorllm.protocol.messages.generation import Chunk, Done, GenerateRequest
 from actorllm.protocol.messages.models import ResolveModel
 from actorllm.protocol.messages.scheduling import Acquire, Lease, Proven, Unload
-from tests.queue.conftest import PIECES, RUNNER
+from tests.queue.conftest import HELLO, PIECES, RUNNER, refused, text_of
 from tests.simulation.system import make_model
-
-HELLO = GenerateRequest("m", "generate", prompt="hello", options={"seed": 3})
-
-
-def text_of(chunks):
-    return "".join(chunk.content for chunk in chunks)
-
-
-async def refused(awaitable):
-    with pytest.raises(Refused) as caught:
-        await awaitable
-    return caught.value.problem
 
 
 async def test_a_request_is_resolved_leased_and_streamed(autojump_clock, world):
@@ -84,72 +62,6 @@ async def test_each_request_without_a_seed_gets_one(autojump_clock, world):
         first, second = (work.options.seed for work in w.runner.received(Generate))
         assert first != second
         assert min(first, second) >= 0
-
-
-async def test_a_job_that_nobody_follows_ends(autojump_clock, world):
-    async with world() as w:
-        ticket = await w.submit(HELLO)
-        assert w.jobs == 1
-        await trio.sleep(1.1)
-        assert w.jobs == 0
-        with pytest.raises(ActorDied):
-            async with w.kit.node.ref(ticket.job).stream(Follow()) as items:
-                await anext(items)
-        assert w.library.messages == []
-
-
-async def test_a_job_has_one_follower_and_of_its_kind(autojump_clock, world):
-    async with world(pieces=([PIECES[0]],)) as w:
-        w.library.on(ResolveModel, SILENCE)
-        job = w.kit.node.ref((await w.submit(HELLO)).job)
-        async with job.stream(FollowEmbed()) as wrong:
-            problem = await refused(anext(wrong))
-        assert (problem.status, problem.text) == (409, "this job is followed already")
-        async with job.stream(Follow()), job.stream(Follow()) as second:
-            assert (await refused(anext(second))).status == 409
-
-
-async def test_who_leaves_ends_the_job_and_its_lease(autojump_clock, world):
-    async with world() as w:
-        left = trio.Event()
-
-        async def lease(_):
-            try:
-                yield Lease(7, RUNNER, 1, 1024, 5)
-                await trio.sleep_forever()
-            finally:
-                left.set()
-
-        async def endless(_):
-            while True:
-                yield Piece((1,), Chunk("x"))
-
-        w.scheduler.on(Acquire, lease)
-        w.runner.on(Generate, endless)
-        ticket = await w.submit(HELLO)
-        async with w.kit.node.ref(ticket.job).stream(Follow(), window=4) as items:
-            assert (await anext(items)).content == "x"
-        with trio.fail_after(1):
-            await left.wait()
-        await trio.sleep(0.1)
-        assert w.jobs == 0
-
-
-async def test_more_jobs_than_may_live_are_refused(autojump_clock, world):
-    async with world(max_jobs=2) as w:
-        for _ in range(2):
-            await w.submit(HELLO)
-        problem = await refused(w.submit(HELLO))
-        assert (problem.status, problem.text, problem.retry_after) == (503, BUSY, 2)
-        assert w.kit.snapshot.info == {"jobs": 2, "admitted": 2, "refused": 1}
-
-
-async def test_a_job_that_cannot_start_costs_its_request_alone(autojump_clock, world):
-    async with world() as w:
-        w.kit.inject("spawn", "fail", path="/queue/*", limit=1)
-        assert (await refused(w.submit(HELLO))).status == 503
-        assert text_of(await w.generate(HELLO)) == "hey"
-        assert w.kit.restarts == 0
 
 
 @pytest.mark.parametrize(
@@ -280,36 +192,3 @@ async def test_what_got_lost_is_said_again(autojump_clock, world):
         began = trio.current_time()
         assert text_of(await w.generate(HELLO)) == "hey"
         assert trio.current_time() - began == pytest.approx(60, abs=1)  # a timeout for each
-
-
-async def test_a_daemon_that_stays_silent_is_told_as_such(autojump_clock, world):
-    async with world() as w:
-        w.library.on(ResolveModel, SILENCE)
-        problem = await refused(w.generate(HELLO))
-        assert (problem.status, problem.text, problem.retry_after) == (503, UNANSWERED, 1)
-        assert len(w.library.received(ResolveModel)) == 3
-
-
-async def test_texts_are_embedded(autojump_clock, world):
-    async with world() as w:
-        request = EmbedRequest(
-            "m", ("a", "b"), truncate=False, dimensions=4, options={"num_ctx": 9}
-        )
-        vectors = await w.embed(request)
-        assert (vectors.vectors, vectors.prompt_eval_count) == (((0.5, 1.5),), 3)
-        assert w.library.received(ResolveModel) == [ResolveModel("m", "embed")]
-        [work] = w.runner.received(Embed)
-        assert work == Embed(("a", "b"), truncate=False, normalize=True, dimensions=4, num_ctx=9)
-
-
-async def test_no_texts_load_the_model_alone(autojump_clock, world):
-    async with world() as w:
-        assert (await w.embed(EmbedRequest("m", ()))).vectors == ()
-        assert w.runner.messages == []
-        assert len(w.scheduler.received(Acquire)) == 1
-
-
-async def test_the_old_dialect_of_embeddings_is_told_to_the_library(autojump_clock, world):
-    async with world() as w:
-        await w.embed(EmbedRequest("m", ("a",), normalize=False))
-        assert w.library.received(ResolveModel) == [ResolveModel("m", "embeddings")]
