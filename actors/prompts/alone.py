@@ -33,8 +33,8 @@ _GREETING = (ChatMessage("user", "Hello!"),)
 
 def why(model: ResolvedModel, made_by: str) -> str | None:
     """Say why a model's template was chosen, where it was the model's nature and no setting."""
+    from actorllm.actors.runner.conversation import templates_of
     from actorllm.actors.runner.prompt.select import choose
-    from actorllm.actors.runner.prompting import templates_of
 
     free = choose(templates_of(model))
     return free.reason if free.kind == made_by else None
@@ -128,12 +128,8 @@ def _parser_of(
     m: ParseAnswer, model: ResolvedModel, now: float
 ) -> "tuple[OutputParser, str, bool]":
     """The parser that a generation would have, its name, and whether the prompt is native."""
-    from actorllm.actors.runner.prompting import (
-        conversation,
-        parser_of,
-        render_conversation,
-        templates_of,
-    )
+    from actorllm.actors.runner.conversation import conversation, render_conversation, templates_of
+    from actorllm.actors.runner.reading import parser_name, parser_of
 
     model = evolve(model, parser=m.parser) if m.parser else model
     messages = m.messages or _GREETING
@@ -142,9 +138,8 @@ def _parser_of(
     templates = templates_of(model)
     date = datetime.fromtimestamp(now, UTC)
     rendered = render_conversation(model, request, templates, conversation(model, messages), date)
-    name = model.parser or ("harmony" if rendered.choice.harmony else "")
-    native = rendered.choice.kind in ("jinja", "none")
-    return parser_of(model, request, templates, rendered), name, native
+    parser = parser_of(model, request, templates, rendered)
+    return parser, parser_name(model, rendered), rendered.choice.native
 
 
 def _read(parser: "OutputParser", chunks: Sequence[str]) -> "list[Parsed]":

@@ -56,7 +56,7 @@ def _choose(templates: Templates, prefer_go: bool | None) -> Choice:
         choice = choose(brought, prefer_go=prefer_go)
     except TemplateError:  # the Go template does not parse; what is used of it will say so
         return Choice(native=False)
-    return Choice(native=choice.kind in ("jinja", "none"), harmony=choice.harmony)
+    return Choice(native=choice.native, harmony=choice.harmony)
 
 
 ANALYSIS = Analysis(go=_go, jinja=_jinja, parser=_parser, choose=_choose)

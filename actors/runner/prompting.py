@@ -1,36 +1,32 @@
-"""A request to what the engine gets: prompt tokens, stops, sampling, and the parser of the answer.
+"""A request to what the engine gets: tokens, stops, structure, and the parser of the answer.
 
 It blocks (templates may take their time): call it from a thread.
 """
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import attrs
 
+from actorllm.actors.runner.conversation import (
+    conversation,
+    render_conversation,
+    templates_of,
+)
 from actorllm.actors.runner.engine.types import EngineError, Loaded, Structure, Thinking
 from actorllm.actors.runner.engine.windows import window_of
 from actorllm.actors.runner.fitting import Fitted, fit_chat, fit_tokens
 from actorllm.actors.runner.host import EngineHost
 from actorllm.actors.runner.messages import Generate
-from actorllm.actors.runner.parse import OutputParser, TemplateFacts, make_parser
-from actorllm.actors.runner.prompt.rendering import Rendered, render_chat, render_generate
+from actorllm.actors.runner.parse import OutputParser
+from actorllm.actors.runner.prompt.rendering import Rendered, render_generate
 from actorllm.actors.runner.prompt.select import Choice, PromptTemplates
-from actorllm.actors.runner.thoughts import thinking_tags_of, thoughts_of
-from actorllm.protocol.chat import ChatMessage, JsonObject, Tool
+from actorllm.actors.runner.reading import parser_of
+from actorllm.actors.runner.thoughts import thinking_tags_of
 from actorllm.protocol.codec import evolve
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import GenerateRequest
-from actorllm.protocol.messages.models import ResolvedModel
 
-__all__ = [
-    "Prepared",
-    "conversation",
-    "parser_of",
-    "prepare",
-    "render_conversation",
-    "templates_of",
-]
+__all__ = ["Prepared", "prepare"]
 
 _UNTOLD = "think_budget is not kept to: how this model marks its thoughts is not known"
 _NO_SHIFT_FAMILIES = frozenset({"deepseek2"})
@@ -93,7 +89,7 @@ def prepare(host: EngineHost, loaded: Loaded, m: Generate) -> Prepared:
         stops=m.options.stop,
         shift=shift,
         window=window,
-        native=rendered is None or rendered.choice.kind in ("jinja", "none", "fim"),
+        native=rendered is None or rendered.choice.native,
         choice=rendered.choice if rendered is not None else None,
         starts_in_thinking=rendered is not None and rendered.starts_in_thinking,
         was_cut=len(cut.tokens) < len(fitted.tokens),
@@ -112,11 +108,6 @@ def prepare(host: EngineHost, loaded: Loaded, m: Generate) -> Prepared:
     )
 
 
-def _smaller(wanted: int | None, slot: int) -> tuple[str, ...]:
-    """Say that there are fewer tokens of context than wanted: no more than it was trained for."""
-    return (f"num_ctx {wanted} was cut to {slot}",) if (wanted or 0) > slot else ()
-
-
 def _without_tools_to_call(m: Generate) -> Generate:
     """Leave tools out that may not be called: the model does not see them."""
     request = m.request
@@ -131,7 +122,7 @@ def _render(
     request, model = m.request, m.model
     now = datetime.fromtimestamp(m.now, UTC)
     if request.tokens:
-        return _given_tokens(host, request.tokens), None
+        return Fitted(_text(host, request.tokens), request.tokens), None
     if request.raw:
         return Fitted(request.prompt, _tokens(host, request.prompt, bos=True)), None
     if request.kind == "chat":
@@ -158,145 +149,24 @@ def _render(
     return Fitted(text, _tokens(host, text, bos=not (before or made.has_bos))), made
 
 
-def _given_tokens(host: EngineHost, tokens: tuple[int, ...]) -> Fitted:
-    return Fitted(_text(host, tokens), tokens)
-
-
-def _text(host: EngineHost, tokens: tuple[int, ...]) -> str:
-    """Return the text of tokens that a client has sent."""
-    try:
-        return host.detokenize(tokens).decode("utf-8", "replace")
-    except EngineError as e:
-        raise Refused.because(400, str(e)) from None
-
-
-def render_conversation(
-    model: ResolvedModel,
-    request: GenerateRequest,
-    templates: PromptTemplates,
-    messages: Sequence[ChatMessage],
-    now: datetime,
-) -> Rendered:
-    """Make the prompt of some messages of a chat.
-
-    Raises:
-        Refused: The template fails, or refuses the conversation.
-    """
-    tools = tuple(map(_in_usual_order, request.tools)) if model.native else request.tools
-    prefer_go = not model.native
-    return render_chat(
-        templates,
-        messages,
-        tools,
-        request.think,
-        now=now,
-        prefer_go=prefer_go,
-        variables=request.template_variables,
-    )
-
-
-def conversation(model: ResolvedModel, messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
-    """The model's own messages, its system message unless the client has one, the client's."""
-    given = (*model.messages, *messages)
-    if model.system and messages[0].role != "system":
-        return (ChatMessage("system", model.system), *given)
-    return given
-
-
-def _in_usual_order(tool: Tool) -> Tool:
-    """Put a declaration's keys where models have seen them: what must be given, then what may be.
-
-    Clients send them in any order; the reference's decoder brings them into this one. Keys that it
-    does not know are kept, behind the others.
-    """
-    function = tool.get("function")
-    if not isinstance(function, dict):
-        return tool
-    parameters = function.get("parameters")
-    if isinstance(parameters, dict):
-        parameters = _ordered(parameters, ("type", "$defs", "items", "required", "properties"))
-        function = function | {"parameters": parameters}
-    function = _ordered(function, ("name", "description", "parameters"))
-    return _ordered(tool | {"function": function}, ("type", "items", "function"))
-
-
-def _ordered(value: JsonObject, first: Sequence[str]) -> JsonObject:
-    return {key: value[key] for key in first if key in value} | value
-
-
-def _tokens(host: EngineHost, text: str, *, bos: bool) -> tuple[int, ...]:
-    return tuple(host.tokenize(text, add_special=bos, parse_special=True))
-
-
-def templates_of(
-    model: ResolvedModel, *, bos: str = "", eos: str = "", fim: tuple[str, ...] = ()
-) -> PromptTemplates:
-    """What a model brings for its prompts, and the texts of tokens that belong to prompts."""
-    return PromptTemplates(
-        jinja=model.chat_template or "",
-        go=model.template or "",
-        renderer=model.renderer,
-        parser=model.parser,
-        family=model.architecture,
-        name=model.name,
-        parameters=model.parameter_count,
-        bos=bos,
-        eos=eos,
-        fim=fim,
-    )
-
-
-def _piece(host: EngineHost, token: int) -> str:
-    return host.detokenize([token]).decode("utf-8", "replace") if token >= 0 else ""
-
-
 def _structure(
     host: EngineHost, m: Generate, templates: PromptTemplates, rendered: Rendered | None
 ) -> tuple[Structure | None, tuple[str, ...]]:
     """Give the structure of the answer, compiled, and what it cannot hold, a line each."""
-    request, parser = m.request, m.model.parser
-    choice = request.tool_choice
-    if choice is None and not request.grammar and not request.format and request.format != {}:
+    request = m.request
+    free = not request.grammar and not request.format and request.format != {}
+    if free and request.tool_choice is None:
         return None, ()
     # Few answers have a structure, and the first token of none waits for grammars.
-    from actorllm.actors.runner.forms import form_for
-    from actorllm.actors.runner.structure import (
-        refused,
-        structure_of,
-        structure_of_calls,
-        structure_of_grammar,
-    )
+    from actorllm.actors.runner.structure import refused, structure_for
 
-    structure: Structure | None = None
-    notices: tuple[str, ...] = ()
-    if request.grammar:
-        thoughts = thoughts_of(rendered, parser, request.think)
-        structure = structure_of_grammar(request.grammar, thoughts)
-    elif choice is not None and rendered is not None:
-        facts = _facts_of(request, templates, rendered)
-        structure, notices = structure_of_calls(
-            choice,
-            request.tools,
-            form_for(parser or _harmony(rendered), facts),
-            request.format,
-            thoughts_of(rendered, parser, request.think),
-        )
-    if structure is None:
-        structure = structure_of(request.format, rendered, parser=parser, think=request.think)
+    structure, unheld = structure_for(m.model, request, templates, rendered)
     if structure is not None and not request.render_only:
         try:
             host.compile(structure)
         except EngineError as e:
             raise refused(e, structure) from None
-    return structure, notices
-
-
-def _unused(request: GenerateRequest, rendered: Rendered | None) -> tuple[str, ...]:
-    """Say which variables of the client no template has seen."""
-    names = sorted(request.template_variables.keys() - {"enable_thinking"})
-    if not names or (rendered is not None and rendered.choice.kind == "jinja"):
-        return ()
-    return ("chat_template_kwargs had no effect: no Jinja template makes the prompt",)
+    return structure, unheld
 
 
 def _thinking(
@@ -313,42 +183,30 @@ def _thinking(
     return Thinking(opening, closings, ending, request.think_budget), ()
 
 
-def parser_of(
-    model: ResolvedModel,
-    request: GenerateRequest,
-    templates: PromptTemplates,
-    rendered: Rendered | None,
-) -> OutputParser:
-    """Choose the parser of the answer to a prompt; None: the prompt was raw.
-
-    Raises:
-        Refused: The model names a parser that there is not.
-    """
-    if rendered is None or rendered.choice.kind == "fim":  # a text of the client's own
-        return make_parser("passthrough")
-    return make_parser(
-        model.parser or _harmony(rendered) or None,
-        template=_facts_of(request, templates, rendered),
-        tools=request.tools,
-        think=request.think,
-        starts_in_thinking=rendered.starts_in_thinking,
-        last_message=request.messages[-1] if request.messages else None,
-    )
+def _smaller(wanted: int | None, slot: int) -> tuple[str, ...]:
+    """Say that there are fewer tokens of context than wanted: no more than it was trained for."""
+    return (f"num_ctx {wanted} was cut to {slot}",) if (wanted or 0) > slot else ()
 
 
-def _harmony(rendered: Rendered) -> str:
-    """Name the parser of gpt-oss, if the prompt is one of its."""
-    return "harmony" if rendered.choice.harmony else ""
+def _unused(request: GenerateRequest, rendered: Rendered | None) -> tuple[str, ...]:
+    """Say which variables of the client no template has seen."""
+    given = request.template_variables.keys() - {"enable_thinking"}
+    if not given or (rendered is not None and rendered.choice.kind == "jinja"):
+        return ()
+    return ("chat_template_kwargs had no effect: no Jinja template makes the prompt",)
 
 
-def _facts_of(
-    request: GenerateRequest, templates: PromptTemplates, rendered: Rendered
-) -> TemplateFacts:
-    jinja = rendered.choice.kind in ("jinja", "none")
-    return TemplateFacts(
-        kind="jinja" if jinja else "go",
-        text=templates.jinja if jinja else request.template or templates.go,
-        think_open=rendered.tags.open,
-        think_close=rendered.tags.close,
-        tool_tag=rendered.tool_tag,
-    )
+def _tokens(host: EngineHost, text: str, *, bos: bool) -> tuple[int, ...]:
+    return tuple(host.tokenize(text, add_special=bos, parse_special=True))
+
+
+def _text(host: EngineHost, tokens: tuple[int, ...]) -> str:
+    """Return the text of tokens that a client has sent."""
+    try:
+        return host.detokenize(tokens).decode("utf-8", "replace")
+    except EngineError as e:
+        raise Refused.because(400, str(e)) from None
+
+
+def _piece(host: EngineHost, token: int) -> str:
+    return host.detokenize([token]).decode("utf-8", "replace") if token >= 0 else ""

@@ -8,13 +8,30 @@ from attrs import evolve
 
 from actorllm.actors.runner.engine.grammar import check, kept
 from actorllm.actors.runner.engine.types import EngineError, Structure
-from actorllm.actors.runner.forms import Form, Grammar, Shape, callables, notices_of
+from actorllm.actors.runner.forms import (
+    Form,
+    Grammar,
+    Shape,
+    callables,
+    form_for,
+    notices_of,
+)
 from actorllm.actors.runner.prompt.rendering import Rendered
+from actorllm.actors.runner.prompt.select import PromptTemplates
+from actorllm.actors.runner.reading import facts_of, parser_name
 from actorllm.actors.runner.thoughts import thoughts_of
 from actorllm.protocol.chat import Think, Tool, ToolChoice
 from actorllm.protocol.errors import Problem, Refused
+from actorllm.protocol.messages.generation import GenerateRequest
+from actorllm.protocol.messages.models import ResolvedModel
 
-__all__ = ["refused", "structure_of", "structure_of_calls", "structure_of_grammar"]
+__all__ = [
+    "refused",
+    "structure_for",
+    "structure_of",
+    "structure_of_calls",
+    "structure_of_grammar",
+]
 
 _JSON_OBJECT = '{"type": "object"}'
 _UNKNOWN_FORM = "how this model writes calls is not known"
@@ -25,6 +42,42 @@ _UNHELD = {
 }
 """What is said where no grammar can be made, by what was asked for. Without tools in the prompt no
 call is read from an answer, and one call at a time is kept to behind the parser."""
+
+
+def structure_for(
+    model: ResolvedModel,
+    request: GenerateRequest,
+    templates: PromptTemplates,
+    rendered: Rendered | None,
+) -> tuple[Structure | None, tuple[str, ...]]:
+    """Return the structure of the answer to a request, and what it cannot hold, a line each.
+
+    Args:
+        model: That answers.
+        request: What the client wants: a grammar, calls or a format.
+        templates: Those of the model.
+        rendered: The prompt; None if it is the client's own text.
+
+    Raises:
+        Refused: 400, naming what cannot be kept to.
+    """
+    parser, choice = model.parser, request.tool_choice
+    if request.grammar:
+        thoughts = thoughts_of(rendered, parser, request.think)
+        return structure_of_grammar(request.grammar, thoughts), ()
+    structure: Structure | None = None
+    unheld: tuple[str, ...] = ()
+    if choice is not None and rendered is not None:
+        structure, unheld = structure_of_calls(
+            choice,
+            request.tools,
+            form_for(parser_name(model, rendered), facts_of(request, templates, rendered)),
+            request.format,
+            thoughts_of(rendered, parser, request.think),
+        )
+    if structure is None:
+        structure = structure_of(request.format, rendered, parser=parser, think=request.think)
+    return structure, unheld
 
 
 def structure_of(

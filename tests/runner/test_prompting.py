@@ -12,8 +12,6 @@ from tests.simulation.system import make_model
 GO = "{{ if .System }}[{{ .System }}]{{ end }}<{{ .Prompt }}>{{ .Response }}"
 GO_MODEL = make_model("m", template=GO, native=False)
 HI = (ChatMessage("user", "hi"),)
-TOOL = {"function": {"parameters": {"properties": {}, "type": "object"}, "name": "f"}, "type": "function"}  # fmt: skip
-SHOWS_TOOLS = make_model("m", chat_template="{{ tools | tojson }}{{ messages[0].content }}")
 
 
 async def test_a_raw_prompt_is_taken_as_it_is(desk, generate):
@@ -57,27 +55,6 @@ async def test_a_context_stands_for_the_models_own_messages(desk, generate, cont
     model = make_model("m", template=GO, native=False, messages=own)
     request = generate(prompt="p", context=context, model=model)
     assert prepare(desk.host, desk.loaded, request).text == text
-
-
-async def test_the_models_own_messages_begin_a_conversation(desk, generate):
-    model = make_model(
-        "m",
-        system="S",
-        messages=(ChatMessage("user", "q"), ChatMessage("assistant", "a")),
-        chat_template="{% for m in messages %}{{ m.role }}:{{ m.content }};{% endfor %}",
-    )
-    made = prepare(desk.host, desk.loaded, generate("chat", messages=HI, model=model))
-    assert made.text == "system:S;user:q;assistant:a;user:hi;"
-    mine = (ChatMessage("system", "mine"), *HI)
-    made = prepare(desk.host, desk.loaded, generate("chat", messages=mine, model=model))
-    assert "system:S" not in made.text
-
-
-async def test_tools_are_shown_in_the_order_that_models_know(desk, generate):
-    request = generate("chat", messages=HI, tools=(TOOL,), model=SHOWS_TOOLS)
-    text = prepare(desk.host, desk.loaded, request).text
-    assert text.index('"type"') < text.index('"function"') < text.index('"parameters"')
-    assert text.index('"name"') < text.index('"parameters"')
 
 
 async def test_a_long_conversation_loses_its_oldest_messages(desk, generate):

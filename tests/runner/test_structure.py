@@ -4,14 +4,17 @@ import json
 
 import pytest
 
+from actorllm.actors.runner.conversation import templates_of
 from actorllm.actors.runner.forms import form_for
 from actorllm.actors.runner.parse import TemplateFacts
 from actorllm.actors.runner.prompt.rendering import Rendered
 from actorllm.actors.runner.prompt.select import Choice
 from actorllm.actors.runner.prompt.tags import NO_TAGS, ThinkingTags, opens_thinking
-from actorllm.actors.runner.structure import structure_of, structure_of_calls
+from actorllm.actors.runner.structure import structure_for, structure_of, structure_of_calls
 from actorllm.protocol.chat import ToolChoice
 from actorllm.protocol.errors import Refused
+from actorllm.protocol.messages.generation import GenerateRequest
+from tests.simulation.system import make_model
 
 THINK = ThinkingTags("<think>", "</think>")
 HARMONY_FINAL = "<|channel|>final<|message|>"
@@ -105,3 +108,28 @@ def test_gpt_oss_answers_behind_a_header():
     for made, parser in ((rendered("x", harmony=True), None), (rendered("x"), "harmony")):
         opening, closings = thoughts(made, parser=parser)
         assert (opening, closings[0]) == ("", HARMONY_FINAL)
+
+
+def asked(*, parser="", **request):
+    model = make_model("m", parser=parser)
+    return structure_for(
+        model, GenerateRequest("m", "chat", **request), templates_of(model), rendered("", NO_TAGS)
+    )
+
+
+def test_a_grammar_is_all_that_holds_an_answer():
+    structure, unheld = asked(grammar='root ::= "a"')
+    assert (structure.kind, structure.text, unheld) == ("gbnf", 'root ::= "a"', ())
+
+
+def test_calls_of_a_form_that_nobody_knows_leave_the_format_to_be_kept_to():
+    tools = ({"type": "function", "function": {"name": "f"}},)
+    structure, unheld = asked(
+        parser="passthrough", tools=tools, tool_choice=ToolChoice("required"), format="json"
+    )
+    assert json.loads(structure.text) == {"type": "object"}
+    assert unheld == ("tool_choice is not enforced: how this model writes calls is not known",)
+
+
+def test_an_open_format_has_no_structure():
+    assert asked() == (None, ())

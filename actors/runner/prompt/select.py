@@ -61,6 +61,11 @@ class Choice:
     harmony: bool = False
     """The model speaks harmony (gpt-oss)."""
 
+    @property
+    def native(self) -> bool:
+        """Whether neither a renderer nor a Go template makes it."""
+        return self.kind not in ("renderer", "go")
+
 
 def choose(templates: PromptTemplates, *, prefer_go: bool | None = None) -> Choice:
     """Choose the template for a request.
