@@ -7,7 +7,7 @@ main.py         the commands, exit statuses, one-line errors
     archives.py     export, import
     upkeep.py       prune, key
 daemon.py       finds the daemon or starts one; probe.py asks whether one is there
-client.py       requests and streams; wire.py has the shapes of their JSON
+client.py       requests and streams; connection.py: the HTTP below, wire.py: the shapes of their JSON
 errors.py       what ends a command
 repl.py         the conversation at the prompt
     prompt.py       reads lines; history.py keeps them

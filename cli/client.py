@@ -1,12 +1,15 @@
 """The HTTP client of the commands: requests, streams of JSON lines, uploads of blobs."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
+from urllib.parse import urlencode
 
 import attrs
 import click
-import httpx
 
+from actorllm.cli.connection import Answer, Body, Broken, Silent, Unreachable, requested
 from actorllm.cli.errors import Failure, NoApi, NotFound
 from actorllm.cli.text import one_line
 from actorllm.cli.wire import Json, body_error, json_object
@@ -24,9 +27,11 @@ MAX_LINE = 16 * 1024 * 1024
 ANSWER_SECONDS = 60.0
 """How long a server may be silent when it is asked for what it knows already."""
 
-_CONNECT_SECONDS = 5.0
-# Loading a model and generating take as long as they take; Ctrl-C is the limit.
-_PATIENT = httpx.Timeout(None, connect=_CONNECT_SECONDS)
+_NO_TEXT = "an argument holds bytes that are no text in UTF-8"
+_TAKES_JSON = {"Content-Type": "application/json"}
+
+Headers = Mapping[str, str]
+Params = Mapping[str, str | list[str]]
 
 
 @attrs.frozen
@@ -34,25 +39,10 @@ class Client:
     """Talks to one server. Every error is a `Failure` with one line of text."""
 
     address: Address
-    _http: httpx.Client = attrs.field(init=False)
-
-    @_http.default
-    def _make_http(self) -> httpx.Client:
-        return httpx.Client(
-            base_url=self.address.url,
-            headers={"User-Agent": f"actorllm/{package_version()}"},
-            timeout=_PATIENT,
-            verify=self.address.scheme == "https",  # certificates take their time to load
-            trust_env=not self.address.is_local,  # a proxy does not reach our loopback
-        )
-
-    def close(self) -> None:
-        """Drop the connections."""
-        self._http.close()
 
     def get(self, path: str) -> Json:
         """GET a JSON object, which must come soon."""
-        return self._request("GET", path, timeout=_soon())
+        return self._request("GET", path, seconds=ANSWER_SECONDS)
 
     def show(self, model: str, *, verbose: bool = False) -> Json:
         """Return what `/api/show` says about a model.
@@ -65,7 +55,7 @@ class Client:
             NotFound: It is not here.
         """
         body = {"model": model} | ({"verbose": True} if verbose else {})
-        return self._request("POST", "/api/show", body, timeout=_soon())
+        return self._request("POST", "/api/show", body, seconds=ANSWER_SECONDS)
 
     def post(self, path: str, body: Json) -> Json:
         """POST a JSON object and return the answer, `{}` if it has no body."""
@@ -81,110 +71,105 @@ class Client:
 
         Leaving the block early drops the connection, which cancels the work on the server.
         """
-        with self._errors(), self._http.stream("POST", path, json=body) as answer:
-            if answer.is_error:
-                raise failure(answer, _body(answer))
+        with self._asked("POST", path, _TAKES_JSON, _encoded(body)) as answer:
             _say_notices(answer)
             yield (_checked(line) for line in _lines(answer))
 
     def has_blob(self, digest: str) -> bool:
         """Say whether the server has a blob already."""
-        with self._errors():
-            answer = self._http.head(f"/api/blobs/{digest}")
-        if answer.status_code not in (200, 404):
-            raise failure(answer, b"")
-        return answer.status_code == 200
+        with self._answer("HEAD", f"/api/blobs/{digest}") as answer:
+            if answer.status not in (200, 404):
+                raise _failure(answer)
+            return answer.status == 200
 
     def adopt_blob(self, digest: str, name: str) -> bool:
         """Let the server take a file of its own folder as a blob; False: it does not."""
-        with self._errors():
-            answer = self._http.post(f"/api/blobs/{digest}", params={"adopt": name})
-        return answer.is_success
+        with self._answer("POST", _with(f"/api/blobs/{digest}", {"adopt": name})) as answer:
+            return answer.is_success
 
     def upload_blob(self, digest: str, chunks: Iterator[bytes], size: int) -> None:
         """POST a blob of `size` bytes piece by piece."""
         headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
-        with self._errors():
-            answer = self._http.post(f"/api/blobs/{digest}", content=chunks, headers=headers)
-        if answer.is_error:
-            raise failure(answer, answer.content)
+        with self._asked("POST", f"/api/blobs/{digest}", headers, chunks):
+            pass
 
     @contextmanager
-    def download(
-        self, path: str, params: Mapping[str, str | list[str]]
-    ) -> Iterator[tuple[int, Iterator[bytes]]]:
+    def download(self, path: str, params: Params) -> Iterator[tuple[int, Iterator[bytes]]]:
         """GET a file; iterate over its bytes. Its size is known beforehand."""
-        with self._errors(), self._http.stream("GET", path, params=params) as answer:
-            if answer.is_error:
-                raise failure(answer, _body(answer))
-            size = answer.headers.get("Content-Length", "")
-            yield int(size) if size.isdigit() else 0, answer.iter_bytes()
+        with self._asked("GET", _with(path, params)) as answer:
+            size = answer.header("Content-Length")
+            yield int(size) if size.isdigit() else 0, answer.pieces()
 
-    def send(
-        self,
-        path: str,
-        params: Mapping[str, str | list[str]],
-        chunks: Iterator[bytes],
-        size: int | None,
-    ) -> Json:
+    def send(self, path: str, params: Params, chunks: Iterator[bytes], size: int | None) -> Json:
         """POST a file piece by piece, and return the answer."""
         headers = {"Content-Type": "application/x-tar"}
         if size is not None:
             headers["Content-Length"] = str(size)
-        with self._errors():
-            answer = self._http.post(path, params=params, content=chunks, headers=headers)
-        if answer.is_error:
-            raise failure(answer, answer.content)
-        return json_object(answer.content)
+        with self._asked("POST", _with(path, params), headers, chunks) as answer:
+            return json_object(_body(answer))
 
     def _request(
-        self,
-        method: str,
-        path: str,
-        body: Json | None = None,
-        timeout: httpx.Timeout = _PATIENT,
+        self, method: str, path: str, body: Json | None = None, *, seconds: float | None = None
     ) -> Json:
-        with (
-            self._errors(),
-            self._http.stream(method, path, json=body, timeout=timeout) as answer,
-        ):
+        headers, data = ({}, b"") if body is None else (_TAKES_JSON, _encoded(body))
+        with self._asked(method, path, headers, data, seconds=seconds) as answer:
             content = _body(answer)
-        if answer.is_error:
-            raise failure(answer, content)
         return json_object(content) if content.strip() else {}
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _asked(
+        self,
+        method: str,
+        target: str,
+        headers: Headers = MappingProxyType({}),
+        body: Body = b"",
+        *,
+        seconds: float | None = None,
+    ) -> Iterator[Answer]:
+        """Ask for what must succeed."""
+        with self._answer(method, target, headers, body, seconds=seconds) as answer:
+            if not answer.is_success:
+                raise _failure(answer)
+            yield answer
+
+    @contextmanager
+    def _answer(
+        self,
+        method: str,
+        target: str,
+        headers: Headers = MappingProxyType({}),
+        body: Body = b"",
+        *,
+        seconds: float | None = None,
+    ) -> Iterator[Answer]:
+        url = self.address.url
+        said = {"User-Agent": f"actorllm/{package_version()}", **headers}
         try:
-            yield
-        except (httpx.ConnectError, httpx.ConnectTimeout) as e:
+            with requested(self.address, method, target, said, body, seconds=seconds) as answer:
+                yield answer
+        except Unreachable as e:
             raise Failure(
-                f"no server answers at {self.address.url}; start one with `actorllm serve` "
-                "or set ACTORLLM_HOST"
+                str(e)
+                or f"no server answers at {url}; start one with `actorllm serve` or set ACTORLLM_HOST"
             ) from e
-        except httpx.ReadTimeout as e:
-            raise NoApi(
-                f"{self.address.url} takes connections but said nothing for {ANSWER_SECONDS:g} s"
-            ) from e
-        except UnicodeEncodeError as e:
-            raise Failure("an argument holds bytes that are no text in UTF-8") from e
-        except httpx.HTTPError as e:
-            reason = one_line(str(e)) or type(e).__name__
-            raise Failure(f"the connection to {self.address.url} broke: {reason}") from e
+        except Silent as e:
+            raise NoApi(f"{url} takes connections but said nothing for {ANSWER_SECONDS:g} s") from e
+        except Broken as e:
+            raise Failure(f"the connection to {url} broke: {one_line(str(e))}") from e
 
 
-def _body(answer: httpx.Response) -> bytes:
+def _body(answer: Answer) -> bytes:
     content = bytearray()
-    for chunk in answer.iter_bytes():
+    for chunk in answer.pieces():
         content += chunk
         if len(content) > MAX_BODY:
             raise Failure(f"the server's answer is longer than {MAX_BODY} bytes")
     return bytes(content)
 
 
-def _lines(answer: httpx.Response) -> Iterator[bytes]:
+def _lines(answer: Answer) -> Iterator[bytes]:
     rest = b""
-    for chunk in answer.iter_bytes():
+    for chunk in answer.pieces():
         *lines, rest = (rest + chunk).split(b"\n")
         yield from filter(bytes.strip, lines)
         if len(rest) > MAX_LINE:
@@ -201,21 +186,35 @@ def _checked(line: bytes) -> Json:
     return item
 
 
-def _say_notices(answer: httpx.Response) -> None:
+def _say_notices(answer: Answer) -> None:
     """Tell the user what the server had to degrade before it began to answer."""
-    notice = answer.headers.get("Actorllm-Notice", "")
+    notice = answer.header("Actorllm-Notice")
     if notice:
         click.echo(f"actorllm: {one_line(notice)}", err=True)
 
 
-def failure(answer: httpx.Response, content: bytes) -> Failure:
-    """Return what an answer with an error status means."""
+def _failure(answer: Answer) -> Failure:
+    return failure(answer.url, answer.status, answer.reason, _body(answer))
+
+
+def failure(url: str, status: int, reason: str, content: bytes) -> Failure:
+    """Return what an answer without success means."""
     line = one_line(body_error(content))
     if line:
-        return (NotFound if answer.status_code == 404 else Failure)(line)
-    said = f"{answer.status_code} {answer.reason_phrase}".strip()
-    return NoApi(f"{answer.url} answered {said}")
+        return (NotFound if status == 404 else Failure)(line)
+    return NoApi(f"{url} answered {status} {one_line(reason)}".rstrip())
 
 
-def _soon() -> httpx.Timeout:
-    return httpx.Timeout(ANSWER_SECONDS, connect=_CONNECT_SECONDS)
+def _encoded(body: Json) -> bytes:
+    try:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError as e:
+        raise Failure(_NO_TEXT) from e
+
+
+def _with(path: str, params: Params) -> str:
+    try:
+        query = urlencode(params, doseq=True)
+    except UnicodeEncodeError as e:
+        raise Failure(_NO_TEXT) from e
+    return f"{path}?{query}" if query else path

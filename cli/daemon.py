@@ -61,11 +61,7 @@ def connect(*, start: bool = True) -> "Client":
     ours = settings.host.is_local and settings.host.scheme == "http"
     if start and ours and not is_up(settings.host):
         _start(settings)
-    client = Client(settings.host)
-    command = click.get_current_context(silent=True)
-    if command is not None:
-        command.call_on_close(client.close)
-    return client
+    return Client(settings.host)
 
 
 def _start(settings: Settings) -> None:

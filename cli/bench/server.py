@@ -66,7 +66,7 @@ class Server:
         with _errors(self.url):
             async with self._http.stream("POST", call.path, json=call.body) as answer:
                 if answer.is_error:
-                    raise failure(answer, await _limited(answer))
+                    raise _failure(answer, await _limited(answer))
                 async for chunk in answer.aiter_raw():
                     recording.add(perf_counter(), chunk)
                     if recording.size > MAX_ANSWER:
@@ -134,8 +134,12 @@ async def _body(http: httpx.AsyncClient, method: str, path: str, body: Json | No
     async with http.stream(method, path, json=body) as answer:
         content = await _limited(answer)
     if answer.is_error:
-        raise failure(answer, content)
+        raise _failure(answer, content)
     return content
+
+
+def _failure(answer: httpx.Response, content: bytes) -> Failure:
+    return failure(str(answer.url), answer.status_code, answer.reason_phrase, content)
 
 
 async def _limited(answer: httpx.Response) -> bytes:

@@ -139,6 +139,13 @@ def test_the_start_imports_nothing_heavy():
     assert modules & heavy == set()
 
 
+def test_a_table_is_printed_without_a_client_of_the_whole_of_http(server, environment):
+    server.on("GET", "/api/tags", {"models": []})
+    environment.setenv("ACTORLLM_HOST", server.address)
+    modules = modules_after("from actorllm.cli.main import main\nmain(['list'])")
+    assert modules & {"httpx", "httpcore", "rich", "trio", "cattrs", "urllib.request"} == set()
+
+
 def test_a_command_imports_no_other_one():
     modules = modules_after("from actorllm.cli.main import cli\ncli.get_command(None, 'serve')")
     assert {name for name in modules if name.startswith("actorllm.cli.")} == {

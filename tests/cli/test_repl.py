@@ -58,8 +58,7 @@ def talk(server, session, capsys):
         Repl(client, session, Commands(client, session), reader).run()
         return "".join(capsys.readouterr())
 
-    yield run
-    client.close()
+    return run
 
 
 def test_messages_and_answers_make_a_conversation(talk, server, session):
