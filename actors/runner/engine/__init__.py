@@ -16,11 +16,14 @@
       text        tokens' bytes to text that may be shown
       thoughts    where an answer thinks, and for how long
     prefixes    the prefix cache: slots, host memory and disk
-      radix       a tree over token ids: who begins like a prompt
       prefix      which slot a prompt gets, and with how many cells
-      store       what is put aside, within a budget of bytes
-      archive     what survives the process, in files
-      arrivals    what comes back from there, in parts
+      holders     who begins like a prompt, and how much of it can be used
+        radix       a tree over token ids
+      costs       what it takes to copy a state, and to compute it anew
+      aside       states that were put aside, wherever they are
+        store       in memory, within a budget of bytes
+        archive     in files, which survive the process
+        arrivals    on their way from there, in parts
     opening     a model file to a context
       model       loading, facts
       kernels     which weights give the same bits in which passes

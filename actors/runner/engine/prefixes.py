@@ -11,35 +11,26 @@ is read in parts, between passes.
 
 from collections.abc import Callable, Sequence
 
-from actorllm.actors.runner.engine.arrivals import Archive, Arrivals
+from actorllm.actors.runner.engine.arrivals import Archive
+from actorllm.actors.runner.engine.aside import Aside
 from actorllm.actors.runner.engine.backend import Backend
 from actorllm.actors.runner.engine.batching import WIDE_GAP
+from actorllm.actors.runner.engine.costs import Costs
+from actorllm.actors.runner.engine.holders import Holders
 from actorllm.actors.runner.engine.prefix import (
     MIN_COPY_GAIN,
     Placement,
     beside_running,
     oldest,
     place_prompt,
-    usable_cells,
 )
-from actorllm.actors.runner.engine.radix import RadixTree
 from actorllm.actors.runner.engine.slots import Kind, Slot, cells_of
-from actorllm.actors.runner.engine.store import Saved, State, Store
+from actorllm.actors.runner.engine.store import Saved
 
 __all__ = ["Prefixes"]
 
 _MIN_SAVED = 64
 """Tokens that nobody else has, below which nothing is saved."""
-_COPIED_PER_SECOND = 2e9
-"""Bytes, until a copy has been measured."""
-_MEASURED = 1 << 20
-"""Bytes of a copy from which on its time says something."""
-_UNNOTICED = 0.03
-"""Seconds of a copy that running streams may wait for in any case."""
-_GUESSED_RATE = 1000.0
-"""Tokens per second, before the first prompt was measured."""
-_FILED = 256
-"""Tokens below which a state is not worth a file."""
 
 
 class Prefixes:
@@ -69,27 +60,18 @@ class Prefixes:
         """
         self._backend = backend
         self._slots = slots
-        self._store = Store(memory)
-        self._archive = archive
-        self._arrivals = None if archive is None else Arrivals(archive)
-        self._arrived: Saved | None = None
-        """It has its data until another one arrives, even if the store does not want it."""
-        self._rate = rate
         self._patience = patience
         self._clock = clock
-        self._copied = _COPIED_PER_SECOND
-        self._tree: RadixTree[Slot | Saved] = RadixTree()
-        self._outgrown: list[Saved] = []
-        """Those in the archive that are the beginning of a later one."""
+        self._costs = Costs(rate)
+        self._holders = Holders(backend)
+        self._aside = Aside(self._holders, memory, archive)
         self.restored = self.saved = self.lost = 0
         """States that came back, that were put aside, and that were not, as it would take long."""
-        for saved in [] if archive is None else archive.entries():
-            self._tree.insert(saved.tokens, saved)
 
     @property
     def bytes_used(self) -> int:
         """Of host memory."""
-        return self._store.used
+        return self._aside.used
 
     @property
     def free(self) -> int:
@@ -104,7 +86,7 @@ class Prefixes:
             free.
         """
         while True:
-            usable = self._usable(tokens, kind)
+            usable = self._holders.usable(tokens, kind)
             slots = {h: n for h, n in usable.items() if isinstance(h, Slot)}
             entries = [h for h in usable if isinstance(h, Saved) and h.data is not None]
             near = self._near()
@@ -121,9 +103,9 @@ class Prefixes:
 
     def awaits(self, tokens: Sequence[int], kind: Kind) -> bool:
         """Whether the longest prefix of a prompt is on its way from disk, which it is from now on."""
-        if self._arrivals is None:
+        if not self._aside.archived:
             return False
-        usable = self._usable(tokens, kind)
+        usable = self._holders.usable(tokens, kind)
         on_disk = {h: n for h, n in usable.items() if isinstance(h, Saved) and h.data is None}
         if not on_disk:
             return False
@@ -131,35 +113,30 @@ class Prefixes:
         longest = max(on_disk, key=on_disk.__getitem__)
         if not self._gains(on_disk[longest] - here):
             return False
-        self._arrivals.expect(longest)
+        self._aside.expect(longest)
         return True
 
     def read_on(self) -> bool:
         """Read a part of what is on its way; false if nothing is."""
-        if self._arrivals is None or not self._arrivals.busy:
-            return False
-        arrival = self._arrivals.go_on()
-        if arrival is not None:
-            self._arrive(*arrival)
-        return True
+        return self._aside.read_on()
 
     def best(self, tokens: Sequence[int], kind: Kind) -> int:
         """Count the tokens of a prompt that need not be computed."""
-        return max(self._usable(tokens, kind).values(), default=0)
+        return max(self._holders.usable(tokens, kind).values(), default=0)
 
     def shared(self, tokens: Sequence[int]) -> int:
         """Count the tokens of a prompt that need no cells, since a running stream has them."""
-        usable = self._usable(tokens, "").items()
+        usable = self._holders.usable(tokens, "").items()
         running = (n for h, n in usable if isinstance(h, Slot) and h.stream is not None)
         return max(running, default=0)
 
     def note(self, slot: Slot) -> None:
         """Let others find what a slot has now."""
-        self._tree.insert(slot.tokens[: slot.exact], slot)
+        self._holders.note(slot)
 
     def checkpoint(self, slot: Slot) -> None:
         """Save a slot as it is: a state that cannot be cut later."""
-        if self._store.fits(self._backend.state_size(slot.index)):
+        if self._aside.fits(self._backend.state_size(slot.index)):
             self._save(slot, slot.exact)
 
     def put_aside(self, slot: Slot) -> None:
@@ -190,27 +167,13 @@ class Prefixes:
 
         Slots go with their process: what two of them share is not spared, as it is elsewhere.
         """
-        if self._archive is None:
+        if not self._aside.archived:
             return
         for slot in sorted(self._slots, key=lambda slot: -slot.exact):  # the long cover the short
-            if self._spare(slot, 0, beside=(Saved,)) >= _MIN_SAVED and self._cuts_to_exact(slot):
+            alone = self._holders.spare(slot, 0, beside=(Saved,))
+            if alone >= _MIN_SAVED and self._cuts_to_exact(slot):
                 self._save(slot, slot.exact)
-        rows = [s for s in self._store if len(s.tokens) >= _FILED and not s.name]
-        self._archive.write(sorted(rows, key=lambda s: -s.cost), self._outgrown)
-
-    def _usable(self, tokens: Sequence[int], kind: Kind) -> dict[Slot | Saved, int]:
-        usable = {}
-        for holder, shared in self._tree.shared(tokens).items():
-            held = len(holder.tokens)
-            if isinstance(holder, Slot):
-                reusable, can_cut = holder.reusable(kind), self._backend.can_cut
-            else:
-                reusable = held if not kind else holder.orderly if holder.kind == kind else 0
-                can_cut = self._backend.can_cut_saved
-            count = usable_cells(shared, held, reusable, len(tokens), can_cut=can_cut)
-            if count > 0:
-                usable[holder] = count
-        return usable
+        self._aside.write()
 
     def _near(self) -> list[Slot]:
         """Slots in which a stream would be computed together with those that run."""
@@ -222,7 +185,7 @@ class Prefixes:
         if not longest.tokens or not self._backend.can_cut_saved:
             return 0
         size = self._backend.state_size(longest.index) / len(longest.tokens)
-        return int(_UNNOTICED * self._copied / max(size, 1.0))
+        return int(self._costs.unnoticed / max(size, 1.0))
 
     def _gains(self, tokens: int) -> bool:
         return tokens >= MIN_COPY_GAIN or (tokens > 0 and not self._backend.can_cut)
@@ -248,39 +211,17 @@ class Prefixes:
 
     def _make_way(self, slot: Slot, keep: int) -> None:
         """Save what a slot is about to lose, if that is worth it."""
-        spare = self._spare(slot, keep)
+        spare = self._holders.spare(slot, keep)
         if spare < _MIN_SAVED or not self._cuts_to_exact(slot):
             return
         size = self._backend.state_size(slot.index)
-        seconds = size / self._copied
-        if not self._store.fits(size) or self._seconds(spare) <= seconds:
+        seconds = self._costs.copying(size)
+        if not self._aside.fits(size) or self._costs.computing(spare) <= seconds:
             return
         if seconds > self._patience():
             self.lost += 1
             return
         self._save(slot, spare)
-
-    def _seconds(self, tokens: int) -> float:
-        """Predict how long it takes to compute tokens of a prompt."""
-        return tokens / (self._rate() or _GUESSED_RATE)
-
-    def _spare(self, slot: Slot, keep: int, *, beside: tuple[type, ...] = (Slot, Saved)) -> int:
-        """Count the tokens that nobody but a slot would have, if it kept some."""
-        if not slot.exact:
-            return 0
-        shared = self._tree.shared(slot.tokens[: slot.exact])
-        others = (
-            n
-            for holder, n in shared.items()
-            if holder is not slot and isinstance(holder, beside) and self._serves(holder, n)
-        )
-        return slot.exact - max(keep, max(others, default=0))
-
-    def _serves(self, holder: Slot | Saved, shared: int) -> bool:
-        """Whether the beginning that a holder shares can be had of it without the rest."""
-        saved = isinstance(holder, Saved)
-        can_cut = self._backend.can_cut_saved if saved else self._backend.can_cut
-        return can_cut or shared >= len(holder.tokens)
 
     def _cuts_to_exact(self, slot: Slot) -> bool:
         """Leave in an idle slot what is of use to others."""
@@ -295,49 +236,19 @@ class Prefixes:
         data = self._backend.save(slot.index)
         if data is None:
             return
-        self._measure(len(data), self._clock() - began)
+        self._costs.learn(len(data), self._clock() - began)
         saved = Saved(
             tokens=tuple(slot.tokens),
             orderly=slot.orderly,
             kind=slot.kind,
             size=len(data),
-            cost=self._seconds(spare),
+            cost=self._costs.computing(spare),
             data=data,
         )
         self.saved += 1
-        self._replace_shorter(saved)
-        self._keep(saved)
-
-    def _replace_shorter(self, saved: Saved) -> None:
-        if not self._backend.can_cut_saved:
-            return
-        for entry in self._store:
-            length = len(entry.tokens)
-            if entry.orderly and entry.kind != saved.kind:
-                continue
-            if entry.orderly <= saved.orderly and entry.tokens == saved.tokens[:length]:
-                self._store.remove(entry)
-                self._tree.discard(entry)
-                if entry.name:
-                    self._outgrown.append(entry)
-
-    def _keep(self, saved: Saved) -> None:
-        self._tree.insert(saved.tokens, saved)
-        for gone in self._store.add(saved):
-            gone.data = None
-            if not gone.name:
-                self._tree.discard(gone)
-
-    def _arrive(self, saved: Saved, data: State | None) -> None:
-        """Keep what was read; if it was of no use, the entry goes."""
-        if data is None:
-            self._tree.discard(saved)
-            return
-        last, self._arrived = self._arrived, saved
-        if last is not None and last not in self._store:
-            last.data = None
-        self._keep(saved)
-        saved.data = data
+        if self._backend.can_cut_saved:
+            self._aside.drop_beginnings(saved)
+        self._aside.keep(saved)
 
     def _restore(self, slot: Slot, saved: Saved) -> bool:
         """Put a saved state into a slot; if that fails the entry goes."""
@@ -347,19 +258,13 @@ class Prefixes:
         room = self.room(len(saved.tokens))
         began = self._clock()
         if not room or not self._backend.restore(slot.index, data):
-            self._store.remove(saved)
-            self._tree.discard(saved)
+            self._aside.drop(saved)
             return False
-        self._measure(len(data), self._clock() - began)
+        self._costs.learn(len(data), self._clock() - began)
         slot.restore(saved.tokens, saved.orderly, saved.kind)
-        self._store.touch(saved)
+        self._aside.touch(saved)
         self.restored += 1
         return True
-
-    def _measure(self, size: int, seconds: float) -> None:
-        """Learn from a copy. Small ones say little about speed and are left out."""
-        if size >= _MEASURED and seconds > 0:
-            self._copied = 0.7 * self._copied + 0.3 * size / seconds
 
     def _make_own(self, slot: Slot, begin: int) -> bool:
         """See to it that nobody else has the cells of a slot from `begin` on.
