@@ -6,7 +6,10 @@ import llama_cpp
 import pytest
 
 from actorllm.actors.blobs.store import BlobStore
+from actorllm.actors.builder.carry_out import Creation
+from actorllm.actors.builder.templates import template_problem
 from actorllm.actors.library.catalog import BUILTIN_ROOT, Catalog
+from actorllm.protocol.errors import Refused
 from actorllm.protocol.names import parse_name
 
 SEEDLING = max((BUILTIN_ROOT / "blobs").iterdir(), key=lambda path: path.stat().st_size)
@@ -63,3 +66,23 @@ def leftovers(catalog):
 def model(catalog):
     """Finds a model by its name."""
     return lambda name: catalog.find(parse_name(name))
+
+
+@pytest.fixture
+def creation(catalog):
+    return lambda create: Creation(catalog, template_problem, create)
+
+
+@pytest.fixture
+def said(creation):
+    """What a creation reports, and how it was refused."""
+
+    def run(create):
+        words = []
+        try:
+            words.extend(step.status for step in creation(create).steps())
+        except Refused as e:
+            return words, e.problem
+        return words, None
+
+    return run

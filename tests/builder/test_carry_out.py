@@ -1,10 +1,9 @@
+"""Creations, step by step."""
+
 import pytest
 
-from actorllm.actors.builder.carry_out import Creation
-from actorllm.actors.builder.templates import template_problem
 from actorllm.actors.library.content import read_config, read_content
 from actorllm.protocol.chat import ChatMessage
-from actorllm.protocol.errors import Refused
 from actorllm.protocol.manifest import MODEL
 from actorllm.protocol.messages.building import Create, CreateStatus
 from actorllm.protocol.names import digest_of, parse_name
@@ -19,26 +18,6 @@ ALL = Create(
     messages=(ChatMessage("user", "hi"),),
     license=("MIT", "Second"),
 )
-
-
-@pytest.fixture
-def creation(catalog):
-    return lambda create: Creation(catalog, template_problem, create)
-
-
-@pytest.fixture
-def said(creation):
-    """What a creation reports, and how it was refused."""
-
-    def run(create):
-        words = []
-        try:
-            words.extend(step.status for step in creation(create).steps())
-        except Refused as e:
-            return words, e.problem
-        return words, None
-
-    return run
 
 
 def short(statuses):

@@ -8,10 +8,7 @@ from actorllm.actors.builder.quantizations import QUANTIZATIONS
 from actorllm.actors.library.content import read_config
 from actorllm.protocol.manifest import MODEL
 from actorllm.protocol.messages.building import Create
-from tests.builder.test_carry_out import creation, said
 from tests.library.conftest import BERT
-
-__all__ = ["creation", "said"]
 
 
 def write_matrix(target, weights, kind="imatrix"):

@@ -15,10 +15,7 @@ from actorllm.protocol.messages.building import Create
 from actorllm.protocol.messages.models import ResolveModel, ShowModel
 from actorllm.protocol.names import parse_name
 from tests.builder.conftest import SEEDLING
-from tests.builder.test_carry_out import creation, said
 from tests.library.splits import split
-
-__all__ = ["creation", "said"]
 
 
 @pytest.fixture(scope="session")
