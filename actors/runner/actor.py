@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 import trio
@@ -42,6 +43,8 @@ _REPORT_EVERY = 0.25
 """Seconds between two reports of a load."""
 _PREPARERS = 4
 """Prompts that are rendered at one time."""
+_SHORT = 32 * 1024
+"""Characters whose tokens are found in less time than a thread costs others."""
 
 
 class Runner(Actor):
@@ -197,7 +200,7 @@ class Runner(Actor):
                     self.ctx.log.info(
                         "shifted a window", tokens=done.shifted_tokens, n_ctx=prepared.window
                     )
-                context = self._context(m, prepared, pieces)
+                context = await self._context(m, prepared, pieces)
                 yield Piece(tokens, _with(chunk, evolve(done, context=context)))
                 return
         finally:
@@ -217,12 +220,13 @@ class Runner(Actor):
             self.ctx.log.exception("cannot prepare a prompt", model=m.request.model)
             raise Refused.because(500, f"cannot prepare the prompt: {type(e).__name__}") from e
 
-    def _context(self, m: Generate, prepared: Prepared, pieces: Pieces) -> tuple[int, ...]:
+    async def _context(self, m: Generate, prepared: Prepared, pieces: Pieces) -> tuple[int, ...]:
         """The tokens of prompt and answer, as a client sends them back to go on from here."""
         if m.request.kind != "generate" or m.request.raw:
             return ()
         text = prepared.text + pieces.raw
-        return tuple(self._host.tokenize(text, add_special=False, parse_special=True))
+        tokens = partial(self._host.tokenize, text, add_special=False, parse_special=True)
+        return tuple(tokens() if len(text) <= _SHORT else await self.in_thread(tokens))
 
     def _require_loaded(self) -> Loaded:
         if self._loaded is None:

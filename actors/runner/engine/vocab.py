@@ -2,16 +2,22 @@
 
 import ctypes
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
 
 import llama_cpp as cpp
 
+from actorllm.actors.runner.engine.blocks import Blocks
 from actorllm.actors.runner.engine.types import EngineError
 
 __all__ = ["Vocab"]
 
 _MAX_TEXT = 64 * 1024 * 1024
 """Bytes of text that are tokenized at most."""
+_FEW = 16 * 1024
+"""Bytes of text in which special tokens are too few to be counted."""
+_SPECIAL: int = cpp.LLAMA_TOKEN_ATTR_CONTROL | cpp.LLAMA_TOKEN_ATTR_UNKNOWN
 
 
 class Vocab:
@@ -36,8 +42,10 @@ class Vocab:
             | cpp.LLAMA_TOKEN_ATTR_UNKNOWN
             | cpp.LLAMA_TOKEN_ATTR_UNUSED
         )
-        self._lock = threading.Lock()  # between those who read and the one who frees the model
+        self._lock = threading.Condition()  # between those who read and the one who frees the model
+        self._readers = 0
         self._closed = False
+        self._blocks: dict[bool, Blocks] = {}
         self._pieces: dict[int, bytes] = {}
         self._ends: dict[int, bool] = {}
 
@@ -59,9 +67,32 @@ class Vocab:
         data = text.encode("utf-8", "replace")
         if len(data) > _MAX_TEXT:
             raise EngineError(f"a text of {len(data)} bytes is too long to be tokenized")
-        with self._lock:
-            self._check_open()
-            return self._tokenize(data, add_special, parse_special)
+        with self._reading():
+            if len(data) <= _FEW:
+                return self._tokenize(data, add_special, parse_special)
+            first, *others = self._blocks_for(parse_special).of(data)
+            if not others:
+                return self._tokenize(data, add_special, parse_special)
+            parts = (self._tokenize(part, False, parse_special) for part in (first, *others))
+            before, after = self._around() if add_special else ((), ())
+            return [*before, *chain.from_iterable(parts), *after]
+
+    def _around(self) -> tuple[list[int], list[int]]:
+        """Give the tokens that the model wants before and after a prompt."""
+        bare, all_ = (self._tokenize(b"a", special, False) for special in (False, True))
+        ends = range(len(bare), len(all_) + 1)
+        end = next((end for end in ends if all_[end - len(bare) : end] == bare), len(all_))
+        return all_[: end - len(bare)], all_[end:]
+
+    def _blocks_for(self, parse_special: bool) -> Blocks:
+        """Cut at what is looked for in any text, or also at what stands for no text."""
+        blocks = self._blocks.get(parse_special)
+        if blocks is None:
+            looked_for = cpp.LLAMA_TOKEN_ATTR_USER_DEFINED | (_SPECIAL if parse_special else 0)
+            attributes = ((t, cpp.llama_vocab_get_attr(self._vocab, t)) for t in range(self.size))
+            blocks = Blocks(self._spell(t) for t, attribute in attributes if attribute & looked_for)
+            self._blocks[parse_special] = blocks
+        return blocks
 
     def _tokenize(self, data: bytes, add_special: bool, parse_special: bool) -> list[int]:
         capacity = len(data) + 8
@@ -80,8 +111,7 @@ class Vocab:
         """Give a token's bytes; special tokens are spelled out."""
         piece = self._pieces.get(token)
         if piece is None:
-            with self._lock:
-                self._check_open()
+            with self._reading():
                 piece = self._pieces[token] = self._spell(token)
         return piece
 
@@ -107,13 +137,24 @@ class Vocab:
         return tag and bool(attributes & cpp.LLAMA_TOKEN_ATTR_USER_DEFINED)
 
     def close(self) -> None:
-        """Refuse further use, since the model is about to be freed."""
+        """Refuse further use, since the model is about to be freed, and wait for those who read."""
         with self._lock:
             self._closed = True
+            self._lock.wait_for(lambda: not self._readers)
 
-    def _check_open(self) -> None:
-        if self._closed:
-            raise EngineError("the engine is not running")
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Keep the model from being freed; many may read at once, for seconds if a text is long."""
+        with self._lock:
+            if self._closed:
+                raise EngineError("the engine is not running")
+            self._readers += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._readers -= 1
+                self._lock.notify_all()
 
     def _spell(self, token: int) -> bytes:
         if not 0 <= token < self.size:
