@@ -74,6 +74,13 @@ NASTY: tuple[Schema, ...] = (
      "$comment": "c", "default": 1, "examples": [2], "deprecated": True, "type": "boolean"},
     {"x-guidance": {"lenient": True, "whitespace_pattern": "x+"}, "type": "object",
      "properties": {"a": {"type": "boolean"}}, "required": ["a"]},
+    {"type": "object", "properties": {"\n": {"type": "boolean"}, "🌱": {"type": "null"}},
+     "additionalProperties": {"const": "x"}, "required": ["🌱"]},
+    {"type": "number", "multipleOf": 0.25, "minimum": 0.3, "maximum": 0.6},
+    {"type": "number", "minimum": -0.98, "exclusiveMaximum": 0},
+    {"type": "integer", "format": "int64", "minimum": 9007199254740993},
+    {"components": {"X": {"type": "string", "format": "date"}}, "$ref": "#/components/X"},
+    {"type": "string", "format": "hostname", "maxLength": 12},
 )  # fmt: skip
 
 UNSUPPORTED: tuple[tuple[Schema, str], ...] = (
@@ -98,6 +105,15 @@ UNSUPPORTED: tuple[tuple[Schema, str], ...] = (
     ({"$ref": "http://127.0.0.1/x"}, "http://127.0.0.1/x"),
     ({"$ref": "file:///etc/passwd"}, "file:///etc/passwd"),
     ({"required": True}, "required"),
+    ({"const": 9007199254740993}, "const: 9007199254740993 has more digits"),
+    ({"enum": [{"id": [1234567890123456789]}]}, "enum: 1234567890123456789"),
+    ({"const": 123456789.12345679}, "const: 123456789.12345679"),
+    ({"type": "integer", "multipleOf": 9999991}, "multipleOf"),
+    ({"allOf": [{"multipleOf": 9973}, {"multipleOf": 99.67}], "type": "number"}, "multipleOf"),
+    ({"patternProperties": {f"^{n}x": {} for n in range(300)}}, "patternProperties"),
+    ({"type": "string", "pattern": "^[[a]]$"}, "pattern: [ in a class"),
+    ({"patternProperties": {"^[a-z&&[^b]]": {}}}, "patternProperties: & in a class"),
+    ({"$ref": "#/a", "a": {"minProperties": 5, "additionalProperties": True}}, "minProperties"),
 )  # fmt: skip
 
 

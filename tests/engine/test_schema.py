@@ -6,7 +6,8 @@ from datetime import date, timedelta
 import pytest
 
 from actorllm.actors.runner.engine.dates import DATE, DATE_TIME
-from actorllm.actors.runner.engine.schema import MAX_DEPTH, closed, counted, dated
+from actorllm.actors.runner.engine.patterns import formatted
+from actorllm.actors.runner.engine.schema import MAX_DEPTH, closed, counted
 from actorllm.actors.runner.engine.types import EngineError
 
 NAMED = {"type": "object", "properties": {"a": {}}, "required": ["a"]}
@@ -83,17 +84,17 @@ def is_day(text):
 
 def test_dates_are_written_as_patterns_beside_the_one_that_there_is():
     day = {"type": "string", "format": "date"}
-    made = dated({"properties": {"a": day | {"title": "x"}, "b": {"items": day}}})
+    made = formatted({"properties": {"a": day | {"title": "x"}, "b": {"items": day}}})
     pattern = {"type": "string", "pattern": f"^{DATE}$"}
     assert made == {"properties": {"a": pattern | {"title": "x"}, "b": {"items": pattern}}}
-    assert dated({"type": ["string", "null"], "format": "date"})["pattern"] == f"^{DATE}$"
+    assert formatted({"type": ["string", "null"], "format": "date"})["pattern"] == f"^{DATE}$"
     both = {"pattern": "^2", "allOf": [{"minLength": 1}]}
-    assert dated(both | {"format": "date"}) == {
+    assert formatted(both | {"format": "date"}) == {
         "pattern": "^2",
         "allOf": [{"minLength": 1}, {"pattern": f"^{DATE}$"}],
     }
-    for same in ({"format": "time"}, {"format": ["date"]}, {"enum": [day]}, True):
-        assert dated({"items": same}) == {"items": same}
+    for same in ({"format": "uuid"}, {"format": ["date"]}, {"enum": [day]}, True):
+        assert formatted({"items": same}) == {"items": same}
 
 
 def test_a_key_that_may_repeat_is_not_counted_on():

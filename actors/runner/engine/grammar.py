@@ -8,7 +8,9 @@ from typing import Any
 from llguidance import LLMatcher, LLParserLimits
 from llguidance.gbnf_to_lark import gbnf_to_lark
 
-from actorllm.actors.runner.engine.schema import chooses_one, closed, counted, dated
+from actorllm.actors.runner.engine.numbers import countable, numbered
+from actorllm.actors.runner.engine.patterns import formatted, readable
+from actorllm.actors.runner.engine.schema import chooses_one, closed, counted, names_openly
 from actorllm.actors.runner.engine.types import EngineError, Structure
 
 __all__ = ["LIMITS", "MAX_GRAMMAR", "Spell", "check", "grammar_of", "json_rule", "kept", "one_line"]
@@ -33,9 +35,10 @@ _RULES: dict[str, Any] = {
     "key_separator": ":",
     "coerce_one_of": False,
     "lenient": False,
-    "json_allow_general_unicode_escapes": True,
 }
 """Said in full, for a schema may bring an `x-guidance` of its own."""
+_ANY_ESCAPE = {"json_allow_general_unicode_escapes": True}
+_SHORT_ESCAPES = {"json_allowed_escapes": 'nrbtf\\"'}
 
 
 Spell = Callable[[str], Sequence[str | int]]
@@ -74,6 +77,8 @@ def kept(schema: Any) -> Any:
         EngineError: It nests too deep, or an answer could break it.
     """
     counted(schema)
+    countable(schema)
+    readable(schema)
     shut = closed(schema)
     if shut != schema and chooses_one(schema):
         # Closed objects can exclude each other where open ones do not, and would be let through.
@@ -87,9 +92,11 @@ def _of_json(schema: Any) -> str:
 
 def json_rule(schema: Any) -> str:
     """Give what stands in a rule for JSON values of a schema."""
-    schema = dated(schema)
-    ruled = {**schema, "x-guidance": _RULES} if isinstance(schema, dict) else schema
-    return f"%json {json.dumps(ruled)}"
+    if isinstance(schema, dict):
+        # An escaped key is not known for the one that it is, and would be held as any other.
+        rules = _RULES | (_SHORT_ESCAPES if names_openly(schema) else _ANY_ESCAPE)
+        schema = formatted(numbered(schema)) | {"x-guidance": rules}
+    return f"%json {json.dumps(schema)}"
 
 
 def _rules_of_mark(number: int, pieces: Sequence[str | int]) -> str:

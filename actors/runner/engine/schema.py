@@ -1,24 +1,28 @@
-"""JSON Schemas as they are kept to.
-
-Objects get no keys that their schema does not name, and dates are days that there are: the shapes
-that llguidance has for them allow the 29th of February in every year.
-"""
+"""JSON Schemas as trees, and objects as they are kept to: without keys that nobody has named."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from actorllm.actors.runner.engine.dates import DATE, DATE_TIME
 from actorllm.actors.runner.engine.types import EngineError
 
-__all__ = ["MAX_DEPTH", "chooses_one", "closed", "counted", "dated"]
+__all__ = [
+    "MAX_DEPTH",
+    "Schema",
+    "chooses_one",
+    "closed",
+    "counted",
+    "names_openly",
+    "rewritten",
+    "schemas",
+]
+
+Schema = dict[str, Any]
 
 MAX_DEPTH = 64
 """Schemas within schemas."""
 
-_INNER = ("items", "additionalProperties", "additionalItems", "contains", "not")
-_INNER_LISTS = ("prefixItems", "items", "anyOf", "oneOf", "allOf")
-_INNER_MAPS = ("properties", "patternProperties", "$defs", "definitions")
-_DATES = {"date": f"^{DATE}$", "date-time": f"^{DATE_TIME}$"}
+_VALUES = frozenset({"const", "enum"})
+_MAPS = frozenset({"properties", "patternProperties", "$defs", "definitions"})
 _JOINTS = ("$ref", "allOf", "anyOf", "oneOf")
 _SAYS_MORE = frozenset(
     {"additionalProperties", "patternProperties", "unevaluatedProperties", "minProperties",
@@ -36,21 +40,9 @@ def closed(schema: Any) -> Any:
     Raises:
         EngineError: The schema nests too deep.
     """
-    if any(map(_joins, _schemas(schema, 0))):
+    if any(map(_joins, schemas(schema))):
         return schema
-    return _rewritten(schema, _close)
-
-
-def dated(schema: Any) -> Any:
-    """Write what is to be a date as a pattern, beside the one that there may be.
-
-    Raises:
-        EngineError: The schema nests too deep.
-    """
-    formats = (inner.get("format") for inner in _schemas(schema, 0))
-    if any(isinstance(kind, str) and kind in _DATES for kind in formats):
-        return _rewritten(schema, _date)
-    return schema
+    return rewritten(schema, _close)
 
 
 def counted(schema: Any) -> None:
@@ -61,7 +53,7 @@ def counted(schema: Any) -> None:
     Raises:
         EngineError: More keys are demanded than have names, but for one.
     """
-    for inner in _schemas(schema, 0):
+    for inner in schemas(schema):
         least, named = inner.get("minProperties"), inner.get("required", [])
         if type(least) is int and isinstance(named, list) and least > _different(named) + 1:
             raise EngineError("minProperties counts keys that may repeat")
@@ -73,28 +65,58 @@ def _different(keys: list[Any]) -> int:
 
 def chooses_one(schema: Any) -> bool:
     """Whether one of several schemas must hold, and the others must not."""
-    return any("oneOf" in inner for inner in _schemas(schema, 0))
+    return any("oneOf" in inner for inner in schemas(schema))
 
 
-def _schemas(schema: Any, depth: int) -> Iterator[dict[str, Any]]:
-    """Go through a schema and those within it."""
+def names_openly(schema: Any) -> bool:
+    """Whether an object has keys of which more is said than of others that it may have."""
+    return any(
+        inner.get("additionalProperties") is not False
+        and bool(inner.get("properties") or inner.get("patternProperties"))
+        for inner in schemas(schema)
+    )
+
+
+def schemas(schema: Any, depth: int = 0) -> Iterator[Schema]:
+    """Go through a schema and those within it, wherever a reference can find them.
+
+    Raises:
+        EngineError: They nest too deep.
+    """
     if depth > MAX_DEPTH:
         raise EngineError(f"schemas nest deeper than {MAX_DEPTH}")
     if isinstance(schema, dict):
         yield schema
-        for inner in _inner(schema):
-            yield from _schemas(inner, depth + 1)
+        for key, value in schema.items():
+            for inner in _within(key, value):
+                yield from schemas(inner, depth + 1)
 
 
-def _inner(schema: dict[str, Any]) -> Iterator[Any]:
-    for key in _INNER:
-        yield schema.get(key)
-    for key in _INNER_LISTS:
-        if isinstance(listed := schema.get(key), list):
-            yield from listed
-    for key in _INNER_MAPS:
-        if isinstance(named := schema.get(key), dict):
-            yield from named.values()
+def _within(key: str, value: Any) -> Iterator[Any]:
+    """Give the schemas that a keyword has; those that nobody knows may have some, too."""
+    if isinstance(value, list) and key not in _VALUES:
+        yield from value
+    elif isinstance(value, dict) and key in _MAPS:
+        yield from value.values()
+    elif key not in _VALUES:
+        yield value
+
+
+def rewritten(schema: Any, change: Callable[[Schema], Schema]) -> Any:
+    """Change a schema and those within it, the inner ones first."""
+    if not isinstance(schema, dict):
+        return schema
+    made: Schema = {}
+    for key, value in schema.items():
+        if key in _VALUES:
+            made[key] = value
+        elif isinstance(value, list):
+            made[key] = [rewritten(inner, change) for inner in value]
+        elif isinstance(value, dict) and key in _MAPS:
+            made[key] = {name: rewritten(inner, change) for name, inner in value.items()}
+        else:
+            made[key] = rewritten(value, change)
+    return change(made)
 
 
 def _joins(schema: dict[str, Any]) -> bool:
@@ -104,37 +126,8 @@ def _joins(schema: dict[str, Any]) -> bool:
     return many or len(joints) + ("properties" in schema) > 1
 
 
-def _rewritten(schema: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
-    """Change a schema and those within it."""
-    if not isinstance(schema, dict):
-        return schema
-    made = dict(schema)
-    for key in _INNER:
-        if isinstance(schema.get(key), dict):
-            made[key] = _rewritten(schema[key], change)
-    for key in _INNER_LISTS:
-        if isinstance(schema.get(key), list):
-            made[key] = [_rewritten(inner, change) for inner in schema[key]]
-    for key in _INNER_MAPS:
-        if isinstance(schema.get(key), dict):
-            made[key] = {name: _rewritten(inner, change) for name, inner in schema[key].items()}
-    return change(made)
-
-
 def _close(schema: dict[str, Any]) -> dict[str, Any]:
     return schema | {"additionalProperties": False} if _names_all(schema) else schema
-
-
-def _date(schema: dict[str, Any]) -> dict[str, Any]:
-    kind = schema.get("format")
-    pattern = _DATES.get(kind) if isinstance(kind, str) else None
-    if pattern is None:
-        return schema
-    bare = {key: value for key, value in schema.items() if key != "format"}
-    if "pattern" not in schema:
-        return bare | {"pattern": pattern}
-    parts = schema.get("allOf", [])
-    return bare | {"allOf": [*parts, {"pattern": pattern}]} if isinstance(parts, list) else schema
 
 
 def _names_all(schema: dict[str, Any]) -> bool:
