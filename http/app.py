@@ -2,7 +2,8 @@
 
 edge.py         what every route needs
 connection.py   one request on its ASGI connection; encoding.py undoes its compression
-guards.py       Host, Origin, 404, 405; redirects.py: paths that are nearly right
+guards.py       Host, Origin, 404, 405; redirects.py: paths that are nearly right; targets.py: what
+                stands in a request line beside paths
 stream.py       answers that are written while they are made; frames.py: those of generations
 generation.py   submit, follow, put together: for all dialects, which also share
                 tool_use.py, answer_form.py, embedding.py, rerank.py, listing.py, facts.py; v1.py has

@@ -22,6 +22,7 @@ from quart_trio.wrappers import TrioRequest, TrioResponse
 from quart_trio.wrappers.request import TrioBody
 
 from actorllm.actors.kernel.trace import new_trace, trace_id
+from actorllm.http.targets import in_origin_form
 
 __all__ = [
     "BodyStalled",
@@ -135,6 +136,9 @@ class Writing(TrioResponse):
 
 class Connection(TrioASGIHTTPConnection):
     """See the module."""
+
+    def __init__(self, app: Any, scope: Any) -> None:
+        super().__init__(app, in_origin_form(scope))  # type: ignore[arg-type]
 
     async def handle_messages(  # type: ignore[override]
         self, nursery: trio.Nursery, request: Request, receive: Receive

@@ -24,7 +24,16 @@ from actorllm.protocol.messages.generation import (
     SubmitEmbed,
 )
 
-__all__ = ["apart", "check_request", "client_of_request", "collect", "embed", "generate", "join"]
+__all__ = [
+    "WINDOW",
+    "apart",
+    "check_request",
+    "client_of_request",
+    "collect",
+    "embed",
+    "generate",
+    "join",
+]
 
 MOST_TOP_LOGPROBS = 20
 

@@ -14,6 +14,7 @@ from werkzeug.routing import RequestRedirect
 from actorllm.actors.kernel import trace_id
 from actorllm.http.redirects import to_clean_path, to_slashless
 from actorllm.http.respond import empty, not_found
+from actorllm.http.targets import to_no_path
 from actorllm.protocol.settings import Settings
 
 __all__ = ["Origins", "allowed_host", "install"]
@@ -108,9 +109,9 @@ def install(app: Quart, settings: Settings) -> None:
 
     @app.before_request
     async def guard() -> Response | None:
-        moved = to_clean_path()
-        if moved is not None:
-            return moved
+        answer = to_no_path() or to_clean_path()
+        if answer is not None:
+            return answer
         origin = request.headers.get("Origin")
         host = request.headers.get("Host", "")
         if origin and not _is_same(origin, host):

@@ -18,7 +18,7 @@ from actorllm.protocol.creation import check_create
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.building import Create
 
-__all__ = ["blueprint"]
+__all__ = ["CreateBody", "blueprint"]
 
 
 @body("api.CreateRequest")

@@ -16,7 +16,7 @@ from actorllm.protocol.errors import Refused
 from actorllm.protocol.gojson import Float32s
 from actorllm.protocol.messages.generation import EmbedRequest
 
-__all__ = ["blueprint"]
+__all__ = ["EmbedBody", "EmbeddingBody", "blueprint"]
 
 
 @body("api.EmbedRequest")

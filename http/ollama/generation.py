@@ -17,7 +17,7 @@ from actorllm.protocol.chat import JsonObject, Think
 from actorllm.protocol.codec import evolve
 from actorllm.protocol.messages.generation import GenerateRequest
 
-__all__ = ["blueprint"]
+__all__ = ["ChatBody", "GenerateBody", "blueprint"]
 
 
 @body("api.Request")

@@ -24,7 +24,7 @@ from actorllm.protocol.messages.models import (
 )
 from actorllm.protocol.messages.scheduling import ListLoaded, LoadedModel
 
-__all__ = ["blueprint"]
+__all__ = ["CopyBody", "DeleteBody", "ShowBody", "blueprint"]
 
 Json = dict[str, Any]
 

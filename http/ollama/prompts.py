@@ -32,7 +32,7 @@ from actorllm.protocol.messages.prompts import (
     TokenizeText,
 )
 
-__all__ = ["blueprint"]
+__all__ = ["DetokenizeBody", "ParseBody", "RenderBody", "TokenizeBody", "blueprint"]
 
 Json = dict[str, Any]
 

@@ -12,7 +12,7 @@ from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.transfers import Pull, Push
 from actorllm.protocol.names import local_name, parse_ref, valid_name
 
-__all__ = ["blueprint"]
+__all__ = ["PullBody", "PushBody", "blueprint"]
 
 
 @body("api.PullRequest")

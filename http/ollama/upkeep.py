@@ -10,7 +10,7 @@ from actorllm.protocol.durations import format_time, parse_duration
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.transfers import ListPartials, PartialRow, Prune, ShowKey
 
-__all__ = ["blueprint"]
+__all__ = ["PruneBody", "blueprint"]
 
 
 @body("api.PruneRequest")

@@ -40,7 +40,7 @@ from actorllm.protocol.errors import Problem, Refused
 from actorllm.protocol.messages.generation import Chunk, GenerateRequest, Logprob
 from actorllm.protocol.messages.prompts import DetokenizeText
 
-__all__ = ["blueprint"]
+__all__ = ["CompletionBody", "blueprint"]
 
 Json = dict[str, Any]
 

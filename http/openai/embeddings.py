@@ -21,7 +21,7 @@ from actorllm.protocol.errors import Refused
 from actorllm.protocol.gojson import Float32s
 from actorllm.protocol.messages.generation import EmbedRequest
 
-__all__ = ["blueprint"]
+__all__ = ["EmbedBody", "blueprint"]
 
 
 @body("openai.EmbedRequest")

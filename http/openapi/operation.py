@@ -22,7 +22,6 @@ __all__ = [
     "Dialect",
     "Operation",
     "Parameter",
-    "data_of",
     "empty",
     "events_answer",
     "head_of",
@@ -102,17 +101,17 @@ class Dialect:
 
     @property
     def notes(self) -> Notes:
-        return Notes(data_of(self.data)["fields"])
+        return Notes(_data_of(self.data)["fields"])
 
     @property
     def answers(self) -> Mapping[str, Json]:
         """The schemas of answers, by their names."""
-        schemas: Mapping[str, Json] = data_of(self.data)["answers"]
+        schemas: Mapping[str, Json] = _data_of(self.data)["answers"]
         return schemas
 
 
 @cache
-def data_of(file: str) -> Mapping[str, Any]:
+def _data_of(file: str) -> Mapping[str, Any]:
     """Read a file beside this one."""
     path = Path(__file__).with_name(file)
     made: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))

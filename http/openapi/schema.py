@@ -17,7 +17,7 @@ from actorllm.http.wire.binding import Struct
 from actorllm.http.wire.values import Checked, Custom, Kind, Later, List, Map, Ordered
 from actorllm.protocol.options import Options, kind_of
 
-__all__ = ["OPTIONS", "Components", "Json", "Notes", "options_schema", "reference"]
+__all__ = ["OPTIONS", "Components", "Json", "Notes", "options_schema", "or_null", "reference"]
 
 Json = dict[str, Any]
 

@@ -17,7 +17,6 @@ __all__ = [
     "FLOAT64",
     "INT",
     "MANY_DIGITS",
-    "OBJECT",
     "RAW",
     "STRING",
     "Bytes",
@@ -274,6 +273,5 @@ FLOAT32 = _Float("float32", 3.4028234663852886e38)
 FLOAT64 = _Float("float64", 1.7976931348623157e308)
 ANY = _Any()
 RAW = _Raw()
-OBJECT = Map(ANY)
 _UINT8 = _Int("uint8", 0, 255)
 BYTES = Bytes()
