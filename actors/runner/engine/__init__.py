@@ -31,6 +31,7 @@
       embed       inputs to vectors
       pairing     how a reranker reads a query and a document
       vocab       text to tokens and back
+        blocks      where long texts are cut on the way
       sampling    choosing tokens by seed and position
         samplers    what the streams of a context share for it
         direct      in one call, for small vocabularies
