@@ -16,7 +16,7 @@ import attrs
 
 from actorllm.protocol.address import Address
 
-__all__ = ["Answer", "Broken", "Silent", "Unreachable", "requested"]
+__all__ = ["Answer", "Body", "Broken", "Silent", "Unreachable", "requested"]
 
 Headers = dict[str, str]
 Body = bytes | Iterator[bytes]

@@ -13,7 +13,18 @@ from actorllm.cli.text import one_line
 from actorllm.cli.units import ago, byte_size, parse_time, until
 from actorllm.cli.wire import Json, number
 
-__all__ = ["cp", "list_models", "list_rows", "processor", "ps", "ps_rows", "rm", "stop"]
+__all__ = [
+    "LIST_HEADER",
+    "PS_HEADER",
+    "cp",
+    "list_models",
+    "list_rows",
+    "processor",
+    "ps",
+    "ps_rows",
+    "rm",
+    "stop",
+]
 
 LIST_HEADER = ("NAME", "ID", "SIZE", "MODIFIED")
 PS_HEADER = ("NAME", "ID", "SIZE", "PROCESSOR", "CONTEXT", "UNTIL")

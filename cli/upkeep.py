@@ -15,13 +15,13 @@ from actorllm.cli.wire import Json, number
 if TYPE_CHECKING:
     from actorllm.cli.client import Client
 
-__all__ = ["key", "partial_rows", "prune", "show_partials"]
+__all__ = ["key", "prune", "show_partials"]
 
 PARTIAL_HEADER = ("MODEL", "DIGEST", "SIZE", "DONE", "MODIFIED")
 _KINDS = {"partial": "unfinished download", "blob": "unused blob", "file": "stray file"}
 
 
-def partial_rows(partials: list[Json], now: datetime) -> list[tuple[str, ...]]:
+def _partial_rows(partials: list[Json], now: datetime) -> list[tuple[str, ...]]:
     """Return a row for each unfinished download of `/api/partials`."""
     return [
         (
@@ -42,7 +42,7 @@ def _ago(partial: Json, now: datetime) -> str:
 def show_partials(client: "Client") -> None:
     """Print the unfinished downloads."""
     partials = [p for p in client.get("/api/partials").get("partials") or [] if isinstance(p, dict)]
-    click.echo(table(PARTIAL_HEADER, partial_rows(partials, datetime.now(UTC))), nl=False)
+    click.echo(table(PARTIAL_HEADER, _partial_rows(partials, datetime.now(UTC))), nl=False)
     if partials:
         click.echo(
             "Pull a model again to go on; `actorllm prune` removes what nobody pulls.", err=True

@@ -26,6 +26,7 @@ __all__ = [
     "quote",
     "quote_plain",
     "text",
+    "to_bytes",
 ]
 
 MAX_DEPTH = 200

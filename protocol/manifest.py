@@ -19,8 +19,6 @@ __all__ = [
     "ADAPTER",
     "CONFIG",
     "DRAFT",
-    "EMBED",
-    "JSON",
     "LICENSE",
     "MANIFEST",
     "MAX_CONFIG",
@@ -32,7 +30,6 @@ __all__ = [
     "PROMPT",
     "SYSTEM",
     "TEMPLATE",
-    "TENSOR",
     "Layer",
     "Manifest",
     "ManifestError",
@@ -57,10 +54,6 @@ SYSTEM = "application/vnd.ollama.image.system"
 LICENSE = "application/vnd.ollama.image.license"
 PARAMS = "application/vnd.ollama.image.params"
 MESSAGES = "application/vnd.ollama.image.messages"
-TENSOR = "application/vnd.ollama.image.tensor"
-JSON = "application/vnd.ollama.image.json"
-EMBED = "application/vnd.ollama.image.embed"
-"""Vectors of a retired feature; not used."""
 
 MAX_MANIFEST = 4 * 1024 * 1024
 """Largest manifest that is read, in bytes; a model of safetensors has a layer for each tensor."""

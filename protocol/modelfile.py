@@ -23,7 +23,6 @@ from actorllm.protocol.options import kind_of
 __all__ = [
     "INSTRUCTIONS",
     "MAX_MODELFILE",
-    "PATHS",
     "Command",
     "ModelfileError",
     "Recipe",
@@ -49,9 +48,6 @@ INSTRUCTIONS = (
     "message",
     "requires",
 )
-PATHS = frozenset(("from", "adapter", "draft"))
-"""Instructions whose value is a path, relative to the Modelfile. That of `from` is a model's name
-if no such file exists."""
 
 _ROLES = ("system", "user", "assistant")
 _DEPRECATED = frozenset(

@@ -15,7 +15,7 @@ import attrs
 from actorllm.protocol.codec import evolve, message
 from actorllm.protocol.errors import Refused
 
-__all__ = ["Kind", "LogitBias", "Options", "is_load_time", "kind_of", "merge"]
+__all__ = ["Kind", "LogitBias", "Options", "kind_of", "merge"]
 
 LogitBias = tuple[tuple[int, float], ...]
 """Pairs of a token and what is added to its logit; on the wire an object, tokens as its keys."""
@@ -26,10 +26,6 @@ _FLOAT32_MAX = 3.4028234663852886e38
 _MOST_BIASES = 1024
 _LONGEST_KEY = 12
 """Characters of a token's number."""
-
-
-def _at_load(default: Any) -> Any:
-    return attrs.field(default=default, metadata={"load_time": True})
 
 
 @message
@@ -87,17 +83,17 @@ class Options:
     n_probs: int = 0
     """Like `logprobs` with `top_logprobs`, for clients that know this name; 0: none."""
 
-    num_ctx: int | None = _at_load(None)
+    num_ctx: int | None = None
     """Tokens of context for each slot."""
-    num_batch: int | None = _at_load(None)
+    num_batch: int | None = None
     """Tokens that one decode step may hold."""
-    num_gpu: int = _at_load(-1)
+    num_gpu: int = -1
     """Layers on the GPU; negative: as many as fit; 0: CPU only."""
-    main_gpu: int | None = _at_load(None)
-    use_mmap: bool | None = _at_load(None)
-    num_thread: int = _at_load(0)
+    main_gpu: int | None = None
+    use_mmap: bool | None = None
+    num_thread: int = 0
     """Threads of the CPU backend; 0: by the machine."""
-    draft_num_predict: int | None = _at_load(None)
+    draft_num_predict: int | None = None
     """Tokens to draft at once; by default 4 where the model has a draft layer."""
 
 
@@ -165,17 +161,11 @@ _KINDS: dict[Any, Kind] = {
 # Typed loosely, since type checkers do not see that @message makes an attrs class.
 _FIELDS: tuple["attrs.Attribute[Any]", ...] = attrs.fields(Options)  # type: ignore[arg-type]
 _TABLE = {field.name: _KINDS[field.type] for field in _FIELDS}
-_LOAD_TIME = frozenset(field.name for field in _FIELDS if field.metadata.get("load_time"))
 
 
 def kind_of(key: str) -> Kind | None:
     """Return what values an option takes, None if there is no such option."""
     return _TABLE.get(key)
-
-
-def is_load_time(key: str) -> bool:
-    """Whether a change of the option needs another runner."""
-    return key in _LOAD_TIME
 
 
 def merge(base: Options, *layers: Mapping[str, Any]) -> tuple[Options, tuple[str, ...]]:

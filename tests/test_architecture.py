@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROOMS = ("protocol", "actors", "http", "cli")
 MODULES = sorted(file for room in ROOMS for file in (ROOT / room).rglob("*.py"))
-MAX_LINES = 450
+MAX_LINES = 400
 
 
 def name_of(file):
@@ -122,6 +122,37 @@ def test_each_room_is_typed(room):
 def test_no_module_is_long():
     lines = {name_of(file): len(file.read_bytes().splitlines()) for file in MODULES}
     assert not {module: count for module, count in lines.items() if count > MAX_LINES}
+
+
+def exports_of(file):
+    """The names in `__all__`; None if there is none."""
+    for node in ast.parse(file.read_bytes()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return set(ast.literal_eval(node.value))
+    return None
+
+
+EXPORTS = {name_of(file): exports_of(file) for file in MODULES}
+
+
+def test_modules_say_what_they_are_for_others():
+    silent = {name_of(file) for file in MODULES if file.name != "__init__.py"}
+    assert not {module for module in silent if EXPORTS[module] is None}
+
+
+def test_modules_take_of_each_other_only_what_is_exported():
+    taken = {
+        (node.module.removeprefix("actorllm."), alias.name)
+        for file in MODULES
+        for node in ast.walk(ast.parse(file.read_bytes()))
+        if isinstance(node, ast.ImportFrom) and node.module and is_in(node.module, "actorllm")
+        for alias in node.names
+    }
+    assert not {
+        f"{module}.{name}"
+        for module, name in taken
+        if name not in (EXPORTS.get(module) or ()) and f"{module}.{name}" not in EXPORTS
+    }
 
 
 def test_modules_say_what_they_are():

@@ -28,7 +28,7 @@ from actorllm.actors.blobs.writer import BlobWriter, Stored, digest_mismatch
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.names import TEMP_SUFFIX, blob_file, is_temp_file, parse_digest
 
-__all__ = ["BlobEntry", "BlobStore", "hash_file"]
+__all__ = ["OWN_FOLDER", "BlobEntry", "BlobStore"]
 
 OWN_FOLDER: Final = ".actorllm"
 """Folder in the root for what is ours alone: lock, pins, caches."""
@@ -220,7 +220,7 @@ _file_name = lru_cache(maxsize=4096)(blob_file)
 """Lists ask for the same again and again."""
 
 
-def hash_file(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     """Return the digest of a file's content."""
     with path.open("rb") as file:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
@@ -237,7 +237,7 @@ def _digest_of_name(name: str) -> str | None:
 
 
 def _verified(file: Path, expected: str | None) -> str:
-    digest = hash_file(file)
+    digest = _hash_file(file)
     if expected is not None and parse_digest(expected) != digest:
         raise digest_mismatch(parse_digest(expected), digest)
     return digest

@@ -10,7 +10,6 @@ from typing import Any, Final
 import trio
 
 from actorllm.actors.builder.carry_out import Creation
-from actorllm.actors.builder.plan import TemplateCheck
 from actorllm.actors.builder.templates import template_problem
 from actorllm.actors.kernel import Actor
 from actorllm.actors.library.catalog import Catalog
@@ -34,12 +33,10 @@ class BuilderActor(Actor):
 
     Args:
         catalog: Gets them.
-        check_template: Checks Go templates.
     """
 
-    def __init__(self, catalog: Catalog, check_template: TemplateCheck = template_problem) -> None:
+    def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._check = check_template
         self._slots = trio.CapacityLimiter(_AT_ONCE)
         self._threads = trio.CapacityLimiter(_AT_ONCE)
         self._names: dict[tuple[str, ...], _Turn] = {}
@@ -47,7 +44,7 @@ class BuilderActor(Actor):
 
     async def create(self, m: Create) -> AsyncIterator[CreateStatus]:
         """Refused with 503 while too many are made; else see `Creation`."""
-        creation = Creation(self._catalog, self._check, m)
+        creation = Creation(self._catalog, template_problem, m)
         if self._open >= _MAX_OPEN:
             raise Refused.because(
                 503, f"{_MAX_OPEN} models are being created already; try again", retry_after=5

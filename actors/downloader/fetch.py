@@ -37,7 +37,7 @@ class Fetch(Transfer):
         streams: int,
         throttle: Throttle,
         model: str,
-        url: str | None = None,
+        url: str | None,
     ) -> None:
         super().__init__(layer.size)
         self._store = store

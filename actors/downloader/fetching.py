@@ -61,9 +61,9 @@ class Fetching:
         *,
         streams: int,
         throttle: Throttle,
-        url: str | None = None,
-        changed: Callable[[], None] = lambda: None,
-        troubled: Callable[[str], None] = lambda _: None,
+        url: str | None,
+        changed: Callable[[], None],
+        troubled: Callable[[str], None],
     ) -> None:
         self._registry = registry
         self._url = url or registry.origin.blob(digest)

@@ -27,7 +27,7 @@ from hypercorn.typing import ConnectionState, LifespanState
 from actorllm.actors.edge.hangups import Hangups
 from actorllm.actors.kernel.sockets import write_now
 
-__all__ = ["Log", "listen", "serve"]
+__all__ = ["App", "Log", "listen", "serve"]
 
 BACKLOG = 1024
 KEEP_ALIVE = 60.0

@@ -9,6 +9,8 @@ from actorllm.protocol.codec import Value, message
 
 __all__ = ["ActorSnapshot", "Counters", "DeadLetter", "DeadLetters", "NodeSnapshot"]
 
+_DEAD_LETTERS_KEPT = 32
+
 
 @message
 class ActorSnapshot(Value):
@@ -89,9 +91,9 @@ class NodeSnapshot(Value):
 class DeadLetters:
     """Counts lost messages and keeps the newest."""
 
-    def __init__(self, keep: int = 32) -> None:
+    def __init__(self) -> None:
         self.count = 0
-        self.newest: deque[DeadLetter] = deque(maxlen=keep)
+        self.newest: deque[DeadLetter] = deque(maxlen=_DEAD_LETTERS_KEPT)
 
     def add(self, letter: DeadLetter) -> None:
         self.count += 1

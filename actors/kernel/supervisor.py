@@ -22,7 +22,7 @@ from actorllm.actors.kernel.mailbox import Signal
 from actorllm.actors.kernel.ref import Ref
 from actorllm.actors.kernel.specs import Backoff, ChildSpec, Intensity, Restart, Strategy
 
-__all__ = ["DynamicSupervisor", "Supervisor"]
+__all__ = ["Child", "DynamicSupervisor", "Supervisor"]
 
 _REMEMBERED = 256
 """Children that have gone and whose incarnations are still counted on, should their ids come back."""

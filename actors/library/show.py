@@ -14,7 +14,7 @@ from actorllm.protocol.chat import JsonObject
 from actorllm.protocol.messages.models import ModelDetails, ShowModel, TensorInfo
 from actorllm.protocol.modelfile_text import ShownModel, shown_modelfile
 
-__all__ = ["DEFAULT_TEMPLATE", "metadata_shown", "model_details", "parameters_text"]
+__all__ = ["DEFAULT_TEMPLATE", "model_details", "parameters_text"]
 
 DEFAULT_TEMPLATE: Final = "{{ .Prompt }}"
 """The Go template of a model that has none."""
@@ -61,7 +61,7 @@ def model_details(model: OpenModel, ask: ShowModel) -> ModelDetails:
         details=model_info(config, model.facts, parent=model.parent),
         messages=content.messages,
         model_info=_weights_shown(headers, verbose=ask.verbose),
-        projector_info={} if projector is None else metadata_shown(projector, verbose=ask.verbose),
+        projector_info={} if projector is None else _metadata_shown(projector, verbose=ask.verbose),
         tensors=tuple(tensor for file in headers for tensor in _tensors(file)),
         capabilities=model.capabilities(),
         modified_at=model.found.modified,
@@ -74,7 +74,7 @@ def _weights_shown(headers: Sequence[Gguf], *, verbose: bool) -> JsonObject:
     if not headers:
         return {}
     count = sum(header.parameter_count for header in headers)
-    return metadata_shown(headers[0], verbose=verbose) | {"general.parameter_count": count}
+    return _metadata_shown(headers[0], verbose=verbose) | {"general.parameter_count": count}
 
 
 def _template(model: OpenModel) -> str:
@@ -105,7 +105,7 @@ def _shown(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def metadata_shown(gguf: Gguf, *, verbose: bool) -> JsonObject:
+def _metadata_shown(gguf: Gguf, *, verbose: bool) -> JsonObject:
     """Return a header's metadata for JSON: keys sorted, arrays decoded only if that is wanted."""
     values: JsonObject = {"general.parameter_count": gguf.parameter_count}
     room = _MAX_VERBOSE if verbose else 0

@@ -19,7 +19,7 @@ from actorllm.actors.runner.engine.types import (
 )
 from actorllm.actors.runner.watch import LOOK_SECONDS, Fault, Memory, Watch
 
-__all__ = ["EngineHost", "Sink", "ThreadHost", "Vectors"]
+__all__ = ["EngineHost", "Sink", "ThreadHost", "Vectors", "memory_now"]
 
 _NATIVE = {
     # Where there is a debugger, ggml's abort would start it for a trace, which takes seconds.

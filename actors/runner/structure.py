@@ -25,13 +25,7 @@ from actorllm.protocol.errors import Problem, Refused
 from actorllm.protocol.messages.generation import GenerateRequest
 from actorllm.protocol.messages.models import ResolvedModel
 
-__all__ = [
-    "refused",
-    "structure_for",
-    "structure_of",
-    "structure_of_calls",
-    "structure_of_grammar",
-]
+__all__ = ["refused", "structure_for", "structure_of", "structure_of_calls"]
 
 _JSON_OBJECT = '{"type": "object"}'
 _UNKNOWN_FORM = "how this model writes calls is not known"
@@ -64,7 +58,7 @@ def structure_for(
     parser, choice = model.parser, request.tool_choice
     if request.grammar:
         thoughts = thoughts_of(rendered, parser, request.think)
-        return structure_of_grammar(request.grammar, thoughts), ()
+        return _structure_of_grammar(request.grammar, thoughts), ()
     structure: Structure | None = None
     unheld: tuple[str, ...] = ()
     if choice is not None and rendered is not None:
@@ -103,7 +97,7 @@ def structure_of(
     return _checked(Structure("schema", text, *thoughts_of(rendered, parser, think)))
 
 
-def structure_of_grammar(text: str, thoughts: tuple[str, tuple[str, ...]]) -> Structure:
+def _structure_of_grammar(text: str, thoughts: tuple[str, tuple[str, ...]]) -> Structure:
     """Return the structure of an answer that keeps to a grammar; thoughts before it are free.
 
     Args:

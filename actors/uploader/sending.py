@@ -52,9 +52,9 @@ class Sending:
         fd: int,
         *,
         chunk: int,
-        source: str = "",
-        changed: Callable[[], None] = lambda: None,
-        troubled: Callable[[str], None] = lambda _: None,
+        source: str,
+        changed: Callable[[], None],
+        troubled: Callable[[str], None],
     ) -> None:
         self._registry = registry
         self._layer = layer

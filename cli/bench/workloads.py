@@ -23,7 +23,7 @@ from actorllm.cli.bench.server import Server
 from actorllm.cli.bench.tasks import side_by_side
 from actorllm.cli.bench.traces import Recording, Trace
 
-__all__ = ["EMBED_TEXTS", "WORKLOADS", "Round", "Workload", "window"]
+__all__ = ["EMBED_TEXTS", "WORKLOADS", "Round", "Workload", "ask", "window"]
 
 EMBED_TEXTS = 64
 """Texts of one round of `embed`."""

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from actorllm.protocol.codec import Value, decode, encode, message
 from actorllm.protocol.errors import Refused
-from actorllm.protocol.options import Options, is_load_time, kind_of, merge
+from actorllm.protocol.options import Options, kind_of, merge
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 BIASES = st.dictionaries(st.sampled_from(["7", "x", ""]), SCALARS, max_size=2)
@@ -95,13 +95,6 @@ def test_biases_travel_as_pairs():
     options, _ = merge(Options(), {"logit_bias": {"7": -100, "12": 0.5}})
     assert options.logit_bias == ((7, -100.0), (12, 0.5))
     assert decode(encode(Asked(options))) == Asked(options)
-
-
-def test_options_of_the_load_are_told_apart():
-    assert is_load_time("num_ctx")
-    assert is_load_time("num_gpu")
-    assert not is_load_time("temperature")
-    assert not is_load_time("nope")
 
 
 def test_kinds_are_named_as_in_error_texts():

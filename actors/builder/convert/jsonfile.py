@@ -101,8 +101,8 @@ class Section:
             raise self._wrong(keys, f"a whole number from {least} to {most}")
         return value
 
-    def optional_integer(self, *keys: str, least: int = 1, most: int = _MAX_INT) -> int | None:
-        return None if self.raw(*keys) is None else self.integer(*keys, least=least, most=most)
+    def optional_integer(self, *keys: str, least: int = 1) -> int | None:
+        return None if self.raw(*keys) is None else self.integer(*keys, least=least)
 
     def number(self, *keys: str) -> float:
         value = self.raw(*keys)

@@ -14,7 +14,7 @@ import numpy as np
 
 from actorllm.actors.builder.convert.errors import ConvertError
 
-__all__ = ["Cut", "Joined", "joined", "permuted", "sliced", "whole"]
+__all__ = ["Cut", "Joined", "gate_and_up", "joined", "permuted", "sliced", "whole"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Layout = Callable[[Array], Array]
@@ -74,6 +74,23 @@ def sliced(cut: Cut, name: str, axis: int, start: int, stop: int) -> Cut:
     where = (slice(None),) * axis + (slice(start, stop),)
     shape = (*cut.shape[:axis], stop - start, *cut.shape[axis + 1 :])
     return Cut(cut.source, name, shape, lambda array: array[where])
+
+
+def gate_and_up(cut: Cut, gate: str, up: str) -> tuple[Cut, Cut]:
+    """Take a tensor apart that holds the gates of all experts, each with its up behind it.
+
+    Args:
+        cut: Experts, then gates and ups, then what they are applied to.
+        gate: Name of the gates.
+        up: Name of the ups.
+
+    Raises:
+        ConvertError: It has another shape.
+    """
+    if len(cut.shape) != 3 or cut.shape[1] % 2:
+        raise ConvertError(f"tensor {cut.source} does not hold gates and ups of experts")
+    half = cut.shape[1] // 2
+    return sliced(cut, gate, 1, 0, half), sliced(cut, up, 1, half, 2 * half)
 
 
 def joined(cuts: Iterable[Cut]) -> list[Joined]:

@@ -24,13 +24,7 @@ from actorllm.actors.runner.parse.fenced import Dialect, FencedParser, Opens, Sp
 from actorllm.actors.runner.parse.parsed import OutputParser
 from actorllm.protocol.chat import ToolCall
 
-__all__ = [
-    "closing_of",
-    "decode_bare_call",
-    "decode_tagged_call",
-    "generic_parser",
-    "thinking_dialect",
-]
+__all__ = ["closing_of", "decode_bare_call", "generic_parser"]
 
 
 def generic_parser(
@@ -53,7 +47,7 @@ def generic_parser(
         in_thinking: Whether the prompt ended with the opening tag.
     """
     bare = tool_tag in ("{", "[")
-    dialect = thinking_dialect(think_open, think_close)
+    dialect = _thinking_dialect(think_open, think_close)
     if tool_tag and tools.names and not bare:
         dialect = _with_calls(dialect, tool_tag, template)
     parser = FencedParser(dialect, tools, in_thinking=in_thinking)
@@ -62,7 +56,7 @@ def generic_parser(
     return parser
 
 
-def thinking_dialect(think_open: str, think_close: str) -> Dialect:
+def _thinking_dialect(think_open: str, think_close: str) -> Dialect:
     """Give the dialect of thinking at the start of an answer, with its line ends as they are."""
     thinks = bool(think_open and think_close)
     return Dialect(
@@ -79,7 +73,7 @@ def _with_calls(dialect: Dialect, tag: str, template: str) -> Dialect:
     if any(fence.open in template for fence in DEEPSEEK.fences):
         return evolve(dialect, fences=DEEPSEEK.fences, ends=DEEPSEEK.ends)
     seed = tag[-1] if tag[-1] in "{[" else ""
-    fence = Fence(tag, closing_of(tag, template), decode_tagged_call, seed=seed, json=True)
+    fence = Fence(tag, closing_of(tag, template), _decode_tagged_call, seed=seed, json=True)
     return evolve(dialect, fences=(fence,))
 
 
@@ -92,7 +86,7 @@ def closing_of(tag: str, template: str) -> str:
     return next((each for each in candidates if each != name and each in template), "")
 
 
-def decode_tagged_call(body: str, tools: Toolbox) -> list[ToolCall]:
+def _decode_tagged_call(body: str, tools: Toolbox) -> list[ToolCall]:
     """Read the calls behind a tag: JSON values, the name inside or before them."""
     start = re.search(r"[{\[]", body)
     if start is None:

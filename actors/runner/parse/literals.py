@@ -45,11 +45,11 @@ class Quoting:
 
 
 class LiteralReader:
-    """Reads values from `text`, from `at` on. Errors are `BadCall`."""
+    """Reads values from `text`, from its begin on. Errors are `BadCall`."""
 
-    def __init__(self, text: str, at: int = 0, quoting: Quoting | None = None) -> None:
+    def __init__(self, text: str, quoting: Quoting | None = None) -> None:
         self.text = text
-        self.at = at
+        self.at = 0
         self._quoting = quoting or Quoting()
         self._bare = re.compile(f"[^{re.escape(self._quoting.bare_ends)}]+")
         self._key = re.compile(f"[^{re.escape(self._quoting.bare_ends)}:]+")

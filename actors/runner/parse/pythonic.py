@@ -9,7 +9,7 @@ from actorllm.actors.runner.parse.hermes import decode_json_call
 from actorllm.actors.runner.parse.literals import LiteralReader
 from actorllm.protocol.chat import ToolCall
 
-__all__ = ["LFM2", "OLMO3", "decode_python_calls", "read_call"]
+__all__ = ["LFM2", "OLMO3", "read_call"]
 
 _NAME = re.compile(r"[^\W\d][\w.-]*(?=\s*\()")
 
@@ -23,7 +23,7 @@ def read_call(reader: LiteralReader) -> ToolCall:
     return ToolCall(name=name.group(), arguments=reader.members(")", colon="="))
 
 
-def decode_python_calls(body: str, tools: Toolbox) -> list[ToolCall]:
+def _decode_python_calls(body: str, tools: Toolbox) -> list[ToolCall]:
     """Read calls in a list, on lines of their own, or one alone; JSON calls are read, too."""
     if re.match(r"\s*\[?\s*\{", body):
         return decode_json_call(body, tools)
@@ -47,11 +47,11 @@ LFM2 = Dialect(
     think_open="<think>",
     think_close="</think>",
     opens=Opens.FIRST,
-    fences=(Fence("<|tool_call_start|>", "<|tool_call_end|>", decode_python_calls),),
+    fences=(Fence("<|tool_call_start|>", "<|tool_call_end|>", _decode_python_calls),),
     spaces=Spaces.AROUND,
 )
 
 OLMO3 = Dialect(
-    fences=(Fence("<function_calls>", "</function_calls>", decode_python_calls),),
+    fences=(Fence("<function_calls>", "</function_calls>", _decode_python_calls),),
     spaces=Spaces.KEEP,
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 from actorllm.protocol.chat import Tool
 
-__all__ = ["go_parameters", "go_property", "go_tool", "type_names", "typescript_type"]
+__all__ = ["go_tool", "type_names", "typescript_type"]
 
 _PROPERTY = ("anyOf", "type", "items", "description", "enum", "properties", "required")
 _TYPESCRIPT = {
@@ -36,7 +36,7 @@ def typescript_type(schema: Any) -> str:
     return " | ".join(_TYPESCRIPT.get(name, "any") for name in type_names(schema)) or "any"
 
 
-def go_property(schema: Any) -> dict[str, Any]:
+def _go_property(schema: Any) -> dict[str, Any]:
     """Return a property's schema with the known keys in the reference's order."""
     if not isinstance(schema, dict):
         return {}
@@ -49,10 +49,10 @@ def go_property(schema: Any) -> dict[str, Any]:
             names = type_names(schema)
             value = names[0] if len(names) == 1 else names
         elif key == "anyOf":
-            value = [go_property(option) for option in value] if isinstance(value, list) else []
+            value = [_go_property(option) for option in value] if isinstance(value, list) else []
         elif key == "properties":
             parts = value.items() if isinstance(value, dict) else ()
-            value = {name: go_property(part) for name, part in parts}
+            value = {name: _go_property(part) for name, part in parts}
         elif key in ("required", "enum") and not isinstance(value, list):
             continue
         elif key == "description":
@@ -63,7 +63,7 @@ def go_property(schema: Any) -> dict[str, Any]:
     return known
 
 
-def go_parameters(parameters: Any, *, sort: bool = False) -> dict[str, Any]:
+def _go_parameters(parameters: Any, *, sort: bool = False) -> dict[str, Any]:
     """Return a function's parameters with the known keys in the reference's order.
 
     Args:
@@ -78,7 +78,7 @@ def go_parameters(parameters: Any, *, sort: bool = False) -> dict[str, Any]:
     for key in ("$defs", "items", "required"):
         if schema.get(key) and (key != "required" or isinstance(schema[key], list)):
             known[key] = _sorted(schema[key])
-    known["properties"] = {name: go_property(properties[name]) for name in names}
+    known["properties"] = {name: _go_property(properties[name]) for name in names}
     return known
 
 
@@ -96,7 +96,7 @@ def go_tool(tool: Tool, *, sort: bool = False, description: bool = False) -> dic
     about = _text(function.get("description"))
     if description or about:
         known["description"] = about
-    known["parameters"] = go_parameters(function.get("parameters"), sort=sort)
+    known["parameters"] = _go_parameters(function.get("parameters"), sort=sort)
     outer: dict[str, Any] = {"type": _text(tool.get("type"))}
     if tool.get("items"):
         outer["items"] = _sorted(tool["items"])

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from actorllm.protocol.chat import ChatMessage
 from actorllm.protocol.codec import evolve
 
-__all__ = ["all_images", "tag_content", "tag_images", "with_content"]
+__all__ = ["all_images", "tag_images", "with_content"]
 
 _PLACEHOLDER = "[img]"
 
@@ -20,7 +20,7 @@ def with_content(message: ChatMessage, content: str) -> ChatMessage:
     return evolve(message, content=content)
 
 
-def tag_content(content: str, first: int, count: int, *, spaced: bool = False) -> str:
+def _tag_content(content: str, first: int, count: int, *, spaced: bool = False) -> str:
     """Put the tags of `count` images into `content`, numbered from `first`.
 
     A client's `[img]` is replaced by one tag each, in order; further tags go in front, with a space
@@ -42,7 +42,7 @@ def tag_images(messages: Iterable[ChatMessage], *, spaced: bool = False) -> list
     tagged: list[ChatMessage] = []
     number = 0
     for message in messages:
-        content = tag_content(message.content, number, len(message.images), spaced=spaced)
+        content = _tag_content(message.content, number, len(message.images), spaced=spaced)
         tagged.append(with_content(message, content))
         number += len(message.images)
     return tagged

@@ -61,7 +61,7 @@ def jinja_variables(
     think: Think,
     *,
     now: datetime,
-    habits: Habits = Habits(),
+    habits: Habits,
     bos: str = "",
     eos: str = "",
 ) -> dict[str, Any]:

@@ -18,7 +18,6 @@ __all__ = [
     "Draft",
     "Family",
     "add_decoder",
-    "as_it_is",
     "block_count",
     "head_size",
     "nothing_added",
@@ -43,7 +42,7 @@ class Draft:
     """Further JSON files of the folder by their paths in it."""
 
 
-def as_it_is(cut: Cut, _config: Section) -> Iterable[Cut]:
+def _as_it_is(cut: Cut, _config: Section) -> Iterable[Cut]:
     return (cut,)
 
 
@@ -66,7 +65,7 @@ class Family:
     """Writes the metadata; refuses what llama.cpp would compute in another way."""
     rename: Callable[[str], str | None] = lambda name: name
     """To a name that the `gguf` package knows; None: the tensor is not needed."""
-    cut: Callable[[Cut, Section], Iterable[Cut]] = as_it_is
+    cut: Callable[[Cut, Section], Iterable[Cut]] = _as_it_is
     """To what a tensor is taken apart, and how its numbers are ordered."""
     plus: Callable[[str], float] = nothing_added
     """What is added to each number of a tensor, by its name in the checkpoint."""

@@ -5,11 +5,10 @@ from typing import Final
 
 from gguf import MODEL_ARCH
 
-from actorllm.actors.builder.convert.errors import ConvertError
 from actorllm.actors.builder.convert.families.family import Draft, Family, rotary_pairs
 from actorllm.actors.builder.convert.families.llama import describe, paired, rope_constants
 from actorllm.actors.builder.convert.jsonfile import Section
-from actorllm.actors.builder.convert.parts import Cut, sliced
+from actorllm.actors.builder.convert.parts import Cut, gate_and_up
 
 __all__ = ["FAMILIES"]
 
@@ -31,13 +30,8 @@ def _cut(cut: Cut, config: Section) -> Iterable[Cut]:
     """Take gate and up apart, which are one tensor for all experts."""
     if not cut.name.endswith(".block_sparse_moe.input_linear.weight"):
         return (rotary_pairs(cut, config),)
-    if len(cut.shape) != 3 or cut.shape[1] % 2:
-        raise ConvertError(f"tensor {cut.source} does not hold gates and ups of experts")
-    half, stem = cut.shape[1] // 2, cut.name.removesuffix("block_sparse_moe.input_linear.weight")
-    return (
-        sliced(cut, f"{stem}mlp.experts.gate_proj.weight", 1, 0, half),
-        sliced(cut, f"{stem}mlp.experts.up_proj.weight", 1, half, 2 * half),
-    )
+    experts = cut.name.removesuffix("block_sparse_moe.input_linear.weight") + "mlp.experts"
+    return gate_and_up(cut, f"{experts}.gate_proj.weight", f"{experts}.up_proj.weight")
 
 
 FAMILIES: Final = (

@@ -9,9 +9,9 @@ from gguf import MODEL_ARCH
 from actorllm.actors.builder.convert.errors import ConvertError
 from actorllm.actors.builder.convert.families.family import Draft, Family, add_decoder
 from actorllm.actors.builder.convert.jsonfile import Section
-from actorllm.actors.builder.convert.parts import Cut, sliced
+from actorllm.actors.builder.convert.parts import Cut, gate_and_up
 
-__all__ = ["FAMILIES", "experts_apart"]
+__all__ = ["FAMILIES"]
 
 
 def _describe(config: Section, draft: Draft) -> None:
@@ -41,20 +41,15 @@ def _describe_qwen3_moe(config: Section, draft: Draft) -> None:
     _describe_experts(config, draft, normed=True)
 
 
-def experts_apart(cut: Cut, _config: Section) -> Iterable[Cut]:
+def _experts_apart(cut: Cut, _config: Section) -> Iterable[Cut]:
     """Take gate and up apart where all experts lie in one tensor."""
     base = cut.name.removesuffix(".weight")
     if base.endswith(".experts.down_proj"):
         return (attrs.evolve(cut, name=f"{base}.weight"),)
     if not base.endswith(".experts.gate_up_proj"):
         return (cut,)
-    if len(cut.shape) != 3 or cut.shape[1] % 2:
-        raise ConvertError(f"tensor {cut.source} does not hold gates and ups of experts")
-    half, stem = cut.shape[1] // 2, base.removesuffix("gate_up_proj")
-    return (
-        sliced(cut, f"{stem}gate_proj.weight", 1, 0, half),
-        sliced(cut, f"{stem}up_proj.weight", 1, half, 2 * half),
-    )
+    stem = base.removesuffix("gate_up_proj")
+    return gate_and_up(cut, f"{stem}gate_proj.weight", f"{stem}up_proj.weight")
 
 
 FAMILIES: Final = (
@@ -68,7 +63,7 @@ FAMILIES: Final = (
         architectures=("Qwen2MoeForCausalLM",),
         arch=MODEL_ARCH.QWEN2MOE,
         describe=_describe_qwen2_moe,
-        cut=experts_apart,
+        cut=_experts_apart,
     ),
     Family(
         architectures=("Qwen3ForCausalLM",),
@@ -80,6 +75,6 @@ FAMILIES: Final = (
         architectures=("Qwen3MoeForCausalLM",),
         arch=MODEL_ARCH.QWEN3MOE,
         describe=_describe_qwen3_moe,
-        cut=experts_apart,
+        cut=_experts_apart,
     ),
 )

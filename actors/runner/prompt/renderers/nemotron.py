@@ -6,12 +6,11 @@ from typing import Any
 from attrs import frozen
 
 from actorllm.actors.runner.prompt.gojson import go_json, go_number
-from actorllm.actors.runner.prompt.gotools import go_tool
 from actorllm.actors.runner.prompt.images import tag_images, with_content
-from actorllm.actors.runner.prompt.renderers.qwen_tools import XML_CALL_RULES
+from actorllm.actors.runner.prompt.renderers.qwen_tools import XML_CALL_RULES, xml_call, xml_tool
 from actorllm.actors.runner.prompt.renderers.request import Renderer, Request
 from actorllm.actors.runner.prompt.renderers.turns import Turn, turns
-from actorllm.protocol.chat import ChatMessage, Tool, ToolCall
+from actorllm.protocol.chat import ChatMessage
 
 __all__ = ["RENDERERS"]
 
@@ -45,7 +44,8 @@ def _nemotron(request: Request, *, style: _Style) -> str:
     system = messages[0].content if system_first else ""
     parts = [system] if system else []
     if request.tools:
-        parts.append(_TOOLS.format(tools="\n".join(map(_tool, request.tools))))
+        tools = (xml_tool(tool, _keys, _schema_json, strips=True) for tool in request.tools)
+        parts.append(_TOOLS.format(tools="\n".join(tools)))
     out = ["<|im_start|>system\n" + "\n\n".join(parts) + "<|im_end|>\n"]
     for group in turns(messages):
         turn, message = group[0], group[0].message
@@ -93,16 +93,8 @@ def _answer(message: ChatMessage, style: _Style, *, past: bool) -> str:
         text = f"<think></think>{text}"
     if past and "<think>" in text and "</think>" in text:
         text = "<think></think>" + text.rsplit("</think>", maxsplit=1)[-1]
-    calls = "".join(f"\n{_call(call)}" for call in message.tool_calls)
+    calls = "".join(f"\n{xml_call(call, _value)}" for call in message.tool_calls)
     return f"<|im_start|>assistant\n{text.strip()}{calls}{chr(10) if calls else ''}<|im_end|>\n"
-
-
-def _call(call: ToolCall) -> str:
-    values = "".join(
-        f"<parameter={name}>\n{_value(value)}\n</parameter>\n"
-        for name, value in call.arguments.items()
-    )
-    return f"<tool_call>\n<function={call.name}>\n{values}</function>\n</tool_call>"
 
 
 def _value(value: Any) -> str:
@@ -113,23 +105,6 @@ def _value(value: Any) -> str:
     if isinstance(value, (dict, list)):
         return go_json(value, sort=True, spaced=True)
     return go_number(value)
-
-
-def _tool(tool: Tool) -> str:
-    function = go_tool(tool)["function"]
-    schema = function["parameters"]
-    lines = ["<function>", f"<name>{function['name']}</name>"]
-    if function.get("description"):
-        lines.append(f"<description>{function['description'].strip()}</description>")
-    lines.append("<parameters>")
-    for name, part in schema["properties"].items():
-        lines += ["<parameter>", f"<name>{name}</name>", *_keys(part), "</parameter>"]
-    lines += [
-        f"<{key}>{_schema_json(schema[key])}</{key}>"
-        for key in ("required", "$defs")
-        if schema.get(key)
-    ]
-    return "\n".join([*lines, "</parameters>", "</function>"])
 
 
 def _keys(schema: dict[str, Any]) -> list[str]:

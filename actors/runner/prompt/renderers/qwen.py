@@ -7,16 +7,16 @@ from attrs import frozen
 
 from actorllm.actors.runner.prompt.errors import TemplateError
 from actorllm.actors.runner.prompt.gojson import go_json
-from actorllm.actors.runner.prompt.gotools import go_tool
 from actorllm.actors.runner.prompt.images import tag_images
 from actorllm.actors.runner.prompt.renderers.qwen_tools import (
     XML_CALL_RULES,
     spaced_tools,
     xml_calls,
+    xml_tool,
 )
 from actorllm.actors.runner.prompt.renderers.request import Renderer, Request
 from actorllm.actors.runner.prompt.renderers.turns import Turn, last_query, split_thoughts, turns
-from actorllm.protocol.chat import ChatMessage, Think, Tool, ToolCall
+from actorllm.protocol.chat import ChatMessage, Think, ToolCall
 
 __all__ = ["RENDERERS"]
 
@@ -194,7 +194,7 @@ def _qwen3_coder(request: Request) -> str:
     system = next((m.content for m in request.messages if m.role == "system" and m.content), "")
     rest = [m for m in request.messages if m.role != "system"]
     if request.tools:
-        tools = "\n".join(map(_xml_tool, request.tools))
+        tools = "\n".join(xml_tool(tool, _xml_keys, _xml_value) for tool in request.tools)
         system = f"{system or _CODER_SYSTEM}\n\n{_TOOLS.format(tools=tools, rules=XML_CALL_RULES)}"
     out = [f"<|im_start|>system\n{system}<|im_end|>\n"] if system else []
     for group in turns(rest):
@@ -214,30 +214,13 @@ def _qwen3_coder(request: Request) -> str:
     return "".join(out)
 
 
-def _xml_tool(tool: Tool) -> str:
-    function = go_tool(tool)["function"]
-    schema = function["parameters"]
-    lines = ["<function>", f"<name>{function['name']}</name>"]
-    if function.get("description"):
-        lines.append(f"<description>{function['description']}</description>")
-    lines.append("<parameters>")
-    for name, part in schema["properties"].items():
-        lines += ["<parameter>", f"<name>{name}</name>", *_xml_keys(part), "</parameter>"]
-    lines += [
-        f"<{key}>{go_json(schema[key], sort=True)}</{key}>"
-        for key in ("required", "$defs")
-        if schema.get(key)
-    ]
-    return "\n".join([*lines, "</parameters>", "</function>"])
-
-
 def _xml_keys(known: dict[str, Any]) -> list[str]:
     """Return what a parameter says about itself: type and description, then all else as JSON."""
     keys = ("type", "description", "anyOf", "items", "enum", "properties", "required")
     return [f"<{key}>{_xml_value(known[key])}</{key}>" for key in keys if known.get(key)]
 
 
-def _xml_value(value: object) -> str:
+def _xml_value(value: Any) -> str:
     return value if isinstance(value, str) else go_json(value, sort=True)
 
 
