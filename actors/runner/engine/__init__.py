@@ -24,6 +24,7 @@
         store       in memory, within a budget of bytes
         archive     in files, which survive the process
         arrivals    on their way from there, in parts
+        memory      what they lie in
     opening     a model file to a context
       model       loading, facts
       kernels     which weights give the same bits in which passes
