@@ -17,7 +17,7 @@ context.py     what an actor can do beyond answering
 insight.py     the live tree and its counters; trace.py and logs.py follow a request
 garbage.py     no collection while a process starts
 fault_plan.py  what goes wrong, as data; faults.py does it. Imported on request only, as are
-simulate.py    whole systems in virtual time, from a seed, and
+simulate.py    whole systems in virtual time, from a seed, with processes that are in_memory.py, and
 testkit.py     one actor alone, among probes
 """
 

@@ -1,14 +1,15 @@
 """Fault plans: what goes wrong in a run, as data. `faults.py` carries them out."""
 
 import math
+import random
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
 
-__all__ = ["ACTIONS", "FaultPlan", "FaultPlanError", "Rule"]
+__all__ = ["ACTIONS", "FaultPlan", "FaultPlanError", "Rule", "random_plan"]
 
 ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "deliver": ("drop", "delay", "duplicate", "reorder", "corrupt"),
@@ -27,6 +28,26 @@ _SECONDS: Final[Mapping[str, float]] = {
     "stall": 1.0,
 }
 """How long a fault that takes time lasts if its rule does not say."""
+
+_BY_CHANCE: Final[Sequence[tuple[str, str, float]]] = (
+    ("deliver", "drop", 0.1),
+    ("deliver", "delay", 0.3),
+    ("deliver", "duplicate", 0.3),
+    ("deliver", "reorder", 0.3),
+    ("deliver", "corrupt", 0.1),
+    ("handle", "crash", 0.05),
+    ("handle", "hang", 0.05),
+    ("handle", "kill", 0.05),
+    ("spawn", "fail", 0.3),
+    ("spawn", "slow", 0.5),
+    ("transport", "cut", 0.05),
+    ("transport", "stall", 0.05),
+    ("transport", "corrupt", 0.05),
+)
+"""Seam, fault and its highest probability."""
+
+_MOST_BY_CHANCE = 6
+"""Rules."""
 
 _MAX_RULES = 256
 _MAX_PLAN = 256 * 1024
@@ -166,3 +187,30 @@ def _rule_of(number: int, table: Any) -> Rule:
         return Rule(**{"at": "", "do": "", **table})
     except FaultPlanError as e:
         raise FaultPlanError(f"rule {number}: {e}") from None
+
+
+def random_plan(seed: int, *, paths: Sequence[str] = ("*",)) -> FaultPlan:
+    """A plan by chance: a few rules of any kind, each striking a few times at most.
+
+    Args:
+        seed: Of the plan.
+        paths: Globs to aim at; spare what has no supervisor that may restart it.
+    """
+    chance = random.Random(seed)  # noqa: S311 -- replayed from the seed on purpose
+    rules = []
+    for _ in range(chance.randint(1, _MOST_BY_CHANCE)):
+        at, do, probability = chance.choice(_BY_CHANCE)
+        # Virtual time stands still while work is done: only a wait of 0 falls into the midst of it.
+        wait = chance.choice((0.0, round(chance.uniform(0.0, 2.0), 3)))
+        rules.append(
+            Rule(
+                at,
+                do,
+                path=chance.choice(paths),
+                probability=chance.uniform(0.2, 1.0) * probability,
+                limit=chance.randint(1, 4),
+                after=chance.randrange(8),
+                seconds=wait if do in _SECONDS else None,
+            )
+        )
+    return FaultPlan(tuple(rules), seed)

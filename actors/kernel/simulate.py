@@ -14,7 +14,7 @@ not replayed exactly.
 import hashlib
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any, Generic, Never, TypeVar
 
@@ -24,17 +24,17 @@ import trio
 import trio.testing
 from trio._core import _run as trio_run
 
-from actorllm.actors.kernel import child
 from actorllm.actors.kernel.cell import Cell
 from actorllm.actors.kernel.exits import Exit
-from actorllm.actors.kernel.fault_plan import FaultPlan, Rule
+from actorllm.actors.kernel.fault_plan import FaultPlan
 from actorllm.actors.kernel.faults import FaultInjector
+from actorllm.actors.kernel.in_memory import MemoryLauncher
 from actorllm.actors.kernel.insight import Counters, DeadLetter
 from actorllm.actors.kernel.mailbox import Envelope
 from actorllm.actors.kernel.node import Node
 from actorllm.actors.kernel.specs import ChildSpec
 
-__all__ = ["MemoryLauncher", "Report", "Simulation", "Stuck", "random_plan", "simulate"]
+__all__ = ["Report", "Simulation", "Stuck", "simulate"]
 
 T = TypeVar("T")
 
@@ -239,128 +239,3 @@ class _Run:
 
     def wrap_link(self, path: str, stream: trio.abc.Stream) -> trio.abc.Stream:
         return self._injector.wrap_link(path, stream)
-
-
-class MemoryLauncher:
-    """Starts the "processes" of a simulation: tasks that host an actor behind a memory transport.
-
-    Args:
-        nursery: Where they run; outside the tree, as processes are.
-    """
-
-    def __init__(self, nursery: trio.Nursery) -> None:
-        self._nursery = nursery
-        self._next_pid = 100
-
-    async def launch(self, path: str) -> "MemoryHandle":
-        await trio.lowlevel.checkpoint()
-        self._next_pid += 1
-        handle = MemoryHandle(self._next_pid)
-        self._nursery.start_soon(handle.live, name=f"{path} process {handle.pid}")
-        return handle
-
-
-class MemoryHandle:
-    """A task in the place of a process."""
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self.stream: trio.abc.Stream
-        self.stream, self._theirs = trio.testing.memory_stream_pair()
-        self._scope = trio.CancelScope()
-        self._exit: Exit | None = None
-        self._ended = trio.Event()
-
-    async def live(self) -> None:
-        """Host the actor, as the main of a child process does."""
-        try:
-            with self._scope:
-                hosted = await child.host(self._theirs)
-                text = "process exited with status 1"
-                self._end(Exit("crashed", text) if hosted.is_failure else Exit("normal", "ended"))
-        finally:
-            self._end(Exit("killed", "process was killed by SIGKILL", 9))
-
-    def _end(self, exit_: Exit) -> None:
-        """What the kernel does for a process that ends: keep its status, close its socket."""
-        if self._exit is None:
-            self._exit = exit_
-        _cut(self._theirs)
-        self._ended.set()
-
-    async def run(self) -> None:
-        await self._ended.wait()
-
-    async def wait(self) -> Exit:
-        await self._ended.wait()
-        assert self._exit is not None
-        return self._exit
-
-    def terminate(self) -> None:
-        self._kill(Exit("killed", "process was killed by SIGTERM", 15))
-
-    def kill(self) -> None:
-        self._kill(Exit("killed", "process was killed by SIGKILL", 9))
-
-    def _kill(self, exit_: Exit) -> None:
-        if self._exit is None:
-            self._exit = exit_
-        _cut(self._theirs)  # nothing that it does while it is cancelled gets out
-        self._scope.cancel()
-
-    def last_words(self) -> tuple[str, ...]:
-        return ()
-
-
-def _cut(
-    stream: trio.StapledStream[trio.testing.MemorySendStream, trio.testing.MemoryReceiveStream],
-) -> None:
-    stream.send_stream.close()
-    stream.receive_stream.close()
-
-
-_KINDS: Sequence[tuple[str, str, float]] = (
-    ("deliver", "drop", 0.1),
-    ("deliver", "delay", 0.3),
-    ("deliver", "duplicate", 0.3),
-    ("deliver", "reorder", 0.3),
-    ("deliver", "corrupt", 0.1),
-    ("handle", "crash", 0.05),
-    ("handle", "hang", 0.05),
-    ("handle", "kill", 0.05),
-    ("spawn", "fail", 0.3),
-    ("spawn", "slow", 0.5),
-    ("transport", "cut", 0.05),
-    ("transport", "stall", 0.05),
-    ("transport", "corrupt", 0.05),
-)
-"""Seam, fault and its highest probability."""
-_TIMED = ("delay", "duplicate", "reorder", "hang", "slow", "stall")
-
-
-def random_plan(seed: int, *, paths: Sequence[str] = ("*",), most: int = 6) -> FaultPlan:
-    """A plan by chance: one to `most` rules of any kind, each striking a few times at most.
-
-    Args:
-        seed: Of the plan.
-        paths: Globs to aim at; spare what has no supervisor that may restart it.
-        most: Rules at most.
-    """
-    chance = random.Random(seed)  # noqa: S311 -- replayed from the seed on purpose
-    rules = []
-    for _ in range(chance.randint(1, most)):
-        at, do, probability = chance.choice(_KINDS)
-        # Virtual time stands still while work is done: only a wait of 0 falls into the midst of it.
-        wait = chance.choice((0.0, round(chance.uniform(0.0, 2.0), 3)))
-        rules.append(
-            Rule(
-                at,
-                do,
-                path=chance.choice(paths),
-                probability=chance.uniform(0.2, 1.0) * probability,
-                limit=chance.randint(1, 4),
-                after=chance.randrange(8),
-                seconds=wait if do in _TIMED else None,
-            )
-        )
-    return FaultPlan(tuple(rules), seed)

@@ -21,10 +21,10 @@ from actorllm.actors.kernel import (
     StartFailed,
     Supervisor,
 )
-from actorllm.actors.kernel.fault_plan import ACTIONS, FaultPlan, FaultPlanError, Rule
+from actorllm.actors.kernel.fault_plan import ACTIONS, FaultPlan, FaultPlanError, Rule, random_plan
 from actorllm.actors.kernel.faults import FaultInjector
+from actorllm.actors.kernel.in_memory import MemoryLauncher
 from actorllm.actors.kernel.process import ProcessActor
-from actorllm.actors.kernel.simulate import MemoryLauncher, random_plan
 from actorllm.actors.kernel.testkit import actor_kit
 from actorllm.protocol.codec import CodecError, decode, encode
 

@@ -8,8 +8,8 @@ import trio
 from echoes import Say, Spell
 
 from actorllm.actors.kernel import ActorDied, AskTimeout, BadMessage, MailboxFull
-from actorllm.actors.kernel.fault_plan import FaultPlan, Rule
-from actorllm.actors.kernel.simulate import Stuck, random_plan, simulate
+from actorllm.actors.kernel.fault_plan import FaultPlan, Rule, random_plan
+from actorllm.actors.kernel.simulate import Stuck, simulate
 
 BROKEN = (ActorDied, AskTimeout, BadMessage, MailboxFull)
 """What a client that asks again must expect, and nothing else."""

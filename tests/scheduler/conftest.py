@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from actorllm.actors.kernel import ChildSpec
-from actorllm.actors.kernel.simulate import MemoryLauncher
+from actorllm.actors.kernel.in_memory import MemoryLauncher
 from actorllm.actors.kernel.testkit import ActorKit, actor_kit
 from actorllm.actors.scheduler.actor import Scheduler
 from actorllm.protocol.errors import Problem, Refused
