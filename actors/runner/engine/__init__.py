@@ -43,7 +43,9 @@
       matching    tokens that keep to a structure, behind the thoughts
         compiler    structures to matchers, with the first one
         grammar     structures as grammars of llguidance
-        schema      JSON Schemas as they are kept to
+        schema      JSON Schemas as trees, and objects as they are kept to
+        numbers     which of their numbers are kept to, and how
+        patterns    which of their patterns and formats are
         dates       days and times that there are
       threads     how many cores are really free
       groups      the control groups of this process
