@@ -1,5 +1,7 @@
 """What is said of a generation at its end, and of what was lost on the way."""
 
+from collections.abc import Iterator
+
 from actorllm.actors.runner.engine.types import Finish, Loaded
 from actorllm.actors.runner.messages import Generate
 from actorllm.actors.runner.pieces import Pieces
@@ -32,11 +34,7 @@ def rendered(prepared: Prepared) -> Done:
 
 
 def done_of(
-    m: Generate,
-    loaded: Loaded,
-    prepared: Prepared,
-    finish: Finish,
-    pieces: Pieces,
+    m: Generate, loaded: Loaded, prepared: Prepared, finish: Finish, pieces: Pieces
 ) -> Done:
     """Say how a generation ended.
 
@@ -45,31 +43,6 @@ def done_of(
     """
     if finish.reason in ("error", "cancelled"):
         raise Refused.because(500, finish.error or "the generation was cancelled")
-    notices = []
-    if pieces.unparsed:
-        notices.append("a tool call could not be read and was returned as text")
-    if pieces.calls_left_out:
-        notices.append(
-            f"{pieces.calls_left_out} more tool calls were left out, since one at a time is allowed"
-        )
-    if finish.thinking_ended:
-        notices.append(f"the thoughts were ended after {m.request.think_budget} tokens")
-    if finish.window_full:
-        notices.append(
-            f"the context of {prepared.window} tokens was full, and the answer ends there: "
-            "shift is off, or the window is too small to shift"
-        )
-    elif finish.reason == "length" and finish.generated_tokens != m.options.num_predict:
-        notices.append(
-            f"the answer ends after {finish.generated_tokens} tokens: "
-            "that is as many as it may have in this context"
-        )
-    if finish.discarded_tokens:
-        notices.append(f"the context was full: {finish.discarded_tokens} tokens were dropped")
-    if m.options.deterministic and not finish.deterministic:
-        notices.append(
-            f"not deterministic: {loaded.why_not_deterministic or 'it was not possible'}"
-        )
     return Done(
         finish.reason,
         prompt_eval_count=finish.prompt_tokens,
@@ -79,9 +52,37 @@ def done_of(
         eval_duration=max(1, int(finish.generation_seconds * _NS)),
         thinking_count=finish.thinking_tokens,
         think_budget=prepared.thinking.budget if prepared.thinking is not None else None,
-        notices=tuple(notices),
+        notices=tuple(_notices(m, loaded, prepared, finish, pieces)),
         truncated_messages=prepared.truncated_messages,
         truncated_tokens=prepared.truncated_tokens,
         shifted_tokens=finish.discarded_tokens,
         stop_sequence=finish.stop_text,
     )
+
+
+def _notices(
+    m: Generate, loaded: Loaded, prepared: Prepared, finish: Finish, pieces: Pieces
+) -> Iterator[str]:
+    """Tell what did not go as it was asked for, a line each."""
+    if pieces.unparsed:
+        yield "a tool call could not be read and was returned as text"
+    if pieces.calls_left_out:
+        yield (
+            f"{pieces.calls_left_out} more tool calls were left out, since one at a time is allowed"
+        )
+    if finish.thinking_ended:
+        yield f"the thoughts were ended after {m.request.think_budget} tokens"
+    if finish.window_full:
+        yield (
+            f"the context of {prepared.window} tokens was full, and the answer ends there: "
+            "shift is off, or the window is too small to shift"
+        )
+    elif finish.reason == "length" and finish.generated_tokens != m.options.num_predict:
+        yield (
+            f"the answer ends after {finish.generated_tokens} tokens: "
+            "that is as many as it may have in this context"
+        )
+    if finish.discarded_tokens:
+        yield f"the context was full: {finish.discarded_tokens} tokens were dropped"
+    if m.options.deterministic and not finish.deterministic:
+        yield f"not deterministic: {loaded.why_not_deterministic or 'it was not possible'}"

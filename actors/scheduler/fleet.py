@@ -7,6 +7,7 @@ from typing import Any
 from actorllm.actors.runner.engine.ladder import next_rung
 from actorllm.actors.scheduler.rungs import Rungs
 from actorllm.actors.scheduler.runners import Runner
+from actorllm.protocol.errors import Refused
 
 __all__ = ["Fleet"]
 
@@ -94,5 +95,5 @@ class Fleet:
         """Keep the rung of a model; a disk that is full costs the memory, not the model."""
         try:
             await self._in_thread(self._rungs.remember, key, rung)
-        except OSError as e:
-            self._warn("cannot remember the rung", error=e.strerror)
+        except (OSError, Refused) as e:
+            self._warn("cannot remember the rung", error=str(e))

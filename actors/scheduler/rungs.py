@@ -2,11 +2,10 @@
 
 import hashlib
 import json
-import os
 import platform
-import tempfile
 from pathlib import Path
 
+from actorllm.actors.blobs.files import write_atomically
 from actorllm.actors.runner.engine.ladder import RUNGS
 
 __all__ = ["Rungs", "machine_id"]
@@ -54,6 +53,7 @@ class Rungs:
 
         Raises:
             OSError: It could not be written.
+            Refused: The disk is full.
         """
         if self._rungs.get(weights, 0) == rung:
             return
@@ -63,13 +63,4 @@ class Rungs:
         while len(self._rungs) > _MAX_MODELS:
             del self._rungs[next(iter(self._rungs))]
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=".rungs-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump({self._machine: self._rungs}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(self._path)
-        except BaseException:
-            Path(name).unlink()
-            raise
+        write_atomically(self._path, json.dumps({self._machine: self._rungs}).encode())

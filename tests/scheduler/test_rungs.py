@@ -6,6 +6,7 @@ import os
 import pytest
 
 from actorllm.actors.scheduler.rungs import Rungs, machine_id
+from actorllm.protocol.errors import Refused
 
 MACHINE = "0123456789ab"
 
@@ -78,7 +79,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(Refused, match="no space left"):
         rungs.remember("sha256:b", 1)
     assert [p.name for p in path.parent.iterdir()] == ["rungs.json"]
     assert Rungs(path, MACHINE).get("sha256:a") == 2
