@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from llguidance import LLMatcher, LLParserLimits
-from llguidance.gbnf_to_lark import gbnf_to_lark
 
+from actorllm.actors.runner.engine.lexemes import lark_of
 from actorllm.actors.runner.engine.numbers import countable, numbered
 from actorllm.actors.runner.engine.patterns import formatted, readable
 from actorllm.actors.runner.engine.schema import chooses_one, closed, counted, names_openly
@@ -18,8 +18,9 @@ __all__ = ["LIMITS", "MAX_GRAMMAR", "Spell", "check", "grammar_of", "json_rule",
 MAX_GRAMMAR = 1024 * 1024
 """Characters of a structure that are accepted."""
 
-LIMITS = LLParserLimits(verbose_errors=False)
-"""llguidance's own bounds on memory and time, without the client's schema in messages."""
+LIMITS = LLParserLimits(max_items_in_row=20_000, verbose_errors=False)
+"""llguidance's own bounds on memory and time, but for objects of some thousand keys, and without the
+client's schema in messages."""
 
 _LONGEST_MESSAGE = 300
 
@@ -129,10 +130,7 @@ def _in_regex(text: str) -> str:
 
 
 def _from_gbnf(text: str) -> str:
-    try:
-        return LLMatcher.grammar_from_lark(gbnf_to_lark(text))
-    except Exception as e:  # noqa: BLE001 -- what it raises for a bad grammar is not documented
-        raise EngineError(one_line(str(e))) from None
+    return LLMatcher.grammar_from_lark(_FREELY + lark_of(text))
 
 
 def check(structure: Structure) -> None:
@@ -152,6 +150,6 @@ def _check(grammar: str) -> None:
 
 def one_line(message: str) -> str:
     """Bring a message of llguidance into the form of ours, without the grammar that it quotes."""
-    text = re.split(r"\n +1 \| |<state>", message, maxsplit=1)[0]
+    text = re.split(r"\n +1 \| |<state>|<non-verbose/>", message, maxsplit=1)[0]
     text = re.sub(r"^at \d+\(\d+\): (failed to compile JSON schema: )?", "", text)
     return " ".join(text.split())[:_LONGEST_MESSAGE]
