@@ -47,6 +47,8 @@
         numbers     which of their numbers are kept to, and how
         patterns    which of their patterns and formats are
         dates       days and times that there are
+        lexemes     GBNF in its notation
+        gbnf        rules of characters, as they are read
       threads     how many cores are really free
       groups      the control groups of this process
       amx log     the process around llama.cpp
