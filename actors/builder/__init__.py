@@ -10,7 +10,7 @@ converting      a checkpoint to GGUF in a process of its own, which is convert/
 quantizing      weights to another type in a process of its own
   quantize        that process
   quantizations   the types
-child           a process that writes files, begun and ended
+child           a process that writes files, begun and ended; attached: what it begins with itself
 templates       whether a Go template parses
 actor           who says all that to other actors
 """

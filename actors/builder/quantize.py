@@ -1,16 +1,16 @@
 """The child process that converts weights.
 
-`python -m actorllm.actors.builder.quantize SOURCE TARGET TYPE [MATRIX]`; llama.cpp does the work and is never trusted with somebody else's file inside the daemon. The
-process ends when its standard input is closed, so it does not outlive who started it. Its last line
-on standard error says what went wrong.
+`python -m actorllm.actors.builder.quantize SOURCE TARGET TYPE [MATRIX]`; llama.cpp does the work and
+is never trusted with somebody else's file inside the daemon. The process ends when its standard input
+is closed, so it does not outlive who started it. Its last line on standard error says what went wrong.
 """
 
 import ctypes
 import os
 import sys
-import threading
 from typing import TYPE_CHECKING, Any, Final
 
+from actorllm.actors.builder.attached import attach
 from actorllm.actors.builder.quantizations import QUANTIZATIONS
 
 if TYPE_CHECKING:
@@ -20,16 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _ERROR: Final = 4
-_NICE: Final = 10
-"""Answers that are being generated go first."""
 _ROWS: Final = 1 << 30
 """Bytes of rows of a tensor that are held in memory at once."""
 
 
 def main(source: str, target: str, kind: str, matrix: str | None = None) -> int:
     """Convert the weights in a file; returns the exit status."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.nice(_NICE)
+    attach()
     import llama_cpp
 
     errors: list[str] = []
@@ -85,11 +82,6 @@ def _entry(name: str, values: "NDArray[float32]") -> Any:
 
     data = values.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
     return llama_cpp.llama_model_imatrix_data(name.encode(), data, values.size)
-
-
-def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -22,9 +22,9 @@ from actorllm.protocol.messages.archives import (
     Imported,
 )
 
-__all__ = ["blueprint"]
+__all__ = ["TAR", "blueprint"]
 
-_TAR = "application/x-tar"
+TAR = "application/x-tar"
 _WINDOW = 4
 """Parts that are read ahead."""
 _FEED_TIMEOUT = 120.0
@@ -59,7 +59,7 @@ class _Archive(Writing):
 
     async def _start(self, send: Send, total: int) -> None:
         self._started = True
-        self.headers["Content-Type"] = _TAR
+        self.headers["Content-Type"] = TAR
         self.headers["Content-Length"] = str(total)
         await self._head(send, 200)
 

@@ -1,5 +1,6 @@
 """The operations that are ours: prompts, upkeep, actors, metrics, this document."""
 
+from actorllm.http.ollama.archives import TAR
 from actorllm.http.ollama.prompts import DetokenizeBody, ParseBody, RenderBody, TokenizeBody
 from actorllm.http.ollama.upkeep import PruneBody
 from actorllm.http.openapi.operation import (
@@ -54,7 +55,6 @@ _PROMPTS = (
 )
 
 _NAMES = {"type": "array", "items": {"type": "string"}}
-_TAR = "application/x-tar"
 
 _UPKEEP = (
     Operation(
@@ -83,13 +83,13 @@ _UPKEEP = (
         summary="Write models to one file",
         description="One that is shorter than its `Content-Length` is broken off.",
         parameters={"model": Parameter("names of models", _NAMES, "query")},
-        answers={200: Answer("The archive", {_TAR: BINARY})},
+        answers={200: Answer("The archive", {TAR: BINARY})},
     ),
     Operation(
         method="POST",
         path="/api/import",
         summary="Read models from one file",
-        content={OCTETS: BINARY, _TAR: BINARY},
+        content={OCTETS: BINARY, TAR: BINARY},
         parameters={
             "name": Parameter("in place of that of an only model", {"type": "string"}, "query")
         },

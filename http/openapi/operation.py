@@ -9,13 +9,12 @@ from typing import Any
 import attrs
 
 from actorllm.http.openapi.schema import Json, Notes, reference
+from actorllm.http.stream import NDJSON, SSE
 
 __all__ = [
     "BINARY",
     "JSON",
-    "NDJSON",
     "OCTETS",
-    "SSE",
     "TEXT",
     "WRITES",
     "Answer",
@@ -30,9 +29,7 @@ __all__ = [
 ]
 
 JSON = "application/json"
-NDJSON = "application/x-ndjson"
 OCTETS = "application/octet-stream"
-SSE = "text/event-stream"
 TEXT = "text/plain"
 
 WRITES = (409, 507)

@@ -8,7 +8,7 @@ import httpx
 from jsonschema import Draft202012Validator
 
 from actorllm.http.openapi.document import document
-from actorllm.http.openapi.operation import NDJSON, SSE
+from actorllm.http.stream import NDJSON, SSE
 
 __all__ = ["closed", "operation_of", "problems"]
 

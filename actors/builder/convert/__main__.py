@@ -7,10 +7,9 @@ it does not outlive who started it.
 import logging
 import os
 import sys
-import threading
 from pathlib import Path
-from typing import Final
 
+from actorllm.actors.builder.attached import attach
 from actorllm.actors.builder.convert.assemble import Plan, open_source, plan_model, plan_projector
 from actorllm.actors.builder.convert.errors import ConvertError
 from actorllm.actors.builder.convert.job import Job, Said, job_from, said_text
@@ -19,14 +18,10 @@ from actorllm.actors.builder.convert.stored import write
 
 __all__ = ["main"]
 
-_NICE: Final = 10
-"""Answers that are being generated go first."""
-
 
 def main(text: str) -> int:
     """Do a job; returns the exit status."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.nice(_NICE)
+    attach()
     logging.disable()  # the gguf package's remarks; standard error is for what went wrong
     try:
         _convert(job_from(text))
@@ -59,11 +54,6 @@ def _plans(job: Job) -> list[tuple[Plan, str]]:
     model, projector = plan_model(source, job.kind), plan_projector(source, job.kind)
     plans = [(model, job.target)]
     return plans if projector is None else [*plans, (projector, job.projector)]
-
-
-def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
-    os._exit(1)
 
 
 if __name__ == "__main__":

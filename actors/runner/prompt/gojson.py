@@ -11,7 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-__all__ = ["go_float", "go_json", "go_number", "json_number"]
+__all__ = ["go_float", "go_json", "go_number", "json_number", "without_lone_surrogates"]
 
 _HTML = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 _LONE_SURROGATES = re.compile(r"[\ud800-\udfff]")
@@ -58,7 +58,12 @@ def _write(value: Any, sort: bool, sort_nested: bool, item: str, key: str) -> st
 
 
 def _text(value: str) -> str:
-    return json.dumps(_LONE_SURROGATES.sub("\ufffd", value), ensure_ascii=False)
+    return json.dumps(without_lone_surrogates(value), ensure_ascii=False)
+
+
+def without_lone_surrogates(text: str) -> str:
+    """Put the replacement character in place of halves of characters, which are no text."""
+    return text if text.isascii() else _LONE_SURROGATES.sub("\ufffd", text)
 
 
 def json_number(value: float) -> str:

@@ -1,6 +1,5 @@
 """Makes the prompt of a request with the template that `select` chose."""
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
@@ -12,6 +11,7 @@ from attrs import frozen
 from actorllm.actors.runner.prompt.errors import LimitExceeded, TemplateError
 from actorllm.actors.runner.prompt.fallback import render_chatml
 from actorllm.actors.runner.prompt.gofacts import go_facts, go_template
+from actorllm.actors.runner.prompt.gojson import without_lone_surrogates
 from actorllm.actors.runner.prompt.images import all_images, tag_images
 from actorllm.actors.runner.prompt.jinja import JinjaTemplate
 from actorllm.actors.runner.prompt.jinja_chat import effort_variables, habits_of, jinja_variables
@@ -24,7 +24,6 @@ from actorllm.protocol.codec import evolve
 
 __all__ = ["Rendered", "render_chat", "render_generate"]
 
-_LONE_SURROGATES = re.compile(r"[\ud800-\udfff]")
 _NO_VARIABLES: Mapping[str, Any] = MappingProxyType({})
 _GPT_OSS = "<|channel|>"
 """In templates that tell developers and the system apart."""
@@ -261,8 +260,7 @@ def _rendered(
         tags = jinja_facts(templates.jinja).tags
     elif choice.kind == "renderer":
         tags = open_tags(text)
-    if not text.isascii():
-        text = _LONE_SURROGATES.sub("\ufffd", text)  # no tokenizer can read one
+    text = without_lone_surrogates(text)  # no tokenizer can read one
     return Rendered(
         text=text,
         choice=choice,
