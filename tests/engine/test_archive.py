@@ -1,3 +1,4 @@
+import errno
 import os
 
 import pytest
@@ -138,6 +139,35 @@ def test_a_folder_that_cannot_be_made_costs_nothing_but_the_states(tmp_path):
     archive = make_archive(tmp_path)
     archive.write([make_saved()])
     assert archive.entries() == []
+
+
+def test_a_folder_in_the_place_of_a_file_costs_nothing(tmp_path):
+    archive = make_archive(tmp_path)
+    archive.write([make_saved(1), make_saved(2)])
+    one, other = archive.entries()
+    for saved in (one, other):
+        (tmp_path / "kv" / saved.name).unlink()
+        (tmp_path / "kv" / saved.name).mkdir()
+    assert archive.entries() == []
+    assert read(archive, one) is None
+    archive.write([make_saved(1)], [other])
+
+
+def test_what_is_read_only_is_read_all_the_same(tmp_path, monkeypatch):
+    """A file system that takes no writes: the superuser, as whom tests may run, needs a stand-in."""
+
+    def refuse(*_args, **_options):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    make_archive(tmp_path).write([make_saved(1), make_saved(2)])
+    archive = make_archive(tmp_path)
+    first, second = archive.entries()
+    path = tmp_path / "kv" / second.name
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    for name in ("utime", "unlink"):
+        monkeypatch.setattr(os, name, refuse)
+    assert read(archive, first) == make_saved(first.tokens[0]).data
+    assert read(archive, second) is None
 
 
 def test_a_file_that_has_gone_is_no_error(tmp_path):

@@ -17,6 +17,7 @@ import struct
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from io import BufferedReader, BufferedWriter
 from pathlib import Path
 
@@ -69,7 +70,7 @@ class FileArchive:
             if path.name.startswith(self._key.hex()[:16]):
                 saved = self._look(path)
                 if saved is None:
-                    path.unlink(missing_ok=True)
+                    _forget(path)
                 else:
                     found.append(saved)
         return found
@@ -97,7 +98,7 @@ class FileArchive:
                 self._write(saved, deadline)
                 for old in outgrown:
                     if saved.tokens[: len(old.tokens)] == old.tokens:
-                        (self._folder / old.name).unlink(missing_ok=True)
+                        _forget(self._folder / old.name)
             except OSError:
                 break
             room -= _length(saved)
@@ -193,7 +194,7 @@ class FileReading:
         except OSError:
             pass
         if self.data is None:
-            self._path.unlink(missing_ok=True)
+            _forget(self._path)
         return False
 
     def _read(self, saved: Saved, key: bytes) -> Iterator[None]:
@@ -212,8 +213,8 @@ class FileReading:
                 digest.update(part)
                 yield
         if digest.digest() == header.data_digest:
-            os.utime(self._path)
             self.data = data
+            os.utime(self._path)
 
 
 @attrs.frozen
@@ -259,6 +260,12 @@ def _open(path: Path) -> BufferedReader:
         os.close(handle)
         raise PermissionError(path.name)
     return os.fdopen(handle, "rb")
+
+
+def _forget(path: Path) -> None:
+    """Delete a file that is of no use, if the folder lets us."""
+    with suppress(OSError):
+        path.unlink()
 
 
 def _put(file: BufferedWriter, data: State, deadline: float) -> None:
