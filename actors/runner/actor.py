@@ -153,29 +153,9 @@ class Runner(Actor):
         if prepared.truncated_tokens:
             self.ctx.log.info("cut a prompt", **lost(prepared))
         self._born += 1
-        work = Work(
-            id=self._born,
-            prompt=prepared.tokens,
-            resume=m.resume.tokens,
-            sampling=sampling_of(m, loaded.n_vocab, prepared.structure),
-            max_tokens=m.options.num_predict,
-            stops=prepared.stops,
-            num_keep=m.options.num_keep,
-            shift=prepared.shift,
-            window=prepared.window,
-            deterministic=m.options.deterministic,
-            thinking=prepared.thinking,
-        )
         native = prepared.native
-        pieces = Pieces(
-            prepared.parser,
-            self._host.detokenize,
-            m.resume,
-            prepared.stops,
-            lambda: call_id(native=native),
-            hold_calls=native,
-            one_call=not (m.request.tool_choice is None or m.request.tool_choice.parallel),
-        )
+        work = _work_of(self._born, m, loaded, prepared)
+        pieces = _pieces_of(self._host, m, prepared)
         sink = Sink()
         self._host.submit(work, sink)
         notices = prepared.notices + sampling_notices(
@@ -287,6 +267,34 @@ class Runner(Actor):
             "threads": stats.threads,
             "faults": dict(self._faults),
         }
+
+
+def _work_of(number: int, m: Generate, loaded: Loaded, prepared: Prepared) -> Work:
+    return Work(
+        id=number,
+        prompt=prepared.tokens,
+        resume=m.resume.tokens,
+        sampling=sampling_of(m, loaded.n_vocab, prepared.structure),
+        max_tokens=m.options.num_predict,
+        stops=prepared.stops,
+        num_keep=m.options.num_keep,
+        shift=prepared.shift,
+        window=prepared.window,
+        deterministic=m.options.deterministic,
+        thinking=prepared.thinking,
+    )
+
+
+def _pieces_of(host: EngineHost, m: Generate, prepared: Prepared) -> Pieces:
+    return Pieces(
+        prepared.parser,
+        host.detokenize,
+        m.resume,
+        prepared.stops,
+        lambda: call_id(native=prepared.native),
+        hold_calls=prepared.native,
+        one_call=not (m.request.tool_choice is None or m.request.tool_choice.parallel),
+    )
 
 
 def _goes_ahead(chunk: Chunk, *, native: bool) -> bool:
