@@ -16,7 +16,6 @@ from actorllm.http.metrics import Metrics
 from actorllm.http.openai.chat_body import ChatCompletionBody, chat_request
 from actorllm.http.openai.choices import ChoiceFrames, repeated, respond_with_choices
 from actorllm.http.openai.parts import (
-    DONE,
     FINGERPRINT,
     event,
     finish_reason,
@@ -25,9 +24,8 @@ from actorllm.http.openai.parts import (
     written_calls,
     written_logprobs,
 )
-from actorllm.http.openai.refusals import body_of, refusal
+from actorllm.http.openai.refusals import refusal
 from actorllm.http.v1 import PLAIN_JSON, install, read
-from actorllm.protocol.errors import Problem
 from actorllm.protocol.gojson import quote, text, to_bytes
 from actorllm.protocol.messages.generation import Chunk, Done
 
@@ -81,9 +79,6 @@ class ChatFrames(ChoiceFrames):
             return self.document(first)
         return None
 
-    def refused(self, problem: Problem) -> TrioResponse:
-        return refusal(problem)
-
     def document(self, chunk: Chunk) -> TrioResponse:
         """Answer with a whole generation."""
         assert chunk.done is not None
@@ -110,12 +105,6 @@ class ChatFrames(ChoiceFrames):
         if not self._with_usage:
             return b""
         return event(self._head | {"choices": [], "usage": counted})
-
-    def end(self) -> bytes:
-        return super().end() or DONE
-
-    def failed(self, problem: Problem) -> bytes:
-        return event(body_of(problem)) + DONE
 
     def write_chunk(self, chunk: Chunk) -> bytes:
         plain = chunk.done is None and not (chunk.thinking or chunk.tool_calls or chunk.logprobs)

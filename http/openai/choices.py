@@ -19,7 +19,8 @@ from actorllm.http.edge import Edge
 from actorllm.http.errors import json_response
 from actorllm.http.frames import GenerationFrames
 from actorllm.http.generation import WINDOW, check_request, client_of_request, generate, join
-from actorllm.http.openai.parts import DONE, total_usage
+from actorllm.http.openai.parts import DONE, event, total_usage
+from actorllm.http.openai.refusals import body_of, refusal
 from actorllm.http.stream import SSE, Streamed
 from actorllm.http.v1 import PLAIN_JSON
 from actorllm.protocol.codec import evolve
@@ -56,6 +57,15 @@ def _choice(request: GenerateRequest, index: int) -> GenerateRequest:
 
 class ChoiceFrames(GenerationFrames):
     """Frames of one choice among several."""
+
+    def refused(self, problem: Problem) -> TrioResponse:
+        return refusal(problem)
+
+    def end(self) -> bytes:
+        return super().end() or DONE
+
+    def failed(self, problem: Problem) -> bytes:
+        return event(body_of(problem)) + DONE
 
     def choice(self, chunk: Chunk) -> Json:
         """Return the choice of a whole generation."""

@@ -18,7 +18,6 @@ from actorllm.http.metrics import Metrics
 from actorllm.http.openai.chat_body import DEFAULTS
 from actorllm.http.openai.choices import ChoiceFrames, repeated, respond_with_choices
 from actorllm.http.openai.parts import (
-    DONE,
     FINGERPRINT,
     StreamOptionsBody,
     biases,
@@ -28,7 +27,7 @@ from actorllm.http.openai.parts import (
     sampling,
     usage,
 )
-from actorllm.http.openai.refusals import body_of, refusal
+from actorllm.http.openai.refusals import refusal
 from actorllm.http.v1 import PLAIN_JSON, install, read
 from actorllm.http.wire.binding import body, given
 from actorllm.http.wire.extras import ExtrasBody, with_extras
@@ -36,7 +35,7 @@ from actorllm.http.wire.kinds import token_ids
 from actorllm.http.wire.mismatch import Mismatch, found
 from actorllm.http.wire.values import FLOAT32, INT, Custom
 from actorllm.protocol.chat import JsonObject
-from actorllm.protocol.errors import Problem, Refused
+from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.generation import Chunk, GenerateRequest, Logprob
 from actorllm.protocol.messages.prompts import DetokenizeText
 
@@ -187,9 +186,6 @@ class CompletionFrames(ChoiceFrames):
         self._offset = 0
         """Characters of the generated text so far."""
 
-    def refused(self, problem: Problem) -> TrioResponse:
-        return refusal(problem)
-
     def document(self, chunk: Chunk) -> TrioResponse:
         """Answer with a whole generation."""
         assert chunk.done is not None
@@ -221,12 +217,6 @@ class CompletionFrames(ChoiceFrames):
         if not self._with_usage:
             return b""
         return event(self._head | {"choices": [], **self._tail, "usage": counted})
-
-    def end(self) -> bytes:
-        return super().end() or DONE
-
-    def failed(self, problem: Problem) -> bytes:
-        return event(body_of(problem)) + DONE
 
     def write_chunk(self, chunk: Chunk) -> bytes:
         done = chunk.done
