@@ -139,6 +139,32 @@ def _piece(piece: bytes) -> Json:
         return {"base64": base64.b64encode(piece).decode("ascii")}
 
 
+def _to_render(body: RenderBody, client: str) -> RenderPrompt:
+    return RenderPrompt(
+        client=client,
+        messages=tuple(map(chat_message, body.messages)),
+        model=body.model,
+        renderer=body.renderer,
+        template=body.template,
+        tools=body.tools,
+        think=body.think,
+        options=body.options or {},
+        keep_alive=body.keep_alive,
+        truncate=body.truncate,
+    )
+
+
+def _to_parse(body: ParseBody) -> ParseAnswer:
+    return ParseAnswer(
+        chunks=_chunks(body),
+        model=body.model,
+        parser=body.parser,
+        messages=tuple(map(chat_message, body.messages)),
+        tools=body.tools,
+        think=body.think,
+    )
+
+
 def _chunks(body: ParseBody) -> tuple[str, ...]:
     if body.chunks is None:
         return (body.text,)
@@ -155,32 +181,13 @@ def blueprint(edge: Edge) -> Blueprint:
     @api.post("/api/render")
     async def render() -> Response:
         body = await read_body(RenderBody, limit)
-        question = RenderPrompt(
-            client=client_of_request(),
-            messages=tuple(map(chat_message, body.messages)),
-            model=body.model,
-            renderer=body.renderer,
-            template=body.template,
-            tools=body.tools,
-            think=body.think,
-            options=body.options or {},
-            keep_alive=body.keep_alive,
-            truncate=body.truncate,
-        )
+        question = _to_render(body, client_of_request())
         return json_response(_rendered(body.model, await edge.only("/prompts", question)))
 
     @api.post("/api/parse")
     async def parse() -> Response:
         body = await read_body(ParseBody, limit)
-        question = ParseAnswer(
-            chunks=_chunks(body),
-            model=body.model,
-            parser=body.parser,
-            messages=tuple(map(chat_message, body.messages)),
-            tools=body.tools,
-            think=body.think,
-        )
-        return json_response(_parsed(body, await edge.ask("/prompts", question)))
+        return json_response(_parsed(body, await edge.ask("/prompts", _to_parse(body))))
 
     @api.post("/api/tokenize")
     async def tokenize() -> Response:
