@@ -11,5 +11,4 @@ checks.py      what can be refused before anything is loaded
 delivery.py    what a client has got so far; where a resumed stream goes on
 verdict.py     what the death of a runner means for a request
 refusals.py    a daemon that is busy, or does not answer
-fairness.py    whose turn it is: clients in a circle, each client's requests in order
 """

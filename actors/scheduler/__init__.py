@@ -2,6 +2,7 @@
 
 actor.py      leases: who waits, who holds; supervises the runners
 waiting.py    who waits for which weights, and whose turn it is
+fairness.py   turns: clients in a circle, each client's requests in order
 fleet.py      the runners that there are
 runners.py    what is known of a runner
 listing.py    what is loaded, as clients see it

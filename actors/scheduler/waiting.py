@@ -1,6 +1,6 @@
 """Who waits for which weights, and whose turn it is. Pure."""
 
-from actorllm.actors.queue.fairness import FairQueue
+from actorllm.actors.scheduler.fairness import FairQueue
 from actorllm.actors.scheduler.runners import Waiter
 
 __all__ = ["Waiting"]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actorllm.actors.queue.fairness import FairQueue
+from actorllm.actors.scheduler.fairness import FairQueue
 
 CLIENTS = st.sampled_from("abcd")
 
