@@ -264,7 +264,10 @@ class _Ended:
 
 
 async def _stop_on_signal(node: Node, claim: Claim) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    wanted = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # which nohup has set
+        wanted.append(signal.SIGHUP)
+    with trio.open_signal_receiver(*wanted) as signals:
         async for _ in signals:
             claim.withdraw()
             node.stop()

@@ -80,11 +80,11 @@ def test_a_folder_of_models_that_cannot_be_written_to_is_said_in_one_line(tmp_pa
     )
 
 
-def end(daemon: Daemon) -> float:
+def end(daemon: Daemon, by: signal.Signals = signal.SIGTERM) -> float:
     """Terminate a daemon; check that all is gone. Returns the seconds that it took."""
     family = daemon.family()
     began = time.monotonic()
-    daemon.process.send_signal(signal.SIGTERM)
+    daemon.process.send_signal(by)
     assert daemon.process.wait(ENDS_WITHIN) == 0, daemon.log
     took = time.monotonic() - began
     assert family
@@ -99,6 +99,13 @@ def test_an_idle_daemon_ends_when_told_to(
     daemon = start()
     daemon.assert_works()
     tell(f"an idle daemon ended in {end(daemon):.2f} s")
+
+
+def test_a_daemon_ends_in_order_when_its_terminal_is_closed(start: Callable[..., Daemon]):
+    daemon = start()
+    daemon.assert_works()
+    end(daemon, signal.SIGHUP)
+    assert "ended" in daemon.log
 
 
 def test_a_busy_daemon_ends_when_told_to(start: Callable[..., Daemon], tell: Callable[[str], None]):
