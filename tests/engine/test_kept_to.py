@@ -1,13 +1,17 @@
 """What a schema does not allow is never let through, byte by byte."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from llguidance import LLMatcher, LLTokenizer
 
-from actorllm.actors.runner.engine.grammar import LIMITS, grammar_of
+from actorllm.actors.runner.engine.grammar import LIMITS, check, grammar_of
 from actorllm.actors.runner.engine.numbers import numbered
-from actorllm.actors.runner.engine.types import Structure
+from actorllm.actors.runner.engine.types import EngineError, Structure
+
+PAGE = Path(__file__).parents[2] / "docs/reference/structured-output.md"
 
 BYTES = LLTokenizer("byte")
 INTEGER = {"type": "integer"}
@@ -74,3 +78,24 @@ def test_what_is_right_may_be_written_and_what_is_wrong_may_not(schema, right, w
 )
 def test_numbers_of_which_nothing_else_must_be_said_stay_as_they_are(schema):
     assert numbered(schema) == schema
+
+
+def said(row):
+    """What a row of the reference names: in its first cell, and in the second one."""
+    line = next(line for line in PAGE.read_text("utf-8").splitlines() if row in line)
+    first, second = line.strip("| ").split(" | ", maxsplit=1)
+    return re.findall("`([^`]+)`", first), re.findall("`([^`]+)`", second)
+
+
+@pytest.mark.parametrize("keyword", said("| refused |")[0])
+def test_keywords_that_the_reference_calls_refused_are_named(keyword):
+    with pytest.raises(EngineError, match=re.escape(f'"{keyword}"')):
+        check(Structure("schema", json.dumps({keyword: {}})))
+
+
+@pytest.mark.parametrize("kind", said("of strings")[1])
+def test_formats_of_the_reference_are_known(kind):
+    of = "integer" if kind.startswith(("int", "uint")) else "string"
+    check(Structure("schema", json.dumps({"type": of, "format": kind})))
+    assert not lets_through({"type": of, "format": kind}, '"?"')
+    assert not lets_through({"type": of, "format": kind}, str(10**30))
