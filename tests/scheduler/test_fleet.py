@@ -1,25 +1,16 @@
 """The runners that there are."""
 
 import math
-from pathlib import Path
 
 import pytest
 import trio
 
 from actorllm.actors.scheduler.fleet import Fleet
 from actorllm.actors.scheduler.rungs import Rungs
-from actorllm.actors.scheduler.runners import Runner
-from actorllm.actors.scheduler.terms import terms_of
-from actorllm.protocol.options import Options
-from tests.simulation.system import in_place, make_model, make_settings
+from tests.scheduler.records import make_runner
+from tests.simulation.system import in_place
 
 ANT = "sha256:ant"
-
-
-def runner(name, **changes):
-    model = make_model(name)
-    terms = terms_of(model, Options(), make_settings(Path("/nowhere")))
-    return Runner(model, terms, 0, 100, 10.0, **changes)
 
 
 @pytest.fixture
@@ -43,7 +34,7 @@ def test_the_name_of_a_child_is_its_models_for_the_eye(fleet):
 
 
 def test_what_is_loading_makes_no_room(fleet):
-    loading, ready = runner("ant"), runner("bee", state="ready")
+    loading, ready = make_runner("ant"), make_runner("bee", state="ready")
     for one in (loading, ready):
         fleet.add(one)
     assert fleet.evictable() == [ready]
@@ -52,12 +43,12 @@ def test_what_is_loading_makes_no_room(fleet):
 def test_the_first_to_expire_is_waited_for(fleet):
     assert fleet.next_expiry == math.inf
     for name, since in (("ant", 7.0), ("bee", 5.0)):
-        fleet.add(runner(name, state="ready", idle_since=since))
+        fleet.add(make_runner(name, state="ready", idle_since=since))
     assert fleet.next_expiry == 15.0
 
 
 def test_a_runner_that_has_a_successor_is_forgotten_alone(fleet):
-    first, second = runner("ant"), runner("ant")
+    first, second = make_runner("ant"), make_runner("ant")
     fleet.add(first)
     fleet.add(second)
     fleet.forget(first)
@@ -67,7 +58,7 @@ def test_a_runner_that_has_a_successor_is_forgotten_alone(fleet):
 
 async def test_an_eviction_waits_until_the_runner_has_gone(fleet, autojump_clock):
     await fleet.evict(ANT)  # nobody is there
-    ant = runner("ant", state="ready")
+    ant = make_runner("ant", state="ready")
     fleet.add(ant)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(fleet.evict, ANT)

@@ -1,27 +1,14 @@
 """Who waits for which weights."""
 
-from pathlib import Path
-
-from actorllm.actors.scheduler.runners import Waiter
-from actorllm.actors.scheduler.terms import terms_of
 from actorllm.actors.scheduler.waiting import Waiting
-from actorllm.protocol.messages.scheduling import Acquire
-from actorllm.protocol.options import Options
-from tests.simulation.system import make_model, make_settings
+from tests.scheduler.records import make_waiter
 
-SETTINGS = make_settings(Path("/nowhere"))
 ANT, BEE = "sha256:ant", "sha256:bee"
-
-
-def waiter(name, since, client="c", **changes):
-    model = make_model(name)
-    acquire = Acquire(model, Options(), client, None, **changes)
-    return Waiter(acquire, terms_of(model, Options(), SETTINGS), since)
 
 
 def test_the_heads_are_those_whose_turn_it_is_the_longest_waiting_first():
     waiting = Waiting()
-    ant, bee, later = waiter("ant", 2.0), waiter("bee", 1.0), waiter("bee", 3.0)
+    ant, bee, later = make_waiter("ant", 2.0), make_waiter("bee", 1.0), make_waiter("bee", 3.0)
     for one in (ant, bee, later):
         waiting.push(one)
     assert waiting.heads() == [bee, ant]
@@ -32,7 +19,7 @@ def test_the_heads_are_those_whose_turn_it_is_the_longest_waiting_first():
 
 def test_who_had_its_turn_already_comes_first():
     waiting = Waiting()
-    first, suspect = waiter("ant", 1.0), waiter("ant", 2.0, suspect=True)
+    first, suspect = make_waiter("ant", 1.0), make_waiter("ant", 2.0, suspect=True)
     waiting.push(first)
     waiting.push(suspect)
     assert waiting.first(ANT) is suspect
@@ -40,7 +27,7 @@ def test_who_had_its_turn_already_comes_first():
 
 def test_weights_that_nobody_wants_any_more_are_forgotten():
     waiting = Waiting()
-    ant, bee, other = waiter("ant", 1.0), waiter("bee", 2.0), waiter("bee", 3.0, "d")
+    ant, bee, other = make_waiter("ant", 1.0), make_waiter("bee", 2.0), make_waiter("bee", 3.0, "d")
     for one in (ant, bee, other):
         waiting.push(one)
     waiting.remove(ant)
