@@ -47,9 +47,13 @@ def create_temp(folder: Path) -> tuple[FileIO, Path]:
 
     Returns:
         The file, which holds an exclusive lock until it is closed, and its path.
+
+    Raises:
+        Refused: The disk is full: 507.
     """
     path = folder / f".{os.getpid()}-{secrets.token_hex(8)}{TEMP_SUFFIX}"
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    with no_space_refused():
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     fcntl.flock(fd, fcntl.LOCK_EX)
     return FileIO(fd, "r+"), path
 

@@ -16,7 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from actorllm.actors.blobs.files import create_temp, remove_dead_temps, try_lock, write_all
+from actorllm.actors.blobs.files import (
+    create_temp,
+    no_space_refused,
+    remove_dead_temps,
+    try_lock,
+    write_all,
+)
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.names import parse_digest
 
@@ -87,10 +93,10 @@ class Pin:
         """Pin a blob, there or not yet. Look whether it is there afterwards, not before.
 
         Raises:
-            Refused: The text is no digest: 400.
+            Refused: The text is no digest: 400; the disk is full: 507.
         """
         line = f"{parse_digest(digest)}\n".encode()
-        with self._lock.adding():
+        with self._lock.adding(), no_space_refused():
             write_all(self._file, line)
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 import attrs
 
-from actorllm.actors.blobs.files import write_atomically
+from actorllm.actors.blobs.files import no_space_refused, write_atomically
 from actorllm.protocol.manifest import (
     MAX_MANIFEST,
     Manifest,
@@ -107,7 +107,8 @@ class ManifestFolder:
             Refused: The name is not valid: 400; the disk is full: 507.
         """
         path = self._folder.joinpath(*name.path_parts())
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with no_space_refused():
+            path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, data)
 
     def remove(self, name: Name) -> bool:

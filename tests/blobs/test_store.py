@@ -1,5 +1,6 @@
 """The blob store on a real file system, with real processes."""
 
+import errno
 import hashlib
 import os
 import signal
@@ -159,16 +160,37 @@ def test_a_file_is_replaced_whole(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def fill_up(file):
+    """Let writes to a file fail as on a full disk, as those to /dev/full do."""
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, file.fileno())
+    os.close(full)
+
+
 def test_a_full_disk_is_an_answer(store):
-    # /dev/full fails as a full disk does.
     with store.open_writer() as writer:
-        full = os.open("/dev/full", os.O_WRONLY)
-        os.dup2(full, writer._file.fileno())
-        os.close(full)
+        fill_up(writer._file)
         with pytest.raises(Refused) as refused:
             writer.write(b"data")
     assert refused.value.problem.status == 507
     assert names(store) == []
+
+
+def test_a_pin_on_a_full_disk_is_refused(store):
+    with store.lock.pin() as pin:
+        fill_up(pin._file)
+        with pytest.raises(Refused, match="no space left") as refused:
+            pin.add(HELLO)
+    assert refused.value.problem.status == 507
+
+
+def test_a_file_on_a_disk_without_room_for_its_name_is_refused(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(Refused, match="no space left"):
+        write_atomically(tmp_path / "file", b"one")
 
 
 def test_a_pinned_blob_is_known_to_who_removes(store):
