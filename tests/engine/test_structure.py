@@ -13,6 +13,8 @@ from tests.engine.schemas import NASTY, UNSUPPORTED, generated
 HOT = Sampling(temperature=1.0, top_k=0, top_p=1.0)
 FORMATS = jsonschema.FormatChecker(("date", "uuid", "ipv4", "ipv6"))
 """What the library can check in full; it knows times with six digits of a second only."""
+HARD = [{"type": "string", "pattern": p} for p in ("e.{12}t", "t.{13}h", "s.{14}z")]
+"""Each is easy, and all of them together are not."""
 SCHEMAS = [*NASTY, *generated(7, 180)]
 
 
@@ -76,6 +78,7 @@ def test_a_structure_that_cannot_be_kept_to_ends_the_work_with_an_error(host, sc
         {"type": "integer", "minimum": -(10**300), "maximum": 10**300},
         {"type": "number", "multipleOf": 1e-300},
         {"description": "x" * MAX_GRAMMAR},
+        {"type": "array", "items": {"allOf": HARD}},
     ],
 )
 def test_a_schema_that_would_take_too_much_is_an_error(host, schema):
@@ -83,6 +86,14 @@ def test_a_schema_that_would_take_too_much_is_an_error(host, schema):
         Work(id=1, prompt=(5,), sampling=Sampling(structure=structure_of(schema)), max_tokens=50)
     )[1][2]
     assert finish.reason == "error"
+
+
+def test_what_is_too_hard_for_each_token_is_refused_before_the_first_one(host):
+    for schema in ({"allOf": HARD}, {"type": "array", "minItems": 1, "items": {"allOf": HARD}}):
+        with pytest.raises(EngineError, match="too many expressions"):
+            host.engine.compile(structure_of(schema))
+    with pytest.raises(EngineError, match="no answer can begin"):
+        host.engine.compile(structure_of({"$ref": "#"}))
 
 
 def test_an_object_may_have_thousands_of_keys_that_may_be_left_out(host):

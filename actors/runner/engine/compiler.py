@@ -1,5 +1,6 @@
 """Structures to matchers of one vocabulary, by llguidance."""
 
+import numpy as np
 from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
 
 from actorllm.actors.runner.engine.grammar import LIMITS, grammar_of, one_line
@@ -7,6 +8,9 @@ from actorllm.actors.runner.engine.types import EngineError, Structure
 from actorllm.actors.runner.engine.vocab import Vocab
 
 __all__ = ["Compiler"]
+
+_TRIED = 4
+"""Tokens with which a structure is tried out."""
 
 
 class Compiler:
@@ -30,13 +34,29 @@ class Compiler:
         made = LLMatcher(
             self._words, grammar_of(structure, self._spell), log_level=0, limits=LIMITS
         )
-        begun = made.deep_copy()
-        begun.compute_bitmask()  # the lexer's states are shared: found once, for all
         if made.is_error():
             raise EngineError(one_line(made.get_error()))
-        if begun.is_error():  # it leads to itself and to nothing else
-            raise EngineError("no answer can begin to keep to it")
+        self._try(made.deep_copy())
         return made
+
+    def _try(self, begun: LLMatcher) -> None:
+        """Begin an answer: what is too large for each token is seen now, and not in its middle.
+
+        The states of the lexer are shared: those that are found here are found for all.
+
+        Raises:
+            EngineError: There is none that keeps to the structure, or it would take too long.
+        """
+        for _ in range(_TRIED):
+            bits = np.frombuffer(begun.compute_bitmask(), np.uint8)
+            _check(begun)
+            marks = np.unpackbits(bits, count=self._vocab.size, bitorder="little")
+            tokens = map(int, np.flatnonzero(marks))
+            token = next((token for token in tokens if not self._vocab.ends(token)), None)
+            if token is None:
+                return
+            begun.consume_token(token)
+            _check(begun)
 
     def _spell(self, mark: str) -> list[str | int]:
         """Split a mark into plain text and special tokens."""
@@ -48,6 +68,13 @@ class Compiler:
                 plain, _, mark = mark.partition(piece)
                 pieces += [plain, token] if plain else [token]
         return [*pieces, mark] if mark else pieces
+
+
+def _check(begun: LLMatcher) -> None:
+    if begun.is_error():
+        said = begun.get_error()
+        stuck = said.startswith("NoExtension")  # it leads to itself and to nothing else
+        raise EngineError("no answer can begin to keep to it" if stuck else one_line(said))
 
 
 class _Words:

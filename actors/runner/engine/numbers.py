@@ -21,8 +21,9 @@ up to the one below."""
 _POWER = 22
 _WIDEST = 2**63 - 1024
 """The largest integer below 64 bits that floating point has."""
-_MOST_REMAINDERS = 100_000
-"""Of the least common multiple of all that `multipleOf` says: half a second and 50 MiB."""
+_MOST_REMAINDERS = 20_000
+"""Of the least common multiple of all that `multipleOf` says: a tenth of a second and 8 MiB, and some
+dozens of structures are kept."""
 _MOST_LISTED = 64
 """Multiples that are listed, where there are no more."""
 _BOUNDS = ("multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
