@@ -170,10 +170,15 @@ def _credentials(proxy: SplitResult) -> dict[str, str]:
 def _connect(connection: HTTPConnection) -> None:
     try:
         connection.connect()
-    except SSLError as e:  # somebody is there
-        raise Broken(e.reason or str(e)) from e
+    except SSLError as e:  # somebody is there, who is not trusted or speaks plainly
+        raise Broken(_said(e)) from e
     except (OSError, UnicodeError) as e:  # a name can be none
         raise Unreachable from e
+
+
+def _said(error: SSLError) -> str:
+    """What OpenSSL says, without its code before and its place behind."""
+    return str(error).rpartition("] ")[2].partition(" (_ssl")[0]
 
 
 def _send(

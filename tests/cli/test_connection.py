@@ -171,3 +171,12 @@ def test_an_address_of_this_machine_needs_no_proxy(monkeypatch):
         through(monkeypatch, "http://127.0.0.1:1")
         with asked(peer, method="GET") as answer:
             assert read(answer) == b"hi"
+
+
+def test_a_server_that_does_not_encrypt_is_there_but_not_understood():
+    with Peer(b"\x16", b"HTTP/1.1 400 No\r\n\r\n") as peer:
+        plain = Address("127.0.0.1", peer.port, "https")
+        with pytest.raises(Broken) as broken, requested(plain, "GET", "/", {}, seconds=1):
+            pass
+    assert "wrong version number" in str(broken.value)
+    assert "_ssl" not in str(broken.value)
