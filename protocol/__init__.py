@@ -11,6 +11,7 @@ names.py        names of models, digests of blobs
 manifest.py     which blobs make up a model; layers.py reads two of them
 modelfile.py    recipes for models; modelfile_text.py writes them
 creation.py     what is wrong with a request for a new model
-durations.py    durations and times as Go spells them; gojson.py does so with JSON
+durations.py    durations and times as Go spells them; gojson.py does so with JSON, and goscan.py
+                has the words for what is none
 version.py      ours, and that of the wire
 """

@@ -4,7 +4,7 @@ Writing: `<`, `>`, `&`, U+2028 and U+2029 are escaped, floats have Go's spelling
 vectors of float32 have the shortest digits that round to the same float32.
 
 Reading: the first value of the input counts, what follows it is ignored; the texts of syntax errors
-are those of Go's scanner; lone surrogates and invalid UTF-8 become U+FFFD; nesting is bounded.
+are those of Go's scanner (`goscan`); lone surrogates and invalid UTF-8 become U+FFFD; nesting is bounded.
 """
 
 import math
@@ -15,6 +15,8 @@ from functools import lru_cache
 from json import JSONDecodeError, JSONDecoder
 from json.encoder import encode_basestring
 from typing import Any, NoReturn, Self
+
+from actorllm.protocol.goscan import complaint, complaint_of_constant
 
 __all__ = [
     "MAX_DEPTH",
@@ -195,7 +197,6 @@ _WRITERS: dict[type, Callable[[Any], str]] = {
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _MANY_DIGITS = 19
-_LITERALS = {"t": "true", "f": "false", "n": "null"}
 
 
 class _NotPlainError(Exception):
@@ -247,9 +248,9 @@ def loads(data: bytes, *, literals: bool = False) -> Any:
     try:
         value, end = (_literal if literals else _plain)(source, start)
     except JSONDecodeError as e:
-        raise JsonError(_go_text(e, source)) from None
+        raise JsonError(complaint(e, source)) from None
     except _NotPlainError as e:
-        raise JsonError(_constant_text(str(e))) from None
+        raise JsonError(complaint_of_constant(str(e))) from None
     except RecursionError:
         raise JsonError("exceeded max depth") from None
     if source.count("[", start, end) + source.count("{", start, end) > MAX_DEPTH:
@@ -274,95 +275,3 @@ def _mended(value: Any) -> Any:
     if isinstance(value, dict):
         return {_mended(k): _mended(v) for k, v in value.items()}
     return value
-
-
-# Go's texts of syntax errors ---------------------------------------------------------------------
-
-
-def _go_text(error: JSONDecodeError, source: str) -> str:
-    at, said = error.pos, error.msg
-    if said.startswith("Unterminated string") or at >= len(source):
-        return "unexpected EOF"
-    if said.startswith("Expecting value"):
-        return _value_text(source, at)
-    if said.startswith("Illegal trailing comma"):  # Python 3.13 points at the comma
-        at = _SPACE.match(source, at + 1).end()  # type: ignore[union-attr]
-        return _invalid(source, at, "looking for beginning of object key string")
-    if said.startswith("Expecting property name"):
-        return _invalid(source, at, "looking for beginning of object key string")
-    if said.startswith("Expecting ':'"):
-        return _invalid(source, at, "after object key")
-    if said.startswith("Expecting ','"):
-        return _delimiter_text(source, at)
-    if said.startswith("Invalid control character"):
-        return _invalid(source, at, "in string literal")
-    if said.startswith(r"Invalid \u"):
-        digits = re.compile(r"\\u[0-9a-fA-F]*").match(source, source.rfind("\\u", 0, at + 2))
-        return _invalid(
-            source, digits.end() if digits else at, r"in \u hexadecimal character escape"
-        )
-    return _invalid(source, at + 1, "in string escape code")
-
-
-def _value_text(source: str, at: int) -> str:
-    literal = _LITERALS.get(source[at])
-    if literal is not None:
-        same = next((i for i, c in enumerate(literal) if source[at + i : at + i + 1] != c), 1)
-        return _invalid(source, at + same, f"in literal {literal} (expecting '{literal[same]}')")
-    if source[at] == "-":
-        return _invalid(source, at + 1, "in numeric literal")
-    return _invalid(source, at, "looking for beginning of value")
-
-
-def _delimiter_text(source: str, at: int) -> str:
-    if source[at - 1].isdigit() and source[at] == ".":
-        return _invalid(source, at + 1, "after decimal point in numeric literal")
-    if source[at - 1].isdigit() and source[at] in "eE":
-        sign = source[at + 1 : at + 2] in {"+", "-"}
-        return _invalid(source, at + 1 + sign, "in exponent of numeric literal")
-    inside = "array element" if _innermost(source, at) == "[" else "object key:value pair"
-    return _invalid(source, at, f"after {inside}")
-
-
-_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
-_LOOK_BACK = 1 << 20
-
-
-def _innermost(source: str, at: int) -> str:
-    """Tell which bracket is open at a place; a guess when the place is far from the start."""
-    stack = ["{"]
-    if at <= _LOOK_BACK:
-        for token in _BRACKETS.finditer(source, 0, at):
-            if token[0] in "[{":
-                stack.append(token[0])
-            elif token[0] in "]}" and len(stack) > 1:
-                stack.pop()
-    return stack[-1]
-
-
-def _constant_text(name: str) -> str:
-    if name.startswith("-"):
-        return "invalid character 'I' in numeric literal"
-    return f"invalid character '{name[0]}' looking for beginning of value"
-
-
-def _invalid(source: str, at: int, where: str) -> str:
-    if at >= len(source):
-        return "unexpected EOF"
-    return f"invalid character {_go_character(source[at])} {where}"
-
-
-_NAMED = {"'": r"'\''", '"': "'\"'", "\\": r"'\\'"} | {
-    c: f"'\\{name}'" for c, name in zip("\a\b\f\n\r\t\v", "abfnrtv", strict=True)
-}
-
-
-def _go_character(character: str) -> str:
-    # Go's scanner sees bytes: of a longer character it names the first byte as if it were Latin-1.
-    byte = character.encode("utf-8", "surrogatepass")[0]
-    named = _NAMED.get(chr(byte))
-    if named is not None:
-        return named
-    if byte < 0x20 or byte == 0x7F:
-        return f"'\\x{byte:02x}'"
-    return f"'{chr(byte)}'" if chr(byte).isprintable() else f"'\\u{byte:04x}'"
