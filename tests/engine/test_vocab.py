@@ -49,6 +49,30 @@ def test_a_text_is_cut_where_a_special_token_certainly_begins(specials, text, pa
     assert cut(specials, text, monkeypatch) == parts
 
 
+def test_the_longest_of_many_special_tokens_is_found():
+    dice = random.Random(3)
+    specials = {bytes(dice.choices(b"<ab>.*", k=dice.randrange(1, 7))) for _ in range(300)}
+    pattern = Blocks(specials)._pattern
+    for _ in range(500):
+        text = bytes(dice.choices(b"<ab>.*c", k=12))
+        found = pattern.match(text)
+        longest = max((s for s in specials if text.startswith(s)), key=len, default=None)
+        assert (found and found[0]) == longest
+
+
+@pytest.mark.parametrize(
+    "specials",
+    [
+        [b"x" * 257, b"<a>"],
+        [b"%d" % n for n in range(20_001)],
+        [b"a" * n + b"b" for n in range(256)] + [b"a" * n for n in range(1, 256)],
+    ],
+)
+def test_a_hostile_vocabulary_cuts_nothing_or_ends_soon(specials):
+    text = b"<a>" * 2000 + b"a" * 2000
+    assert b"".join(Blocks(specials).of(text)) == text
+
+
 def test_a_text_with_few_special_tokens_stays_whole(monkeypatch):
     assert cut(["<a>"], "x<a>" * 9, monkeypatch, most=9) == ["x<a>" * 9]
     assert len(cut(["<a>"], "x<a>" * 100, monkeypatch, most=9)) == 12

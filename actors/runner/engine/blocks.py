@@ -15,6 +15,9 @@ __all__ = ["MOST_SPECIALS", "Blocks"]
 
 MOST_SPECIALS = 1024
 """Special tokens from which on a block ends."""
+_MOST_TEXTS = 20_000
+"""Special tokens of a vocabulary beyond which nothing is cut. Usual ones have a few, or thousands."""
+_LONGEST_TEXT = 256
 
 
 class Blocks:
@@ -25,10 +28,9 @@ class Blocks:
     """
 
     def __init__(self, specials: Iterable[bytes]) -> None:
-        self._specials = sorted({s for s in specials if s}, key=len, reverse=True)
-        self._longest = max(map(len, self._specials), default=0)
-        any_of_them = b"|".join(map(re.escape, self._specials))
-        self._pattern = re.compile(any_of_them) if any_of_them else None
+        texts = sorted({s for s in specials if s})
+        self._longest = max(map(len, texts), default=0)
+        self._pattern = _any_of(texts) if self._longest <= _LONGEST_TEXT else None
 
     def of(self, data: bytes) -> Iterator[bytes]:
         """Give a text block by block; one with few special tokens is one block."""
@@ -50,8 +52,37 @@ class Blocks:
 
     def _crossed(self, data: bytes, at: int) -> bool:
         """Whether a special token reaches from one side of a place to the other."""
-        first = max(0, at - self._longest + 1)
-        around, at = data[first : at + self._longest - 1], at - first
-        return any(
-            around.find(s, max(0, at - len(s) + 1), at + len(s) - 1) >= 0 for s in self._specials
-        )
+        assert self._pattern is not None
+        places = range(max(0, at - self._longest + 1), at)
+        longest = (self._pattern.match(data, place) for place in places)
+        return any(found is not None and found.end() > at for found in longest)
+
+
+def _any_of(texts: list[bytes]) -> re.Pattern[bytes] | None:
+    """Make a pattern of sorted texts that finds the longest one; None: there are too many, or none.
+
+    What texts have in common is tried once, so that thousands of them cost as little as one.
+    """
+    if not 0 < len(texts) <= _MOST_TEXTS:
+        return None
+    try:
+        return re.compile(_tree(texts, 0))
+    except RecursionError:
+        return None
+
+
+def _tree(texts: list[bytes], at: int) -> bytes:
+    """Write a pattern of sorted texts, from a place on up to which they are the same."""
+    shortest, last = texts[0], texts[-1]
+    end = at
+    while end < len(shortest) and shortest[end] == last[end]:
+        end += 1
+    head = re.escape(shortest[at:end])
+    rest = texts[1:] if end == len(shortest) else texts
+    if not rest:
+        return head
+    groups: dict[int, list[bytes]] = {}
+    for text in rest:
+        groups.setdefault(text[end], []).append(text)
+    tails = b"|".join([_tree(group, end) for group in groups.values()])
+    return head + b"(?:" + tails + (b")?" if len(rest) < len(texts) else b")")

@@ -15,7 +15,7 @@ __all__ = ["Vocab"]
 
 _MAX_TEXT = 64 * 1024 * 1024
 """Bytes of text that are tokenized at most."""
-_FEW = 16 * 1024
+_FEW = 32 * 1024
 """Bytes of text in which special tokens are too few to be counted."""
 _SPECIAL: int = cpp.LLAMA_TOKEN_ATTR_CONTROL | cpp.LLAMA_TOKEN_ATTR_UNKNOWN
 
