@@ -111,6 +111,8 @@ UNSUPPORTED: tuple[tuple[Schema, str], ...] = (
     ({"type": "integer", "multipleOf": 9999991}, "multipleOf"),
     ({"allOf": [{"multipleOf": 9973}, {"multipleOf": 99.67}], "type": "number"}, "multipleOf"),
     ({"patternProperties": {f"^{n}x": {} for n in range(300)}}, "patternProperties"),
+    ({"$defs": {"t": {"patternProperties": {f"^{n}x": {} for n in range(60)}}},
+      "anyOf": [{"$ref": "#/$defs/t", "minProperties": 1}] * 200}, "patternProperties"),
     ({"type": "string", "pattern": "^[[a]]$"}, "pattern: [ in a class"),
     ({"patternProperties": {"^[a-z&&[^b]]": {}}}, "patternProperties: & in a class"),
     ({"$ref": "#/a", "a": {"minProperties": 5, "additionalProperties": True}}, "minProperties"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from llguidance import LLMatcher, LLTokenizer
 
-from actorllm.actors.runner.engine.grammar import LIMITS, check, grammar_of
+from actorllm.actors.runner.engine.grammar import LIMITS, check, grammar_of, one_line
 from actorllm.actors.runner.engine.numbers import numbered
 from actorllm.actors.runner.engine.types import EngineError, Structure
 
@@ -78,6 +78,13 @@ def test_what_is_right_may_be_written_and_what_is_wrong_may_not(schema, right, w
 )
 def test_numbers_of_which_nothing_else_must_be_said_stay_as_they_are(schema):
     assert numbered(schema) == schema
+
+
+def test_what_breaks_the_library_is_said_in_our_words():
+    assert (
+        one_line("panic: assertion failed: a < b\n<backtrace>\n at /x/y.rs:5") == "it is too large"
+    )
+    assert one_line("Current row has 3 items\n<non-verbose/>") == "Current row has 3 items"
 
 
 def said(row):

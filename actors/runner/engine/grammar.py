@@ -150,6 +150,8 @@ def _check(grammar: str) -> None:
 
 def one_line(message: str) -> str:
     """Bring a message of llguidance into the form of ours, without the grammar that it quotes."""
+    if message.startswith("panic"):  # of its own bounds, as that of 65,525 symbols
+        return "it is too large"
     text = re.split(r"\n +1 \| |<state>|<non-verbose/>|\. Enable '", message, maxsplit=1)[0]
     text = re.sub(r"^at \d+\(\d+\): (failed to compile JSON schema: )?", "", text)
     return " ".join(text.split())[:_LONGEST_MESSAGE]

@@ -15,6 +15,8 @@ __all__ = ["formatted", "readable"]
 
 _MOST_KEYS = 64
 """Patterns of keys. Each is compared with each, which takes a hundredth of a second then."""
+_MOST_PAIRS = 500_000
+"""Of them, in all places where schemas are joined, for there they are compared anew: some seconds."""
 _LONGEST_HOST = 253
 _CLASS = re.compile(r"\\.|\[(\^?(?:\\.|[^\]\\])*)\]|.", re.DOTALL)
 _OPERATOR = re.compile(r"(?:\\.)+|(\[|&&|--|~~)", re.DOTALL)
@@ -35,16 +37,19 @@ def readable(schema: Any) -> None:
     Raises:
         EngineError: One of them has not, or there are too many of keys.
     """
-    keys = 0
+    keys = joined = 0
     for inner in schemas(schema):
         if isinstance(pattern := inner.get("pattern"), str):
             _unambiguous("pattern", pattern)
+        joined += ("$ref" in inner and len(inner) > 1) or "allOf" in inner
         named = inner.get("patternProperties")
         for pattern in named if isinstance(named, dict) else ():
             _unambiguous("patternProperties", pattern)
             keys += 1
     if keys > _MOST_KEYS:
         raise EngineError(f"patternProperties has more than {_MOST_KEYS} patterns in all")
+    if keys * keys * joined > _MOST_PAIRS:
+        raise EngineError(f"patternProperties has too many patterns to be joined {joined} times")
 
 
 def _unambiguous(keyword: str, pattern: str) -> None:
