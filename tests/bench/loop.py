@@ -12,8 +12,8 @@ import llama_cpp as cpp
 
 from actorllm.actors.runner.engine.batching import Run
 from actorllm.actors.runner.engine.context import Batch, open_context
+from actorllm.actors.runner.engine.cores import usable_cores
 from actorllm.actors.runner.engine.model import load_model
-from actorllm.actors.runner.engine.threads import usable_cores
 from actorllm.actors.runner.engine.types import EngineSettings
 from actorllm.actors.runner.engine.windows import padded
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 
 from actorllm.actors.runner.engine.amx import cpu_has_amx
-from actorllm.actors.runner.engine.threads import usable_cores
+from actorllm.actors.runner.engine.cores import usable_cores
 
 __all__ = ["describe"]
 

@@ -16,10 +16,10 @@ import llama_cpp as cpp
 
 from actorllm.actors.runner.engine.amx import cpu_has_amx
 from actorllm.actors.runner.engine.batching import Pass, Run
+from actorllm.actors.runner.engine.cores import usable_cores
 from actorllm.actors.runner.engine.engine import Engine
 from actorllm.actors.runner.engine.matching import Matchers
 from actorllm.actors.runner.engine.opening import open_model
-from actorllm.actors.runner.engine.threads import usable_cores
 from actorllm.actors.runner.engine.types import EngineSettings, Sampling, Structure, Work
 from actorllm.actors.runner.engine.vocab import Vocab
 

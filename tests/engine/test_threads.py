@@ -1,15 +1,4 @@
-import os
-import time
-
-import psutil
-
-from actorllm.actors.runner.engine.groups import own_groups
-from actorllm.actors.runner.engine.threads import (
-    IdleCores,
-    ThreadTuner,
-    quota_cores,
-    usable_cores,
-)
+from actorllm.actors.runner.engine.threads import ThreadTuner
 
 
 class Machine:
@@ -37,31 +26,6 @@ def run(tuner, machine, passes, rows=1):
         total += seconds
         tuner.measured(rows, seconds)
     return total, used
-
-
-def test_there_is_at_least_one_core():
-    assert usable_cores() >= 1
-
-
-def test_the_least_quota_of_the_groups_counts(tmp_path):
-    inner = tmp_path / "groups/system.slice/x.service"
-    inner.mkdir(parents=True)
-    proc = tmp_path / "proc"
-    proc.write_text("12:cpu:/other\n0::/system.slice/x.service\n")
-    groups = list(own_groups(proc, tmp_path / "groups"))
-    assert groups == [inner, inner.parent, tmp_path / "groups"]
-    cores = os.cpu_count() or 1
-    assert quota_cores(groups) == cores
-    (inner / "cpu.max").write_text("max 100000\n")
-    (inner.parent / "cpu.max").write_text("100000 100000\n")
-    (tmp_path / "groups/cpu.max").write_text("never so\n")
-    assert quota_cores(groups) == 1
-    (inner.parent / "cpu.max").write_text("9000000 100000\n")
-    assert quota_cores(groups) == min(90, cores)
-    (inner / "cpu.max").write_text("1000 100000\n")
-    assert quota_cores(groups) == 1
-    proc.write_text("0::/../outside\n")
-    assert not list(own_groups(proc, tmp_path / "groups"))
 
 
 def test_a_quiet_machine_keeps_all_threads_and_rarely_tries_others():
@@ -142,15 +106,6 @@ def test_idle_cores_that_do_not_help_are_not_tried_again_and_again():
     _, used = run(tuner, machine, 500)
     assert tuner.threads == 1
     assert used[2] < 30
-
-
-def test_idle_cores_are_counted_over_some_time():
-    idle = IdleCores()
-    assert idle() is None
-    time.sleep(IdleCores.EVERY)
-    cores = idle()
-    assert cores is not None
-    assert 0 <= cores <= psutil.cpu_count() + 0.5
 
 
 def test_a_trial_that_loses_is_over_after_one_pass():

@@ -50,7 +50,9 @@
         lexemes     GBNF in its notation
         gbnf        rules of characters, as they are read
       threads     how many cores are really free
-      groups      the control groups of this process
+      cores       which there are for this process, and how many are idle
+        groups      the control groups of this process
+      pinning     each thread that computes keeps to cores of its own
       amx log     the process around llama.cpp
     ladder      ever safer settings, for models that crash
     fake        the same engine without a model, for simulations

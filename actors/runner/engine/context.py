@@ -11,13 +11,15 @@ import numpy as np
 from actorllm.actors.runner.engine.attention import PLAIN_ROWS, pool_cells, takes_plain
 from actorllm.actors.runner.engine.backend import Sampler
 from actorllm.actors.runner.engine.batching import Order, Pass, Run
+from actorllm.actors.runner.engine.cores import IdleCores
 from actorllm.actors.runner.engine.matching import Matchers
 from actorllm.actors.runner.engine.memory import new_state
 from actorllm.actors.runner.engine.model import Model
+from actorllm.actors.runner.engine.pinning import Pinning
 from actorllm.actors.runner.engine.samplers import Samplers
 from actorllm.actors.runner.engine.sampling import make_sampler
 from actorllm.actors.runner.engine.store import State
-from actorllm.actors.runner.engine.threads import IdleCores, ThreadTuner
+from actorllm.actors.runner.engine.threads import ThreadTuner
 from actorllm.actors.runner.engine.types import EngineError, EngineSettings, Work
 
 __all__ = ["Batch", "Context", "flash_attention_type", "kv_type", "open_context"]
@@ -138,6 +140,8 @@ class Context:
         self._model = model
         self.threads = settings.threads
         self._tuner = ThreadTuner(settings.threads, IdleCores()) if tune_threads else None
+        self._pinning = Pinning(wanted=model.on_cpu)
+        self._pinning.use(self.threads)
         self._window = settings.num_ctx
         self.vocab = model.vocab
         params = cpp.llama_context_default_params()
@@ -243,10 +247,12 @@ class Context:
             raise EngineError("the KV cache is full")
         if result != 0:
             raise RuntimeError(f"llama_decode returned {result}")
+        self._pinning.passed()
 
     def _use_threads(self, threads: int) -> None:
         if threads != self.threads:
             self.threads = threads
+            self._pinning.use(threads)
             cpp.llama_set_n_threads(self._context, threads, threads)
 
     def cut(self, slot: int, length: int) -> bool:

@@ -15,6 +15,7 @@ from actorllm.actors.runner.engine.batching import Run
 from actorllm.actors.runner.engine.context import Batch, flash_attention_type, open_context
 from actorllm.actors.runner.engine.model import Model
 from actorllm.actors.runner.engine.pairing import Pairing
+from actorllm.actors.runner.engine.pinning import Pinning
 from actorllm.actors.runner.engine.types import EngineError
 
 __all__ = ["Embedder", "Pooling", "Vectors", "share"]
@@ -89,6 +90,8 @@ class Embedder:
         self._rows = settings.num_batch
         self._sequences = settings.slots
         self._longest = min(settings.num_ctx, settings.num_batch)
+        self._pinning = Pinning(wanted=model.on_cpu)
+        self._pinning.use(settings.threads)
         params = cpp.llama_context_default_params()
         # An input must fit into one physical batch, since its rows see each other both ways.
         params.n_ctx = params.n_batch = params.n_ubatch = settings.num_batch
@@ -166,6 +169,7 @@ class Embedder:
         if not inputs:
             return
         self._decode(inputs)
+        self._pinning.passed()
         rows = iter(enumerate(accumulate(len(tokens) for tokens in inputs)))
         for request, part in taken:
             places = list(islice(rows, len(part)))

@@ -17,6 +17,7 @@ from actorllm.actors.runner.engine.embed import Embedder, Vectors
 from actorllm.actors.runner.engine.model import Progress
 from actorllm.actors.runner.engine.opening import Opened, open_model
 from actorllm.actors.runner.engine.pairing import Pairing
+from actorllm.actors.runner.engine.pinning import name_thread
 from actorllm.actors.runner.engine.stepper import Stepper
 from actorllm.actors.runner.engine.types import (
     Delta,
@@ -199,6 +200,7 @@ class Engine:
             self._inbox.put(command)
 
     def _main(self, progress: Progress | None) -> None:
+        name_thread()
         try:
             self._open(progress)
         except BaseException as e:  # noqa: BLE001 -- it is raised again where `load` waits

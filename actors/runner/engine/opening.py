@@ -14,9 +14,9 @@ from actorllm.actors.runner.engine.archive import FileArchive
 from actorllm.actors.runner.engine.attention import pool_cells
 from actorllm.actors.runner.engine.batching import ORDERLY_ROWS
 from actorllm.actors.runner.engine.context import Context
+from actorllm.actors.runner.engine.cores import usable_cores
 from actorllm.actors.runner.engine.embed import Embedder, Pooling
 from actorllm.actors.runner.engine.model import Model, Progress, load_model
-from actorllm.actors.runner.engine.threads import usable_cores
 from actorllm.actors.runner.engine.types import EngineError, EngineSettings, Loaded
 from actorllm.actors.runner.engine.windows import SMALLEST_WINDOW, padded
 

@@ -1,64 +1,13 @@
 """How many threads compute: the cores that this process may use, and that are really free.
 
 OpenMP's threads spin while they wait for each other. If something else runs on one of their
-cores, all of them wait for it, and a pass takes ten to fifty times as long. So the tuner watches
+cores, all of them wait for it, and a pass takes twice as long and more. So the tuner watches
 how long passes take and looks, now and then, whether fewer or more threads are faster.
 """
 
-import os
-import time
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 
-import psutil
-
-from actorllm.actors.runner.engine.groups import own_groups
-
-__all__ = ["IdleCores", "ThreadTuner", "quota_cores", "usable_cores"]
-
-
-def usable_cores() -> int:
-    """Count physical cores within the process's affinity and its control groups' quotas."""
-    physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):
-        physical = min(physical, len(os.sched_getaffinity(0)))
-    return max(1, min(physical, quota_cores(own_groups())))
-
-
-def quota_cores(groups: Iterable[Path]) -> int:
-    """Count the cores that control groups allow; those of the machine where none says less."""
-    return min([os.cpu_count() or 1, *(quota for group in groups if (quota := _quota(group)))])
-
-
-def _quota(group: Path) -> int | None:
-    """Return the cores of a group; None: it has no quota, or none that can be read."""
-    try:
-        quota, period = (group / "cpu.max").read_text(encoding="ascii").split()
-        return max(1, round(int(quota) / int(period)))  # or "max"
-    except (OSError, ValueError, ZeroDivisionError):
-        return None
-
-
-class IdleCores:
-    """Tells how many cores of the machine nobody has used lately."""
-
-    EVERY = 0.25
-    """Seconds between two answers, at least."""
-
-    def __init__(self) -> None:
-        self._at = time.monotonic()
-        self._idle = psutil.cpu_times().idle
-
-    def __call__(self) -> float | None:
-        """Return the mean since the last answer; None if that was just now."""
-        passed = time.monotonic() - self._at
-        if passed < self.EVERY:
-            return None
-        idle = psutil.cpu_times().idle
-        cores = (idle - self._idle) / passed
-        self._at += passed
-        self._idle = idle
-        return cores
+__all__ = ["ThreadTuner"]
 
 
 class ThreadTuner:
