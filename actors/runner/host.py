@@ -19,7 +19,7 @@ from actorllm.actors.runner.engine.types import (
 )
 from actorllm.actors.runner.watch import LOOK_SECONDS, Fault, Memory, Watch
 
-__all__ = ["EngineHost", "Sink", "ThreadHost", "Vectors", "memory_now"]
+__all__ = ["EngineHost", "Sink", "ThreadHost", "Vectors", "hand_out", "memory_now"]
 
 _NATIVE = {
     # Where there is a debugger, ggml's abort would start it for a trace, which takes seconds.
@@ -52,6 +52,17 @@ class Sink:
             await self._wake.wait()
         deltas, self._deltas = self._deltas, []
         return deltas
+
+
+def hand_out(sinks: dict[int, Sink], deltas: Sequence[Delta]) -> None:
+    """Put deltas into the sinks of their streams; who has left gets none, an end closes a sink."""
+    for delta in deltas:
+        sink = sinks.get(delta.id)
+        if sink is None:
+            continue
+        if delta.finish is not None:
+            del sinks[delta.id]
+        sink.put(delta)
 
 
 class EngineHost(Protocol):
@@ -111,7 +122,6 @@ class ThreadHost:
             os.environ.setdefault(variable, value)
         from actorllm.actors.runner.engine.engine import Engine
 
-        self._settings = settings
         self._planned = planned + settings.saved_bytes if planned else 0
         self._report = report
         self._engine = Engine(settings, self._deliver, stopped=self._stopped)
@@ -173,9 +183,7 @@ class ThreadHost:
         return self._engine.pairing()
 
     def stats(self) -> EngineStats | None:
-        if not self._loaded or self._settings.embedding:
-            return None
-        return self._engine.stats()
+        return self._engine.stats() if self._loaded else None
 
     async def run(self) -> None:
         """Watch the engine: heartbeats come from this thread and say nothing of the other.
@@ -208,13 +216,7 @@ class ThreadHost:
     # In Trio's thread
 
     def _hand_out(self, deltas: list[Delta]) -> None:
-        for delta in deltas:
-            sink = self._sinks.get(delta.id)
-            if sink is None:
-                continue
-            if delta.finish is not None:
-                del self._sinks[delta.id]
-            sink.put(delta)
+        hand_out(self._sinks, deltas)
 
     def _break_down(self, error: BaseException) -> None:
         self._error = error

@@ -12,14 +12,13 @@ from actorllm.actors.runner.actor import Runner
 from actorllm.actors.runner.engine.fake import FakeEngine
 from actorllm.actors.runner.engine.pairing import Pairing
 from actorllm.actors.runner.engine.types import (
-    Delta,
     EngineSettings,
     EngineStats,
     Loaded,
     Structure,
     Work,
 )
-from actorllm.actors.runner.host import EngineHost, Sink, Vectors
+from actorllm.actors.runner.host import EngineHost, Sink, Vectors, hand_out
 
 __all__ = ["SimulatedHost", "SimulatedRunner"]
 
@@ -98,16 +97,7 @@ class SimulatedHost:
                 await self._wake.wait()
             deltas = self._engine.step()
             await trio.sleep(self._engine.step_seconds)
-            self._hand_out(deltas)
-
-    def _hand_out(self, deltas: Sequence[Delta]) -> None:
-        for delta in deltas:
-            sink = self._sinks.get(delta.id)
-            if sink is None:
-                continue
-            if delta.finish is not None:
-                del self._sinks[delta.id]
-            sink.put(delta)
+            hand_out(self._sinks, deltas)
 
     def close(self) -> None:
         self._engine.close()

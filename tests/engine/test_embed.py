@@ -102,8 +102,31 @@ def test_an_input_that_does_not_fit_is_refused(host):
 def test_an_embedding_engine_does_not_generate(host):
     with pytest.raises(EngineError, match="does not support generate"):
         host.engine.submit(Work(id=1, prompt=(5,)))
-    with pytest.raises(EngineError, match="does not support generate"):
-        host.engine.stats()
+
+
+def test_batches_are_counted_and_one_that_is_computed_is_seen(host, monkeypatch):
+    """So that the watch can tell an engine that hangs from one that rests."""
+    embedder = host.engine._opened.embedder
+    before = host.engine.stats()
+    assert [slot.phase for slot in before.slots] == ["idle"]
+    begun, go_on, decode = threading.Event(), threading.Event(), embedder._decode
+
+    def slowly(inputs):
+        begun.set()
+        assert go_on.wait(30)
+        decode(inputs)
+
+    monkeypatch.setattr(embedder, "_decode", slowly)
+    result = host.engine.embed([[5, 6], [7]])
+    assert begun.wait(30)
+    during = host.engine.stats()
+    go_on.set()
+    result.result(30)
+    after = host.engine.stats()
+    assert [slot.phase for slot in during.slots] == ["prefill"]
+    assert (during.passes, during.prompt_tokens) == (before.passes, before.prompt_tokens)
+    assert (after.passes, after.prompt_tokens) == (before.passes + 1, before.prompt_tokens + 3)
+    assert after.last_pass_seconds > 0
 
 
 def test_a_closed_engine_refuses_to_embed(host):

@@ -162,7 +162,7 @@ class ChunkSizer:
     """Longest pass while nobody waits, so that a cancelled prompt soon makes room."""
     STEPS = 2
     """A pass may take as long as so many steps of the running streams, if that is longer."""
-    SMALLEST = 16
+    SMALLEST = 8
     FOUR = 4
     TILE = 64
     """Rows from which on attention is tiled, and a step of useful sizes; also the first chunk."""

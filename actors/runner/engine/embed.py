@@ -1,5 +1,6 @@
 """Embeddings: inputs in batches to one pooled vector each."""
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
@@ -16,7 +17,7 @@ from actorllm.actors.runner.engine.context import Batch, flash_attention_type, o
 from actorllm.actors.runner.engine.model import Model
 from actorllm.actors.runner.engine.pairing import Pairing
 from actorllm.actors.runner.engine.pinning import Pinning
-from actorllm.actors.runner.engine.types import EngineError
+from actorllm.actors.runner.engine.types import EngineError, EngineStats, SlotStats
 
 __all__ = ["Embedder", "Pooling", "Vectors", "share"]
 
@@ -82,7 +83,7 @@ class _Request:
 class Embedder:
     """A context for embeddings, whose batches hold the inputs of all requests that wait.
 
-    `submit` may be called from any thread; the rest is for the thread that made it.
+    `submit` and `stats` may be called from any thread; the rest is for the thread that made it.
     """
 
     def __init__(self, model: Model) -> None:
@@ -103,8 +104,12 @@ class Embedder:
         params.no_perf = True
         self._context = open_context(model, params)
         self._batch = Batch(settings.num_batch)
+        self._threads = settings.threads
         self._new: SimpleQueue[_Request] = SimpleQueue()
         self._waiting: list[_Request] = []
+        self._batches = self._tokens = 0
+        self._seconds = self._rate = 0.0
+        """Of the last batch, and its tokens per second."""
         self.pooling: Pooling = _POOLING.get(cpp.llama_pooling_type(self._context), "none")
         ranks = self.pooling == "rank"
         self.dimensions: int = (
@@ -152,6 +157,24 @@ class Embedder:
         self._waiting = [r for r in self._waiting if not r.result.done()]
         return bool(self._waiting)
 
+    def stats(self) -> EngineStats:
+        """Report how far it is; the one slot stands for the batch, which computes while any waits."""
+        waiting = len(self._waiting)
+        return EngineStats(
+            slots=(SlotStats(0, None, 0, "prefill" if waiting else "idle"),),
+            queued=waiting + self._new.qsize(),
+            cells_used=0,
+            cells=self._rows,
+            prompt_tokens=self._tokens,
+            cached_tokens=0,
+            generated_tokens=0,
+            passes=self._batches,
+            prefill_rate=self._rate,
+            decode_rate=0.0,
+            last_pass_seconds=self._seconds,
+            threads=self._threads,
+        )
+
     def fail(self, error: EngineError) -> None:
         """Answer all that wait with an error."""
         self._admit()
@@ -168,7 +191,9 @@ class Embedder:
         inputs = [tokens for _, part in taken for tokens in part]
         if not inputs:
             return
+        began = time.perf_counter()
         self._decode(inputs)
+        self._count(inputs, time.perf_counter() - began)
         self._pinning.passed()
         rows = iter(enumerate(accumulate(len(tokens) for tokens in inputs)))
         for request, part in taken:
@@ -180,6 +205,12 @@ class Embedder:
                 ]
             except EngineError as e:  # the others of the batch are well
                 _settle(request, e)
+
+    def _count(self, inputs: Sequence[Sequence[int]], seconds: float) -> None:
+        tokens = sum(map(len, inputs))
+        self._batches += 1
+        self._tokens += tokens
+        self._seconds, self._rate = seconds, tokens / seconds
 
     def free(self) -> None:
         cpp.llama_free(self._context)

@@ -163,8 +163,11 @@ class Engine:
 
     def stats(self) -> EngineStats:
         """Report what the slots do and how fast."""
+        opened = self._opened
+        if opened is not None and opened.embedder is not None:
+            return opened.embedder.stats()
         stats = self._generating.stats()
-        context = None if self._opened is None else self._opened.context
+        context = None if opened is None else opened.context
         return stats if context is None else attrs.evolve(stats, threads=context.threads)
 
     def close(self) -> None:
