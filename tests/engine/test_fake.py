@@ -574,6 +574,26 @@ def test_they_do_not_wait_long(monkeypatch):
     assert len(host.tokens[0]) > len(host.tokens[3]) == 1
 
 
+@pytest.mark.parametrize(("length", "waits"), [(100, True), (230, False)])
+def test_a_first_stream_waits_for_a_short_prompt_and_for_no_long_one(length, waits, monkeypatch):
+    monkeypatch.setattr(passes, "HOLD_SECONDS", 0.05)
+    host = make_unordered(num_batch=64)
+    backend, decode = host.engine._backend, host.engine._backend.decode
+
+    def take_time(plan):
+        decode(plan)
+        host.clock.now += backend.cost
+
+    monkeypatch.setattr(backend, "decode", take_time)
+    host.engine.submit(make_work(1, b"hello" * 8, max_tokens=50))
+    while not host.tokens.get(1):
+        host.step()
+    host.engine.submit(make_work(2, bytes([7] * length), max_tokens=50))
+    host.step()
+    host.step()
+    assert (len(host.tokens[1]) == 1) == waits
+
+
 def test_a_prompt_goes_beside_the_streams_that_run_and_takes_its_prefix_along():
     host = make_unordered(num_ctx=128)
     chat = bytes(range(60))

@@ -174,12 +174,18 @@ class Passes:
         """Tell whether streams wait, at their first token, for prompts that come with them.
 
         A pass costs little more with all streams of a burst than with a few. Where a stream has gone
-        on already, none of them waits.
+        on already none of them waits, nor for a prompt that takes longer than they would.
         """
         if not (due and self.prompts and all(stream.begins for stream in due.values())):
             return False
         began = min(stream.first_at for stream in due.values())
-        return self._clock() - began < HOLD_SECONDS
+        rate = self._pace.chunks.rate
+        return self._clock() - began < HOLD_SECONDS and not (
+            rate and max(map(self._left, self.prompts)) > HOLD_SECONDS * rate
+        )
+
+    def _left(self, stream: Stream) -> int:
+        return stream.left(can_cut=self._backend.can_cut)
 
     def may_shift(self, stream: Stream) -> bool:
         """Whether a stream goes on, with less before it, once its window is full."""
@@ -227,7 +233,7 @@ class Passes:
             behind=max((stream.placed for stream in self.prompts), default=0),
         )
         limit = max(1, min(limit, self._num_batch - len(due)))
-        left = [stream.left(can_cut=self._backend.can_cut) for stream in self.prompts]
+        left = list(map(self._left, self.prompts))
         shares = share_rows(left, limit)
         if self._prefixes.room(len(due) + sum(shares)):
             return shares
@@ -264,7 +270,7 @@ class Passes:
             room=stream.room,
             limit=min(
                 self._pace.limit(alone=alone, turns=True, behind=stream.placed),
-                stream.left(can_cut=self._backend.can_cut),
+                self._left(stream),
             ),
             order=self._order,
             orderly=self.orderly(stream),
