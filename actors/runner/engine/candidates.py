@@ -10,7 +10,7 @@ from typing import Any
 import llama_cpp as cpp
 import numpy as np
 
-from actorllm.actors.runner.engine.logprobs import Logits, floor_of
+from actorllm.actors.runner.engine.logprobs import LOWEST, Logits, floor_of
 from actorllm.actors.runner.engine.types import EngineError
 
 __all__ = ["Candidates", "Marks", "Tokens", "brief"]
@@ -19,7 +19,6 @@ Tokens = np.ndarray[Any, np.dtype[np.int32]]
 Marks = np.ndarray[Any, np.dtype[np.bool_]]
 
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
-_LOWEST = float(np.finfo(np.float32).min)
 _MANY = 4096
 """Candidates whose sampling takes long enough to let other threads run meanwhile."""
 
@@ -61,7 +60,7 @@ class Candidates:
             most += len(also)  # so many of the likeliest may be taken down
         tokens = self._reaching(logits, floor_of(logits, most))
         if also is not None and len(tokens) < len(self._all):
-            tokens = np.union1d(tokens, also[logits[also] >= _LOWEST])
+            tokens = np.union1d(tokens, also[logits[also] >= LOWEST])
         count = len(tokens)
         data = self._data[:count]
         data["id"] = tokens
@@ -92,7 +91,7 @@ class Candidates:
         """
         left = self._left()
         at = left["logit"].argmax()
-        if left["logit"][at] < _LOWEST:
+        if left["logit"][at] < LOWEST:
             raise _none_left()
         return int(left["id"][at])
 

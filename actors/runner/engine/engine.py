@@ -30,9 +30,9 @@ from actorllm.actors.runner.engine.types import (
 )
 from actorllm.actors.runner.engine.vocab import Vocab
 
-__all__ = ["COALESCE_SECONDS", "Engine"]
+__all__ = ["Engine"]
 
-COALESCE_SECONDS = 0.032
+_COALESCE_SECONDS = 0.032
 """Shortest time between two deliveries, unless a stream begins or ends: two frames of a display."""
 _EACH_SECONDS = 0.004
 """The same for each stream that has news: to pass them on costs time that computing wants, too."""
@@ -55,8 +55,6 @@ class Engine:
         deliver: Callable[[list[Delta]], None],
         *,
         stopped: Callable[[BaseException | None], None] | None = None,
-        coalesce: float = COALESCE_SECONDS,
-        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Prepare; nothing runs before `load`.
 
@@ -65,14 +63,10 @@ class Engine:
             deliver: Gets what is new.
             stopped: Told when the thread ended after a load: None if it was closed, else the
                 error that broke it. After an error the process should exit.
-            coalesce: Seconds between two deliveries.
-            clock: Monotonic seconds.
         """
         self._settings = settings
         self._deliver = deliver
         self._stopped = stopped
-        self._coalesce = coalesce
-        self._clock = clock
         self._inbox: queue.SimpleQueue[_Command] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._accepting = False
@@ -232,7 +226,7 @@ class Engine:
                 slots=used.slots,
                 window=used.num_ctx,
                 num_batch=used.num_batch,
-                clock=self._clock,
+                clock=time.perf_counter,
                 deterministic=used.deterministic,
                 memory=used.saved_bytes,
                 archive=opened.archive,
@@ -248,14 +242,11 @@ class Engine:
             if stepper is None:
                 continue
             idle = not stepper.step()
-            now = self._clock()
-            late = idle or now - delivered >= self._pause(stepper.pending)
+            now = time.perf_counter()
+            late = idle or now - delivered >= _pause(stepper.pending)
             if stepper.fresh or (stepper.pending and late):
                 delivered = now
                 self._deliver(stepper.collect())
-
-    def _pause(self, streams: int) -> float:
-        return max(self._coalesce, min(_EACH_SECONDS * streams, _MOST_SECONDS))
 
     def _obey(self, *, wait: bool) -> None:
         """Run the commands that came in; if there is nothing else to do, wait for one."""
@@ -282,3 +273,8 @@ class Engine:
             if error is None:
                 stepper.archive()
         opened.free()
+
+
+def _pause(streams: int) -> float:
+    """Give the seconds between two deliveries with news of so many streams."""
+    return max(_COALESCE_SECONDS, min(_EACH_SECONDS * streams, _MOST_SECONDS))

@@ -34,6 +34,8 @@ FAKE_BOS = 256
 FAKE_EOS = 257
 _VOCABULARY = 258
 _DIMENSIONS = 8
+_PASS_SECONDS, _ROW_SECONDS = 0.01, 0.0001
+"""What a pass costs, and each of its rows."""
 _LETTERS = b"eeeetttaaooiinnsshhrrdlu     "
 
 Script = Callable[[Work, int], int]
@@ -56,8 +58,6 @@ class FakeEngine:
         settings: EngineSettings,
         *,
         clock: Callable[[], float],
-        pass_seconds: float = 0.01,
-        row_seconds: float = 0.0001,
         script: Script = babble,
         archive: Archive | None = None,
     ) -> None:
@@ -66,13 +66,11 @@ class FakeEngine:
         Args:
             settings: Only window, slots, batch and `embedding` matter.
             clock: The host's time in seconds, such as `trio.current_time`.
-            pass_seconds: What a pass costs, and
-            row_seconds: what each of its rows costs.
             script: Writes the answers.
             archive: What is left of earlier engines.
         """
         self._settings = settings
-        self._backend = _FakeBackend(settings, pass_seconds, row_seconds, script)
+        self._backend = _FakeBackend(settings, script)
         self._stepper = Stepper(
             self._backend,
             slots=settings.slots,
@@ -197,9 +195,7 @@ class _FakeBackend:
     bos = FAKE_BOS
     n_vocab = _VOCABULARY
 
-    def __init__(
-        self, settings: EngineSettings, pass_seconds: float, row_seconds: float, script: Script
-    ) -> None:
+    def __init__(self, settings: EngineSettings, script: Script) -> None:
         self.unified = settings.unified
         self.deterministic = not (settings.unified or settings.unordered)
         whole = settings.num_ctx * settings.slots
@@ -207,13 +203,11 @@ class _FakeBackend:
         self.cost = 0.0
         self._plan = Pass("decode", ())
         self._cells: list[list[_Cell]] = [[] for _ in range(settings.slots)]
-        self._pass_seconds = pass_seconds
-        self._row_seconds = row_seconds
         self._script = script
 
     def decode(self, plan: Pass) -> None:
         self._plan = plan
-        self.cost = self._pass_seconds + self._row_seconds * plan.rows
+        self.cost = _PASS_SECONDS + _ROW_SECONDS * plan.rows
         for run in plan.runs:
             cells = self._cells[run.slot]
             if [cell.position for cell in cells] != list(range(run.position)):

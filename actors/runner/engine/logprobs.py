@@ -7,7 +7,7 @@ import numpy as np
 
 from actorllm.actors.runner.engine.types import Logprob, TokenLogprob
 
-__all__ = ["MAX_TOP", "Logits", "floor_of", "token_logprob"]
+__all__ = ["LOWEST", "MAX_TOP", "Logits", "floor_of", "token_logprob"]
 
 Logits = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -15,7 +15,8 @@ _ROWS = 64
 """Logits in a column."""
 _SPARE = 4
 """A floor is only sought where there are so many times more columns than wanted tokens."""
-_LOWEST = float(np.finfo(np.float32).min)
+LOWEST = float(np.finfo(np.float32).min)
+"""A logit below it is that of a token which cannot come."""
 _CERTAIN = 1e-6
 _HALF_ULP = 2.0**-24
 """Of 1 in single precision."""
@@ -46,10 +47,10 @@ def floor_of(logits: Logits, count: int) -> float:
     """
     columns = len(logits) // _ROWS
     if count <= 0 or count * _SPARE > columns:
-        return _LOWEST
+        return LOWEST
     heads = logits[: columns * _ROWS].reshape(_ROWS, columns).max(axis=0)
     heads.partition(columns - count)
-    return max(float(heads[columns - count]), _LOWEST)
+    return max(float(heads[columns - count]), LOWEST)
 
 
 def _sum(weights: Logits) -> float:
