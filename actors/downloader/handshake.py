@@ -12,6 +12,9 @@ _NO_TLS: Final = frozenset(
 )
 """What OpenSSL calls the first bytes of an answer that are no TLS record, by its release."""
 
+_BROKEN: Final = (ssl.SSLEOFError, ssl.SSLSyscallError, ssl.SSLZeroReturnError)
+"""The server has gone, with a farewell or without."""
+
 _LINKS: Final = 8
 """Causes that are looked at."""
 
@@ -22,7 +25,7 @@ def handshake_problem(error: httpx.TransportError) -> str | None:
     None: it was something else, or the connection broke, and another try may go better.
     """
     found = _tls_error(error) if isinstance(error, httpx.ConnectError) else None
-    if found is None or isinstance(found, ssl.SSLEOFError | ssl.SSLSyscallError):
+    if found is None or isinstance(found, _BROKEN) or not found.reason:
         return None
     if isinstance(found, ssl.SSLCertVerificationError):
         reason = found.verify_message
@@ -31,7 +34,7 @@ def handshake_problem(error: httpx.TransportError) -> str | None:
         )
     if found.reason in _NO_TLS:
         return "it answers without TLS; if it speaks plain HTTP, pull or push with --insecure"
-    return f"it refuses TLS: {(found.reason or 'no reason given').replace('_', ' ').lower()}"
+    return f"it refuses TLS: {found.reason.replace('_', ' ').lower()}"
 
 
 def _tls_error(error: BaseException) -> ssl.SSLError | None:

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from actorllm.actors.downloader.client import make_client
+from actorllm.actors.downloader.handshake import handshake_problem
 from actorllm.actors.downloader.origin import Origin
 from actorllm.actors.downloader.registry import RegistryError, transport_errors
 
@@ -100,3 +101,9 @@ async def test_a_connection_that_breaks_in_the_handshake_may_do_better(nursery):
         await stream.aclose()
 
     assert (await error_at(await serve(nursery, leave))).passes
+
+
+def test_a_server_that_takes_its_leave_refuses_nothing():
+    error = httpx.ConnectError("closed")
+    error.__cause__ = ssl.SSLZeroReturnError(ssl.SSL_ERROR_ZERO_RETURN, "closed")
+    assert handshake_problem(error) is None

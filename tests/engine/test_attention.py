@@ -51,8 +51,8 @@ def test_a_pool_has_a_window_at_least_and_one_for_each_slot_at_most(change, cell
 
 def make_slow(**options):
     sizer = ChunkSizer(512, **options)
-    sizer.measured(64, 4.0)
-    sizer.measured(16, 1.0)
+    sizer.measured(64, 8.0)
+    sizer.measured(16, 2.0)
     return sizer
 
 
