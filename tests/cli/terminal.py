@@ -25,7 +25,7 @@ class Terminal:
         self._raw = b""
         main, sub = pty.openpty()
         ioctl(sub, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        environ = os.environ | environ | {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
+        environ = os.environ | {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"} | environ
         self._process = subprocess.Popen(
             [sys.executable, "-m", "actorllm.cli.main", *arguments],
             stdin=sub,

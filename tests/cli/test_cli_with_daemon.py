@@ -20,7 +20,7 @@ def daemon(tmp_path_factory):
     """A daemon on any free port; the environment for its clients."""
     state = tmp_path_factory.mktemp("daemon")
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("ACTORLLM_", "OLLAMA_"))}
-    environ |= {"ACTORLLM_STATE": str(state), "ACTORLLM_HOST": "127.0.0.1:0"}
+    environ |= {"ACTORLLM_STATE": str(state), "ACTORLLM_HOST": "127.0.0.1:0", "TERM": "xterm"}
     with (state / "output").open("wb") as output:
         child = subprocess.Popen(
             [sys.executable, "-m", "actorllm.cli.main", "serve"],
