@@ -77,14 +77,15 @@ class Client:
 
     def has_blob(self, digest: str) -> bool:
         """Say whether the server has a blob already."""
-        with self._answer("HEAD", f"/api/blobs/{digest}") as answer:
+        with self._asked("HEAD", f"/api/blobs/{digest}", may_fail=True) as answer:
             if answer.status not in (200, 404):
                 raise _failure(answer)
             return answer.status == 200
 
     def adopt_blob(self, digest: str, name: str) -> bool:
         """Let the server take a file of its own folder as a blob; False: it does not."""
-        with self._answer("POST", _with(f"/api/blobs/{digest}", {"adopt": name})) as answer:
+        path = _with(f"/api/blobs/{digest}", {"adopt": name})
+        with self._asked("POST", path, may_fail=True) as answer:
             return answer.is_success
 
     def upload_blob(self, digest: str, chunks: Iterator[bytes], size: int) -> None:
@@ -125,27 +126,15 @@ class Client:
         body: Body = b"",
         *,
         seconds: float | None = None,
+        may_fail: bool = False,
     ) -> Iterator[Answer]:
-        """Ask for what must succeed."""
-        with self._answer(method, target, headers, body, seconds=seconds) as answer:
-            if not answer.is_success:
-                raise _failure(answer)
-            yield answer
-
-    @contextmanager
-    def _answer(
-        self,
-        method: str,
-        target: str,
-        headers: Headers = MappingProxyType({}),
-        body: Body = b"",
-        *,
-        seconds: float | None = None,
-    ) -> Iterator[Answer]:
+        """Ask for what must succeed, unless it may fail."""
         url = self.address.url
         said = {"User-Agent": f"actorllm/{package_version()}", **headers}
         try:
             with requested(self.address, method, target, said, body, seconds=seconds) as answer:
+                if not (may_fail or answer.is_success):
+                    raise _failure(answer)
                 yield answer
         except Unreachable as e:
             raise Failure(

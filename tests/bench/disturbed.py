@@ -8,17 +8,15 @@ turns; in one of them OpenMP is told to leave its threads alone, and so the engi
 """
 
 import selectors
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from tests.bench.machine import describe
 from tests.bench.models import create, half_billion
-from tests.bench.throughput import request, through_http
+from tests.bench.throughput import asked, through_http
 from tests.integration.daemon import Daemon
 
 _TOKENS = 200
@@ -34,15 +32,12 @@ while True:
 
 def gaps(daemon: Daemon, streams: int) -> tuple[list[float], float]:
     """Read some streams; give the seconds between their chunks in order, and tokens per second."""
-    parts = urlsplit(daemon.url)
     found: list[float] = []
     last: dict[int, float] = {}
     began = time.perf_counter()
     with selectors.DefaultSelector() as selector:
         for seed in range(streams):
-            sock = socket.create_connection((parts.hostname, parts.port))
-            sock.sendall(request("m", seed, _TOKENS))
-            selector.register(sock, selectors.EVENT_READ, seed)
+            selector.register(asked(daemon, "m", seed, _TOKENS), selectors.EVENT_READ, seed)
         while selector.get_map():
             for key, _ in selector.select():
                 data = key.fileobj.recv(1 << 16)

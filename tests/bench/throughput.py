@@ -48,14 +48,11 @@ def through_http(daemon: Daemon, model: str, streams: int, tokens: int) -> float
 
     The time begins with the first frame of any stream, so the other streams' prompts are in it.
     """
-    parts = urlsplit(daemon.url)
     counted = 0
     first = 0.0
     with selectors.DefaultSelector() as selector:
         for seed in range(streams):
-            sock = socket.create_connection((parts.hostname, parts.port))
-            sock.sendall(request(model, seed, tokens))
-            selector.register(sock, selectors.EVENT_READ, bytearray())
+            selector.register(asked(daemon, model, seed, tokens), selectors.EVENT_READ, bytearray())
         while selector.get_map():
             for key, _ in selector.select():
                 data = key.fileobj.recv(1 << 16)
@@ -66,6 +63,14 @@ def through_http(daemon: Daemon, model: str, streams: int, tokens: int) -> float
                     key.fileobj.close()
                     counted += eval_count(bytes(key.data), tokens)
     return (counted - streams) / (time.perf_counter() - first)
+
+
+def asked(daemon: Daemon, model: str, seed: int, tokens: int) -> socket.socket:
+    """Ask for a stream; give the connection that it comes on."""
+    parts = urlsplit(daemon.url)
+    sock = socket.create_connection((parts.hostname, parts.port))
+    sock.sendall(request(model, seed, tokens))
+    return sock
 
 
 def request(model: str, seed: int, tokens: int) -> bytes:

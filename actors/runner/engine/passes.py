@@ -178,11 +178,11 @@ class Passes:
         """
         if not (due and self.prompts and all(stream.begins for stream in due.values())):
             return False
-        began = min(stream.first_at for stream in due.values())
         rate = self._pace.chunks.rate
-        return self._clock() - began < HOLD_SECONDS and not (
-            rate and max(map(self._left, self.prompts)) > HOLD_SECONDS * rate
-        )
+        if rate and max(map(self._left, self.prompts)) > HOLD_SECONDS * rate:
+            return False
+        began = min(stream.first_at for stream in due.values())
+        return self._clock() - began < HOLD_SECONDS
 
     def _left(self, stream: Stream) -> int:
         return stream.left(can_cut=self._backend.can_cut)
