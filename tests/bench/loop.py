@@ -10,8 +10,9 @@ from typing import Any
 import attrs
 import llama_cpp as cpp
 
+from actorllm.actors.runner.engine.batch import Batch
 from actorllm.actors.runner.engine.batching import Run
-from actorllm.actors.runner.engine.context import Batch, open_context
+from actorllm.actors.runner.engine.context import open_context
 from actorllm.actors.runner.engine.cores import usable_cores
 from actorllm.actors.runner.engine.model import load_model
 from actorllm.actors.runner.engine.types import EngineSettings

@@ -44,11 +44,14 @@ class Host:
         return self.wait({work.id for work in works})
 
     def wait(self, ids: set[int]) -> dict[int, tuple[tuple[int, ...], str, Finish]]:
+        """Wait for works; what others deliver meanwhile is lost."""
         tokens = dict.fromkeys(ids, ())
         texts = dict.fromkeys(ids, "")
         done = {}
         while len(done) < len(ids):
             delta = self.deltas.get(timeout=60)
+            if delta.id not in ids:
+                continue
             tokens[delta.id] += delta.tokens
             texts[delta.id] += delta.text
             if delta.finish is not None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from actorllm.actors.runner.engine.fake import FakeEngine, _FakeBackend, babble
+from actorllm.actors.runner.engine.fake import FakeBackend, FakeEngine, babble
 from actorllm.actors.runner.engine.prefixes import Prefixes
 from actorllm.actors.runner.engine.slots import Slot
 from actorllm.actors.runner.engine.types import EngineSettings, Work
@@ -109,7 +109,7 @@ def test_what_is_not_on_disk_does_not_wait(shelf, unified):
 def make_prefixes(patience, copies):
     """Two slots, one of them with a prompt that took ten seconds; give what they lose."""
     settings = EngineSettings(model_path="fake", num_ctx=256, slots=2)
-    backend = _FakeBackend(settings, babble)
+    backend = FakeBackend(settings, babble)
     backend.state_size = lambda _: 1 << 28
     slots = [Slot(0), Slot(1)]
     prefixes = Prefixes(

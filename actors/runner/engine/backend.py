@@ -1,13 +1,19 @@
 """What the stepper needs of llama.cpp: implemented by `context` and, without a model, by `fake`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from actorllm.actors.runner.engine.batching import Order, Pass
 from actorllm.actors.runner.engine.store import State
 from actorllm.actors.runner.engine.types import TokenLogprob, Work
 
-__all__ = ["Backend", "Sampler"]
+__all__ = ["Backend", "Pause", "Sampler"]
+
+Pause = Callable[[int, float], bool]
+"""Told the tokens that are evaluated, and the seconds until the next call, as far as that is known.
+
+It may take its time, and use the backend for something else; it returns false to give up.
+"""
 
 
 class Sampler(Protocol):
@@ -49,6 +55,8 @@ class Backend(Protocol):
     """What makes a pass orderly."""
     tiles: bool
     """Whether attention is quick in passes of many rows only (see `attention`)."""
+    reads_apart: bool
+    """Whether a prompt can be evaluated apart, so that passes may come between."""
     bos: int
     n_vocab: int
 
@@ -83,6 +91,25 @@ class Backend(Protocol):
 
     def restore(self, slot: int, data: State) -> bool:
         """Put a saved state into an empty slot; false if it does not fit, and it is empty."""
+
+    def prepare_apart(self) -> bool:
+        """Get ready to read apart, once, which takes some time; false if that cannot be."""
+
+    def read_apart(self, slot: int, tokens: Sequence[int], position: int, pause: Pause) -> bool:
+        """Evaluate tokens behind all cells of a slot, and give them to it when all have theirs.
+
+        Args:
+            slot: Of these tokens; until the end its cells stay as they are.
+            tokens: One or more.
+            position: Of the first one.
+            pause: Called every few milliseconds.
+
+        Returns:
+            False if it was given up; then nothing is known of the slot.
+
+        Raises:
+            EngineError: It cannot be, and will not be tried again; nothing is known of the slot.
+        """
 
     def shift(self, slot: int, keep: int, discard: int) -> None:
         """Forget cells after the first `keep` and move the rest up."""

@@ -3,29 +3,36 @@
 import ctypes
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import llama_cpp as cpp
 import numpy as np
+import psutil
 
 from actorllm.actors.runner.engine.attention import PLAIN_ROWS, pool_cells, takes_plain
-from actorllm.actors.runner.engine.backend import Sampler
+from actorllm.actors.runner.engine.backend import Pause, Sampler
+from actorllm.actors.runner.engine.batch import Batch
 from actorllm.actors.runner.engine.batching import Order, Pass, Run
 from actorllm.actors.runner.engine.cores import IdleCores
 from actorllm.actors.runner.engine.matching import Matchers
 from actorllm.actors.runner.engine.memory import new_state
 from actorllm.actors.runner.engine.model import Model
 from actorllm.actors.runner.engine.pinning import Pinning
+from actorllm.actors.runner.engine.reader import Reader
 from actorllm.actors.runner.engine.samplers import Samplers
 from actorllm.actors.runner.engine.sampling import make_sampler
 from actorllm.actors.runner.engine.store import State
 from actorllm.actors.runner.engine.threads import ThreadTuner
 from actorllm.actors.runner.engine.types import EngineError, EngineSettings, Work
 
-__all__ = ["Batch", "Context", "flash_attention_type", "kv_type", "open_context"]
+__all__ = ["Context", "flash_attention_type", "kv_type", "open_context"]
 
 _KV_TYPES = {"f16": cpp.GGML_TYPE_F16, "q8_0": cpp.GGML_TYPE_Q8_0, "q4_0": cpp.GGML_TYPE_Q4_0}
 
+_READER_SHARE = 0.25
+"""Of the free memory, what the cells of a reader may take, and once more as they are handed over."""
 _NO_ROOM = 1
 """What `llama_decode` returns if the cells do not suffice."""
 
@@ -74,64 +81,6 @@ def open_context(model: Model, params: Any) -> Any:
     return handle
 
 
-class Batch:
-    """A `llama_batch` over numpy arrays, which are filled by slices instead of single items."""
-
-    def __init__(self, capacity: int) -> None:
-        self.token = np.zeros(capacity, np.int32)
-        self.pos = np.zeros(capacity, np.int32)
-        self.slot = np.zeros(capacity, np.int32)
-        self.output = np.zeros(capacity, np.int8)
-        self._ones = np.ones(capacity, np.int32)
-        each = self.slot.ctypes.data + self.slot.itemsize * np.arange(capacity)
-        self._slots = each.astype(np.uintp)
-        # Single items of numpy's arrays take several times as long.
-        self._token_items, self._pos_items = self.token.data, self.pos.data
-        fields = dict(cpp.llama_batch._fields_)
-        self.struct = cpp.llama_batch()
-        for name, array in (
-            ("token", self.token),
-            ("pos", self.pos),
-            ("n_seq_id", self._ones),
-            ("seq_id", self._slots),
-            ("logits", self.output),
-        ):
-            setattr(self.struct, name, ctypes.cast(array.ctypes.data, fields[name]))
-
-    def fill(self, runs: Sequence[Run], *, pairs: bool = False) -> None:
-        """Replace the rows.
-
-        Args:
-            runs: What they are.
-            pairs: Compute the logits of a second row where those of one are wanted.
-        """
-        tokens: list[int] = []
-        positions: list[int] = []
-        slots: list[int] = []
-        outputs: list[bool] = []
-        for run in runs:
-            count = len(run.tokens)
-            tokens += run.tokens
-            positions += range(run.position, run.position + count)
-            slots += [run.slot] * count
-            outputs += [False] * (count - 1)
-            outputs.append(run.output)
-        rows = len(tokens)
-        if pairs and rows > 1 and sum(outputs) == 1:
-            outputs[outputs.index(True) - 1] = True
-        self.token[:rows] = tokens
-        self.pos[:rows] = positions
-        self.slot[:rows] = slots
-        self.output[:rows] = outputs
-        self.struct.n_tokens = rows
-
-    def advance(self, rows: Sequence[int], tokens: Sequence[int]) -> None:
-        """Move some rows one position further, with other tokens."""
-        for row, token in zip(rows, tokens, strict=True):
-            self._token_items[row] = token
-            self._pos_items[row] += 1
-
-
 class Context:
     """A context for generation. Only the thread that made it may use it."""
 
@@ -158,6 +107,7 @@ class Context:
         # equal prompts give unequal bits.
         params.kv_unified = settings.unified
         params.no_perf = True
+        self._params = params
         self._context = open_context(model, params)
         self._memory = cpp.llama_get_memory(self._context)
         self._batch = Batch(settings.num_batch + settings.slots + 1)
@@ -172,6 +122,11 @@ class Context:
         self.can_cut_saved = self.can_cut and not self._sliding
         self.unified = settings.unified
         self.cells = int(params.n_ctx)
+        self._streams = 1 if settings.unified else settings.slots  # of cells
+        self._reader: Reader | None = None
+        free_order = settings.unordered and not settings.unified
+        self.reads_apart = model.on_cpu and free_order and self.can_cut_saved
+        self._cell_bytes = 0
         self.can_shift = bool(cpp.llama_memory_can_shift(self._memory))
         self.flash_attention = params.flash_attn_type
         self.tiles = model.on_cpu and params.flash_attn_type == cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
@@ -199,6 +154,7 @@ class Context:
         )
         if not np.isfinite(logits).any():
             raise EngineError("the model computes no valid numbers with these settings")
+        self._cell_bytes = self.state_size(0) // 2
         cpp.llama_memory_clear(self._memory, False)
 
     def step_seconds(self, rows: int) -> float:
@@ -297,6 +253,36 @@ class Context:
         cpp.llama_memory_seq_rm(self._memory, slot, -1, -1)
         return False
 
+    def prepare_apart(self) -> bool:
+        cells = self.cells // self._streams
+        if cells * self._cell_bytes > psutil.virtual_memory().available * _READER_SHARE:
+            return False
+        open_one = partial(open_context, self._model)
+        with suppress(EngineError):  # llama.cpp has logged it
+            self._reader = Reader(open_one, self._params, cells=cells, streams=self._streams)
+        return self._reader is not None
+
+    def read_apart(self, slot: int, tokens: Sequence[int], position: int, pause: Pause) -> bool:
+        reader, threads = self._reader, self._tuner.home if self._tuner else self.threads
+        assert reader is not None
+
+        def paused(done: int, seconds: float) -> bool:
+            goes_on = pause(done, seconds)
+            self._use_threads(threads)  # a pass may have had others
+            return goes_on
+
+        self._use_threads(threads)
+        reader.begin(self.save(slot) if position else None, slot, threads)
+        if not (paused(0, 0.0) and reader.read(tokens, position, paused)):
+            return False
+        state = reader.state()
+        if not paused(len(tokens), 0.0):
+            return False
+        self.cut(slot, 0)
+        if not self.restore(slot, state):
+            raise EngineError("the cells of a prompt could not be handed over")
+        return True
+
     def shift(self, slot: int, keep: int, discard: int) -> None:
         cpp.llama_memory_seq_rm(self._memory, slot, keep, keep + discard)
         cpp.llama_memory_seq_add(self._memory, slot, keep + discard, -1, -discard)
@@ -309,6 +295,8 @@ class Context:
 
     def free(self) -> None:
         self._samplers.free()
+        if self._reader is not None:
+            self._reader.free()
         cpp.llama_free(self._context)
 
     def _why_not_deterministic(self) -> str:

@@ -12,8 +12,9 @@ import attrs
 import llama_cpp as cpp
 import numpy as np
 
+from actorllm.actors.runner.engine.batch import Batch
 from actorllm.actors.runner.engine.batching import Run
-from actorllm.actors.runner.engine.context import Batch, flash_attention_type, open_context
+from actorllm.actors.runner.engine.context import flash_attention_type, open_context
 from actorllm.actors.runner.engine.model import Model
 from actorllm.actors.runner.engine.pairing import Pairing
 from actorllm.actors.runner.engine.pinning import Pinning

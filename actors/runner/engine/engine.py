@@ -75,6 +75,8 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._opened: Opened | None = None
         self._stepper: Stepper | None = None
+        self._delivered = 0.0
+        """When there was news last."""
 
     def load(self, progress: Progress | None = None) -> Loaded:
         """Load the model and wait until it is ready. Call it once.
@@ -230,23 +232,35 @@ class Engine:
                 deterministic=used.deterministic,
                 memory=used.saved_bytes,
                 archive=opened.archive,
+                meanwhile=self._go_on,
             )
         self._accepting = True
         self._loaded.set_result(opened.loaded)
 
     def _serve(self) -> None:
-        stepper = self._stepper
-        delivered, idle = 0.0, True
+        idle = True
         while not self._closing.is_set():
             self._obey(wait=idle)
-            if stepper is None:
-                continue
-            idle = not stepper.step()
-            now = time.perf_counter()
-            late = idle or now - delivered >= _pause(stepper.pending)
-            if stepper.fresh or (stepper.pending and late):
-                delivered = now
-                self._deliver(stepper.collect())
+            idle = self._stepper is None or not self._step(self._stepper)
+
+    def _go_on(self) -> bool:
+        """Do what is due while a step takes long; false if that is nothing."""
+        stepper = self._stepper
+        assert stepper is not None
+        self._obey(wait=False)
+        if self._closing.is_set():
+            stepper.end_all("")
+        return self._step(stepper)
+
+    def _step(self, stepper: Stepper) -> bool:
+        """Run a pass, and deliver what is new; false if there was nothing to do."""
+        went_on = stepper.step()
+        now = time.perf_counter()
+        late = not went_on or now - self._delivered >= _pause(stepper.pending)
+        if stepper.fresh or (stepper.pending and late):
+            self._delivered = now
+            self._deliver(stepper.collect())
+        return went_on
 
     def _obey(self, *, wait: bool) -> None:
         """Run the commands that came in; if there is nothing else to do, wait for one."""

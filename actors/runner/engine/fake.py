@@ -13,6 +13,7 @@ import attrs
 from attrs import evolve
 
 from actorllm.actors.runner.engine.arrivals import Archive
+from actorllm.actors.runner.engine.backend import Pause
 from actorllm.actors.runner.engine.batching import Order, Pass
 from actorllm.actors.runner.engine.seeds import position_seed
 from actorllm.actors.runner.engine.stepper import Stepper
@@ -28,7 +29,7 @@ from actorllm.actors.runner.engine.types import (
     Work,
 )
 
-__all__ = ["FAKE_BOS", "FAKE_EOS", "FakeEngine", "Script"]
+__all__ = ["FAKE_BOS", "FAKE_EOS", "FakeBackend", "FakeEngine", "Script"]
 
 FAKE_BOS = 256
 FAKE_EOS = 257
@@ -70,7 +71,7 @@ class FakeEngine:
             archive: What is left of earlier engines.
         """
         self._settings = settings
-        self._backend = _FakeBackend(settings, script)
+        self._backend = FakeBackend(settings, script)
         self._stepper = Stepper(
             self._backend,
             slots=settings.slots,
@@ -186,12 +187,13 @@ class _Cell:
     position: int
 
 
-class _FakeBackend:
+class FakeBackend:
     """Keeps the cells as a KV cache would, and checks that it is asked for sensible things."""
 
     can_cut = can_cut_saved = can_shift = True
     order = Order()
     tiles = False
+    reads_apart = False
     bos = FAKE_BOS
     n_vocab = _VOCABULARY
 
@@ -253,6 +255,12 @@ class _FakeBackend:
         tokens = struct.unpack(f"{len(data) // 4}i", data)
         self._cells[slot] = [_Cell(token, i) for i, token in enumerate(tokens)]
         return True
+
+    def prepare_apart(self) -> bool:
+        return False
+
+    def read_apart(self, slot: int, tokens: Sequence[int], position: int, pause: Pause) -> bool:
+        raise EngineError("a fake reads nothing apart")
 
     def shift(self, slot: int, keep: int, discard: int) -> None:
         del self._cells[slot][keep : keep + discard]

@@ -71,8 +71,17 @@ class Pace:
         """Give prompts their whole budget again: streams had a pass."""
         self._left = self._num_batch
 
+    @property
+    def renewed(self) -> bool:
+        """Whether streams had a pass, and prompts none after it."""
+        return self._left == self._num_batch
+
     def read(self, rows: int, seconds: float) -> None:
         """Learn from a pass over rows of prompts."""
         self.chunks.measured(rows, seconds)
+        self.spend(seconds, rows)
+
+    def spend(self, seconds: float, rows: int = 1) -> None:
+        """Take what prompts have used up of their budget from it."""
         share = seconds / ChunkSizer.SHARED_SECONDS
         self._left -= max(rows, int(self._num_batch * share))

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import attrs
 
+from actorllm.actors.runner.engine.apart import Apart
 from actorllm.actors.runner.engine.backend import Backend
 from actorllm.actors.runner.engine.batching import (
     Pass,
@@ -67,6 +68,8 @@ class Passes:
         num_batch: Most rows of a pass.
         clock: Monotonic seconds.
         results: Hears of rows and failures.
+        meanwhile: Takes a step of the engine while a prompt is read apart; false if there was
+            nothing to do.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Passes:
         num_batch: int,
         clock: Callable[[], float],
         results: Results,
+        meanwhile: Callable[[], bool],
     ) -> None:
         self._backend = backend
         self._slots = slots
@@ -97,6 +101,9 @@ class Passes:
         self.last_seconds = 0.0
         """Of the last pass."""
         self._line: _Line | None = None
+        self._apart = Apart(
+            backend, slots, pace, clock=clock, meanwhile=meanwhile, spent=self._spent
+        )
 
     @property
     def runnable(self) -> bool:
@@ -119,7 +126,7 @@ class Passes:
 
     def run(self) -> bool:
         """Run the pass, or the passes, whose turn it is; false if there are no rows."""
-        prompts, line, self._line = self.prompts, self._line, None
+        prompts, line, self._line = self._apart.besides(self.prompts), self._line, None
         if line is not None and not prompts and self._goes_on(line):
             self._step_on(line)
             return True
@@ -132,15 +139,18 @@ class Passes:
         held = self._are_held(due)
         alone = held or not due
         if self._backend.unified:
-            return self._mixed(due, alone=alone)
-        if due and not held and (not prompts or self._pace.streams_turn):
+            return self._mixed(due, prompts, alone=alone)
+        if due and not held and (long := self._apart.choose(prompts)):
+            self._read_apart(long)
+        elif due and not held and (not prompts or self._pace.streams_turn):
             self._decode(due)
         elif not prompts:
+            self._apart.prepare()
             return False
         elif self._orders:
             self._prefill(prompts[0], alone=alone)
         else:
-            self._mixed({}, alone=alone)
+            self._mixed({}, prompts, alone=alone)
         return True
 
     def _goes_on(self, line: "_Line") -> bool:
@@ -191,24 +201,25 @@ class Passes:
         """Whether a stream goes on, with less before it, once its window is full."""
         return stream.work.shift and self._backend.can_shift
 
-    def _mixed(self, due: Mapping[int, Stream], *, alone: bool) -> bool:
+    def _mixed(self, due: Mapping[int, Stream], prompts: Sequence[Stream], *, alone: bool) -> bool:
         """Run a pass over a row of each stream that is due, and parts of prompts.
 
         Args:
             due: The streams; in a shared cache only.
+            prompts: Those that are read in passes.
             alone: Whether no stream waits for the pass.
         """
-        if not due and not self.prompts:
+        if not due and not prompts:
             return False
-        streams = (*due.values(), *self.prompts)
-        shares = self._shares(due, streams, alone=alone)
+        streams = (*due.values(), *prompts)
+        shares = self._shares(due, prompts, alone=alone)
         if shares is None:
             self._results.send_back()
             return True
         plan = mixed_pass(
             {index: stream.tokens[-1] for index, stream in due.items()},
             self._slots,
-            [stream.part(rows) for stream, rows in zip(self.prompts, shares, strict=True)],
+            [stream.part(rows) for stream, rows in zip(prompts, shares, strict=True)],
         )
         seconds = self._run(plan, streams)
         if plan.kind == "prefill":
@@ -222,23 +233,23 @@ class Passes:
         return True
 
     def _shares(
-        self, due: Mapping[int, Stream], streams: Sequence[Stream], *, alone: bool
+        self, due: Mapping[int, Stream], prompts: Sequence[Stream], *, alone: bool
     ) -> list[int] | None:
         """Divide the rows of a mixed pass among the prompts; None: there is no room for one."""
-        if not all(map(self._make_room, streams)):
+        if not all(map(self._make_room, (*due.values(), *prompts))):
             return None
         limit = self._pace.limit(
             alone=alone,
             turns=not self._backend.unified,
-            behind=max((stream.placed for stream in self.prompts), default=0),
+            behind=max((stream.placed for stream in prompts), default=0),
         )
         limit = max(1, min(limit, self._num_batch - len(due)))
-        left = list(map(self._left, self.prompts))
+        left = list(map(self._left, prompts))
         shares = share_rows(left, limit)
         if self._prefixes.room(len(due) + sum(shares)):
             return shares
         free = self._prefixes.free - len(due)
-        return None if free < bool(self.prompts) else share_rows(left, free)
+        return None if free < bool(prompts) else share_rows(left, free)
 
     def _decode(self, due: Mapping[int, Stream]) -> None:
         for stream in due.values():
@@ -280,6 +291,28 @@ class Passes:
         rows = len(plan.runs[0].tokens)
         self._pace.read(rows, seconds)
         self.prompt_tokens += rows
+
+    def _read_apart(self, stream: Stream) -> None:
+        """Read a prompt but for its last token, which has an output row in a pass."""
+        slot, begin = stream.slot, stream.placed
+        assert slot is not None
+        tokens = stream.tokens[begin : begin + self._left(stream) - 1]
+        try:
+            if not self._apart.read(stream, tokens):
+                return
+        except EngineError:  # from its first token on, then, and in passes
+            self._backend.cut(slot.index, 0)
+            slot.cut(0)
+            stream.placed = 0
+        else:
+            self._placed(stream, tokens, "")
+            self.prompt_tokens += len(tokens)
+        self._tell(stream)
+
+    def _spent(self, seconds: float) -> None:
+        """Note that a part of a prompt was read apart."""
+        self._count(seconds)
+        self._pace.spend(seconds)
 
     def _run(self, plan: Pass, streams: Sequence[Stream]) -> float:
         """Run a pass and hand its output rows on; return the seconds it took."""

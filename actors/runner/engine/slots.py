@@ -104,7 +104,8 @@ class Slot:
         stream = self.stream  # read once: the engine's thread may take it away
         if stream is None:
             return SlotStats(self.index, None, len(self.tokens), "idle")
-        return SlotStats(self.index, stream.work.id, len(self.tokens), stream.phase)
+        tokens = len(self.tokens) + stream.apart
+        return SlotStats(self.index, stream.work.id, tokens, stream.phase)
 
     def reusable(self, kind: Kind) -> int:
         """Count the leading cells that another prompt with the same tokens may use.

@@ -50,6 +50,7 @@ class Stepper:
         deterministic: bool = False,
         memory: int = 0,
         archive: Archive | None = None,
+        meanwhile: Callable[[], bool] | None = None,
     ) -> None:
         """Prepare.
 
@@ -62,6 +63,8 @@ class Stepper:
             deterministic: Hold all works to orderly passes.
             memory: Bytes for prefixes that are put aside.
             archive: Prefixes that survived an earlier process.
+            meanwhile: Calls `step`, and does what else is to be done between two of them, while
+                one takes long; returns what it gave. None: `step` itself.
         """
         self._backend = backend
         self._clock = clock
@@ -89,6 +92,7 @@ class Stepper:
             num_batch=num_batch,
             clock=clock,
             results=self,
+            meanwhile=meanwhile or self.step,
         )
         self._admission = Admission(backend, self._slots, self._passes.prompts, self._prefixes)
         self._tick = 0

@@ -32,6 +32,8 @@ class Stream:
         self.sampler: Sampler | None = None
         self.finish: Finish | None = None
         self.backlog = 0
+        self.apart = 0
+        """Tokens that are evaluated, but have no cells in its slot yet."""
         self.awaited: tuple[Stream, int] | None = None
         """A prompt that is evaluated, and how many tokens of it this one waits for."""
         self.fresh = False

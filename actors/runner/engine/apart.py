@@ -1,0 +1,137 @@
+"""A long prompt is read apart, and running streams go on meanwhile. Pure but for its backend.
+
+Where streams and prompts take turns, a prompt is cut into parts that are over when the streams are
+due: small ones, which take longer for each token. What is read apart is interrupted instead. Only
+one prompt is, until its end; whatever else the engine has to do is done in the pauses.
+"""
+
+from collections.abc import Callable, Sequence
+
+from actorllm.actors.runner.engine.backend import Backend
+from actorllm.actors.runner.engine.batching import ChunkSizer
+from actorllm.actors.runner.engine.pace import Pace
+from actorllm.actors.runner.engine.slots import Slot
+from actorllm.actors.runner.engine.streams import Stream
+from actorllm.actors.runner.engine.types import EngineError
+
+__all__ = ["LONG_SECONDS", "Apart"]
+
+LONG_SECONDS = 2.0
+"""A prompt that takes so long by itself is worth handing its cells over."""
+_TURNS = 4
+"""Most steps of the engine in a pause: what is read apart goes on whatever else there is."""
+
+
+class Apart:
+    """Reads one prompt at a time.
+
+    Args:
+        backend: Evaluates.
+        slots: All slots.
+        pace: Says how long streams may wait.
+        clock: Monotonic seconds.
+        meanwhile: Takes a step of the engine; false if there was nothing to do.
+        spent: Told the seconds of each part.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        slots: Sequence[Slot],
+        pace: Pace,
+        *,
+        clock: Callable[[], float],
+        meanwhile: Callable[[], bool],
+        spent: Callable[[float], None],
+    ) -> None:
+        self._backend = backend
+        self._slots = slots
+        self._pace = pace
+        self._clock = clock
+        self._meanwhile = meanwhile
+        self._spent = spent
+        self._useful, self._ready = backend.reads_apart, False
+        self._stream: Stream | None = None
+        """That is read."""
+        self._since = self._until = 0.0
+        """Of the part that is evaluated: its begin, and when it should be over."""
+
+    def prepare(self) -> None:
+        """Get ready while nothing else is to be done, if there can be prompts that are worth it."""
+        if self._ready or not self._useful:
+            return
+        rate, window = self._pace.chunks.rate, self._backend.cells // len(self._slots)
+        if 0 < LONG_SECONDS * rate < window:
+            self._useful = self._ready = self._backend.prepare_apart()
+
+    def besides(self, prompts: Sequence[Stream]) -> Sequence[Stream]:
+        """Give the prompts that are read in passes."""
+        if self._stream is None:
+            return prompts
+        return [stream for stream in prompts if stream is not self._stream]
+
+    def choose(self, prompts: Sequence[Stream]) -> Stream | None:
+        """Choose a prompt that should be read apart now, beside running streams."""
+        if not self._ready or self._stream is not None:
+            return None
+        return next(filter(self._is_long, prompts), None)
+
+    def _is_long(self, stream: Stream) -> bool:
+        assert stream.slot is not None
+        left = stream.left(can_cut=True)
+        whole = len(stream.slot.tokens) == stream.placed  # it has not forgotten its begin
+        return whole and left > max(1, LONG_SECONDS * self._pace.chunks.rate)
+
+    def read(self, stream: Stream, tokens: Sequence[int]) -> bool:
+        """Read the next tokens of a prompt.
+
+        Returns:
+            False if the stream has ended meanwhile.
+
+        Raises:
+            EngineError: It cannot be, as no other will; its slot has to be emptied.
+        """
+        assert stream.slot is not None
+        self._stream = stream
+        self._begin()
+        try:
+            return self._backend.read_apart(stream.slot.index, tokens, stream.placed, self._pause)
+        except EngineError:
+            self._useful = self._ready = False
+            raise
+        finally:
+            self._stream, stream.apart = None, 0
+
+    def _begin(self) -> None:
+        """Begin a part: a short one if other prompts get the other half of the time."""
+        self._since = self._clock()
+        seconds = ChunkSizer.SHARED_SECONDS
+        if self._is_awaited():
+            step = self._pace.step_seconds
+            seconds = max(seconds, ChunkSizer.STEPS * step) - step
+        self._until = self._since + seconds / (2 if self._are_others() else 1)
+
+    def _is_awaited(self) -> bool:
+        return any(slot.stream and slot.stream.due for slot in self._slots)
+
+    def _are_others(self) -> bool:
+        """Whether there are prompts that are read in passes."""
+        streams = (slot.stream for slot in self._slots if slot.stream is not self._stream)
+        return any(stream and stream.phase == "prefill" for stream in streams)
+
+    def _pause(self, done: int, seconds: float) -> bool:
+        stream = self._stream
+        assert stream is not None
+        now = self._clock()
+        if now + seconds >= self._until:
+            stream.apart = done
+            self._spent(now - self._since)
+            self._let_others()
+            self._begin()
+        return stream.finish is None
+
+    def _let_others(self) -> None:
+        """Let prompts have their part of the time, and streams their pass."""
+        for _ in range(_TURNS):
+            if not self._meanwhile() or not self._is_awaited() or self._pace.renewed:
+                return
