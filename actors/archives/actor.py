@@ -10,6 +10,7 @@ from actorllm.actors.archives.exporting import Exporting
 from actorllm.actors.archives.importing import Importing
 from actorllm.actors.kernel import Actor, concurrent
 from actorllm.actors.library.catalog import Catalog
+from actorllm.actors.library.pinning import pinning, tidied
 from actorllm.protocol.errors import Problem, Refused
 from actorllm.protocol.messages.archives import (
     Export,
@@ -31,8 +32,6 @@ _MAX_OPEN: Final = 8
 _MAX_MODELS: Final = 1024
 _MAX_PART: Final = 1024 * 1024
 _THREADS: Final = 4
-_CLEANUP: Final = 10.0
-"""Seconds for which an import that was left is tidied up before nobody waits for it."""
 
 
 class ArchivesActor(Actor):
@@ -58,7 +57,8 @@ class ArchivesActor(Actor):
         self._check_room()
         self._exports += 1
         try:
-            with await self._thread(self._catalog.blobs.lock.pin) as pin:
+            pin = await self._thread(self._catalog.blobs.lock.pin)
+            async with pinning(self._catalog, pin):
                 exporting = await self._thread(Exporting, self._catalog, m.models, pin)
                 yield ExportPart(exporting.total)
                 pieces = exporting.pieces()
@@ -82,8 +82,7 @@ class ArchivesActor(Actor):
             del self._imports[id_]
             opened.left = True
             if not opened.busy:
-                with trio.move_on_after(_CLEANUP, shield=True):
-                    await trio.to_thread.run_sync(importing.close, abandon_on_cancel=True)
+                await tidied(importing.close)
 
     @concurrent
     async def feed(self, m: FeedImport) -> Fed:

@@ -13,6 +13,7 @@ from actorllm.actors.builder.carry_out import Creation
 from actorllm.actors.builder.templates import template_problem
 from actorllm.actors.kernel import Actor
 from actorllm.actors.library.catalog import Catalog
+from actorllm.actors.library.pinning import tidied
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.messages.building import Create, CreateStatus
 from actorllm.protocol.messages.transfers import Pull
@@ -24,8 +25,6 @@ _MAX_OPEN: Final = 32
 """Creations that run or wait."""
 _PULLED: Final = "success"
 """Last step of a pull; here it is not the last one."""
-_CLEANUP: Final = 10.0
-"""Seconds that a creation which was left may take to tidy up before nobody waits for it."""
 
 
 class BuilderActor(Actor):
@@ -60,17 +59,11 @@ class BuilderActor(Actor):
             try:
                 while (status := await self._next(steps)) is not None:
                     yield status
-            finally:
-                await self._close(steps)
+            finally:  # it ends its process and sweeps what it stored
+                await tidied(steps.close)
 
     async def _next(self, steps: Iterator[CreateStatus]) -> CreateStatus | None:
         return await trio.to_thread.run_sync(next, steps, None, limiter=self._threads)
-
-    async def _close(self, steps: Any) -> None:
-        # A creation that was left ends its process and sweeps what it stored; these are short, but
-        # they wait for the lock of a store that other programs use.
-        with trio.move_on_after(_CLEANUP, shield=True):
-            await trio.to_thread.run_sync(steps.close, abandon_on_cancel=True)
 
     @asynccontextmanager
     async def _turn(self, name: tuple[str, ...]) -> AsyncIterator[None]:

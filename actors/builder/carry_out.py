@@ -5,7 +5,7 @@ report: a manifest is written last and at once, so the model is there whole or a
 blocks: take each step in a thread.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from functools import partial
 
 from actorllm.actors.builder.checks import (
@@ -69,7 +69,7 @@ class Creation:
             return None
         return self._create.source
 
-    def steps(self) -> Iterator[CreateStatus]:
+    def steps(self) -> Generator[CreateStatus, None, None]:
         """Make the model.
 
         Raises:
@@ -92,8 +92,7 @@ class Creation:
                 garbage = steps | self._catalog.write(target, dump_manifest(manifest))
             yield CreateStatus("success")
         finally:
-            if garbage:
-                self._catalog.sweep(garbage)
+            self._catalog.sweep(garbage)
 
     def _plan(self, holdings: Holdings) -> _Planning:
         origin = self._origin

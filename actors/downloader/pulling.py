@@ -22,6 +22,7 @@ from actorllm.actors.downloader.manifests import check_manifest
 from actorllm.actors.downloader.partial import allocated
 from actorllm.actors.downloader.registry import Registry, RegistryError
 from actorllm.actors.library.catalog import Catalog
+from actorllm.actors.library.pinning import pinning
 from actorllm.protocol.errors import Refused
 from actorllm.protocol.gojson import JsonError
 from actorllm.protocol.manifest import Layer, Manifest, ManifestError
@@ -82,7 +83,8 @@ class Pulling:
         if hub is not None:
             yield CreateStatus("the registry refuses split weights; taking their files one by one")
         layers = tuple({layer.digest: layer for layer in manifest.blobs()}.values())
-        with await self._thread(self._catalog.blobs.lock.pin) as pin:
+        pin = await self._thread(self._catalog.blobs.lock.pin)
+        async with pinning(self._catalog, pin):
             missing = await self._thread(self._missing, layers, pin, hub)
             urls = {} if hub is None else hub.urls
             async with aclosing(self._blobs(layers, missing, urls)) as items:

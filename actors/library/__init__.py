@@ -16,7 +16,8 @@
     gguf.py          GGUF headers, read without trust (gguf_cursor.py, ggml_types.py)
     naming.py        names in requests and their refusals
     builtin/         the store of the model that comes with the package (make_builtin.py)
+    pinning.py       pins of other actors, and the sweep at their end
     actor.py         who says all that to other actors
 
-All but the actor is without actors, and what reads files blocks: call it from a thread.
+All but the last two are without actors, and what reads files blocks: call it from a thread.
 """

@@ -105,6 +105,8 @@ class Catalog:
             below.append(_Below(builtin, _BUILTIN, lasting=False))
         self._below = tuple(below)
         self._stores = (blobs, *(each.blobs for each in below))
+        self._spared: frozenset[str] = frozenset()
+        """Digests that nothing referred to when they were swept, but a pin held."""
         self._known = _Known.of([])
 
     def models(self) -> tuple[list[Installed], list[Unreadable]]:
@@ -239,8 +241,12 @@ class Catalog:
                 return 0
             return self._sweep(_digests(model.manifest))
 
-    def sweep(self, digests: Iterable[str]) -> int:
-        """Remove those of some blobs that nothing refers to, and return the bytes freed."""
+    def sweep(self, digests: Iterable[str] = ()) -> int:
+        """Remove those of some blobs that nothing refers to, and return the bytes freed.
+
+        What is pinned stays, and is looked at again by the next sweep: so whoever lets go of a pin
+        sweeps.
+        """
         with self.blobs.lock.removing():
             return self._sweep(digests)
 
@@ -256,9 +262,10 @@ class Catalog:
             dry_run: Only tell what would be removed.
         """
         with self.blobs.lock.removing():
-            used = self._used()
-            if isinstance(used, Unreadable):
-                return Garbage(skipped=f"{used.name.short()}: {used.reason}")
+            referred = self._referred()
+            if isinstance(referred, Unreadable):
+                return Garbage(skipped=f"{referred.name.short()}: {referred.reason}")
+            used = referred | self.blobs.lock.pinned()
             entries = tuple(
                 entry
                 for entry in self.blobs.entries()
@@ -281,20 +288,25 @@ class Catalog:
                 return found
         return None
 
-    def _used(self) -> frozenset[str] | Unreadable:
-        """Return all digests that are referred to, or the first reason not to know."""
-        used = set(self.blobs.lock.pinned())
+    def _referred(self) -> frozenset[str] | Unreadable:
+        """Return all digests that models refer to, or the first reason not to know."""
+        referred: set[str] = set()
         for found in self._manifests.scan():
             if isinstance(found, Unreadable):
                 return found
-            used |= _digests(found.manifest)
-        return frozenset(used)
+            referred |= _digests(found.manifest)
+        return frozenset(referred)
 
     def _sweep(self, digests: Iterable[str]) -> int:
-        used = self._used()
-        if isinstance(used, Unreadable):
+        unused = self._spared.union(digests)
+        if not unused:
             return 0
-        return sum(self.blobs.delete(digest) for digest in frozenset(digests) - used)
+        referred = self._referred()
+        if isinstance(referred, Unreadable):
+            return 0
+        unused -= referred
+        self._spared = unused & self.blobs.lock.pinned()
+        return sum(self.blobs.delete(digest) for digest in unused - self._spared)
 
 
 def _digests(manifest: Manifest) -> frozenset[str]:

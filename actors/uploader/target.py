@@ -15,6 +15,7 @@ from actorllm.actors.blobs.pins import Pin
 from actorllm.actors.downloader.authority import Authority
 from actorllm.actors.downloader.origin import Origin
 from actorllm.actors.downloader.registry import Registry
+from actorllm.actors.library.pinning import pinning
 from actorllm.actors.uploader.local import LocalModel
 from actorllm.actors.uploader.pushing import Pushing, mount_source
 from actorllm.actors.uploader.send import Send
@@ -58,15 +59,13 @@ class Target:
             Registry, self._origin, authority, streams=uploader.streams, policy=uploader.policy
         )
         # Whoever deletes the model meanwhile leaves its blobs until they are sent.
-        with await trio.to_thread.run_sync(self._pin, limiter=uploader.threads):
-            async with connect() as registry:
-                follow = partial(self._follow, connect)
-                pushing = Pushing(
-                    self._model, registry, follow, uploader.ctx.run, uploader.troubled
-                )
-                async with aclosing(pushing.steps()) as steps:
-                    async for step in steps:
-                        yield step
+        pin = await trio.to_thread.run_sync(self._pin, limiter=uploader.threads)
+        async with pinning(uploader.catalog, pin), connect() as registry:
+            follow = partial(self._follow, connect)
+            pushing = Pushing(self._model, registry, follow, uploader.ctx.run, uploader.troubled)
+            async with aclosing(pushing.steps()) as steps:
+                async for step in steps:
+                    yield step
 
     def _pin(self) -> Pin:
         pin = self._uploader.catalog.blobs.lock.pin()

@@ -171,6 +171,19 @@ def test_a_name_that_was_there_stays_as_it_was_when_its_successor_is_left(
     assert leftovers() == []
 
 
+def test_what_is_deleted_while_a_creation_holds_it_goes_when_that_is_left(
+    said, creation, catalog, leftovers
+):
+    said(Create("other", source="seedling", system="Be brief."))
+    going = creation(Create("mine", source="other", system="Be brief.")).steps()
+    while next(going).status != "writing manifest":
+        pass
+    catalog.delete(parse_name("other"))
+    assert leftovers()
+    going.close()
+    assert leftovers() == []
+
+
 @pytest.mark.parametrize("wanted", ["Q8_0", "bf16", "iq4_xs"])
 def test_weights_are_quantized(said, f16, model, catalog, leftovers, wanted):
     words, problem = said(Create("x", files={"a.gguf": f16}, quantize=wanted))

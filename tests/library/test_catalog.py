@@ -126,6 +126,22 @@ def test_blobs_of_an_open_transfer_stay(catalog):
     assert catalog.collect_garbage(older_than=-1).blobs == 1
 
 
+def test_what_a_pin_saved_from_a_sweep_goes_with_the_next_one(catalog):
+    shared = layer(catalog.blobs, LICENSE, "MIT")
+    gone = add_model(catalog, "gone", shared, weights=BERT.read_bytes())
+    add_model(catalog, "kept", shared, weights=BERT.read_bytes() + b"other")
+    weights = gone.layers[0].digest
+    with catalog.blobs.lock.pin() as pin:
+        for part in gone.layers:
+            pin.add(part.digest)
+        catalog.delete(parse_name("gone"))
+        assert catalog.sweep() == 0
+        assert catalog.blobs.has(weights)
+    assert catalog.sweep() == BERT.stat().st_size
+    assert not catalog.blobs.has(weights)
+    assert catalog.blobs.has(shared.digest)
+
+
 def test_replacing_a_model_tells_what_may_be_swept(catalog):
     first = add_model(catalog, "x", weights=BERT.read_bytes())
     weights = catalog.blobs.put(BERT.read_bytes() + b"2")

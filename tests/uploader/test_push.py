@@ -69,6 +69,22 @@ async def test_two_pushes_of_one_model_send_it_once(proxy, node, seedling):
     assert proxy.count("POST", "") == 2
 
 
+async def test_a_model_that_is_deleted_while_it_is_pushed_arrives_and_leaves_nothing(
+    registry, node, catalog, seedling
+):
+    model = seedling(registry.host, "library/gone")
+    said = ""
+    wanted = Push(model.name.full(), insecure=True)
+    async with node.ref("/uploader").stream(wanted, window=1) as items:
+        async for step in items:
+            if step.status.startswith("pushing") and catalog.delete(model.name) is not None:
+                assert catalog.blobs.digests()
+            said = step.status
+    assert said == "success"
+    assert registry.get("library/gone/manifests/latest") == SEEDLING.read_bytes()
+    assert catalog.blobs.digests() == frozenset()
+
+
 async def test_an_upload_goes_on_where_a_broken_connection_has_ended_it(
     proxy, registry, node, seedling
 ):
