@@ -126,4 +126,6 @@ def need(model: ResolvedModel, engine: EngineSettings) -> MemoryNeed:
 
 
 def _cells(engine: EngineSettings) -> int:
-    return (engine.unified and engine.cells) or engine.num_ctx * engine.slots
+    """Count the cells of a load, and those of the prompt that it reads apart."""
+    apart = engine.unordered and not engine.unified
+    return (engine.unified and engine.cells) or engine.num_ctx * (engine.slots + apart)

@@ -5,6 +5,7 @@
     stepper     continuous batching, one pass at a time; knows no llama.cpp
       backend     what it needs of llama.cpp
       passes      whose turn it is, and what a pass leaves
+      apart       long prompts that passes of streams come between
       batching    which rows go into a pass, and which passes give the same bits
       admission   which streams may begin
       pace        how long passes take, and whose turn it is
@@ -29,6 +30,8 @@
       model       loading, facts
       kernels     which weights give the same bits in which passes
       context     `llama_decode` and the KV cache: the stepper's backend
+        batch       the rows that it is given
+        reader      another one, for a prompt that gives way to the first
       embed       inputs to vectors
       pairing     how a reranker reads a query and a document
       vocab       text to tokens and back
