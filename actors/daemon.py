@@ -19,6 +19,9 @@
 
 A failure of one is a matter of that one: who asks it meanwhile asks again, runners are replaced
 under their streams, and the edge keeps its socket.
+
+They are stopped from the last to the first: the edge refuses whoever comes now, lets answers end or
+tells their clients that they will not, and only then goes what works for them.
 """
 
 import os
@@ -37,7 +40,7 @@ from actorllm.actors.archives.actor import ArchivesActor
 from actorllm.actors.blobs.actor import BlobsActor
 from actorllm.actors.blobs.store import BlobStore
 from actorllm.actors.builder.actor import BuilderActor
-from actorllm.actors.claim import Claim
+from actorllm.actors.claim import PATIENCE, Claim
 from actorllm.actors.downloader.actor import Downloader
 from actorllm.actors.downloader.retry import Policy
 from actorllm.actors.kernel import ChildSpec, Exit, Intensity, Node, Supervisor
@@ -177,7 +180,9 @@ def main(
         return 1
     with ExitStack() as stack:
         with _usable("write the log", "set ACTORLLM_STATE to another folder"):
-            claim = stack.enter_context(Claim(settings.state))
+            # Whoever runs here already may be letting its answers end.
+            patience = PATIENCE + settings.stop_grace
+            claim = stack.enter_context(Claim(settings.state, patience=patience))
             configure_logs(debug=settings.debug, quiet=quiet, file=settings.state / "actorllm.log")
         with _usable(f"write to the models in {settings.models}", _OTHER_MODELS):
             BlobStore(settings.models)
@@ -216,7 +221,7 @@ async def _run(
     faults: FaultHook | None,
     claim: Claim,
 ) -> int:
-    from actorllm.actors.edge.actor import Edge
+    from actorllm.actors.edge.actor import TAIL, Edge
 
     log = structlog.get_logger("actorllm")
     if faults is not None:
@@ -224,15 +229,15 @@ async def _run(
     node = Node("daemon", launcher=ProcessLauncher(), faults=faults)
     edge = ChildSpec(
         "edge",
-        lambda: Edge(lambda: make_app(node, settings, log), [sock]),
-        shutdown=2.0,
+        lambda: Edge(lambda: make_app(node, settings, log), [sock], grace=settings.stop_grace),
+        shutdown=settings.stop_grace + TAIL,
     )
     host, port = sock.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     exit_ = Exit("normal")
     claim.announce(url)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_stop_on_signal, node, claim)
+        nursery.start_soon(_stop_on_signal, node, claim, log)
         ended = _Ended()
         nursery.start_soon(ended.run, node, tree(settings, edge))
         await ended.up.wait()
@@ -263,11 +268,13 @@ class _Ended:
             self.up.set()
 
 
-async def _stop_on_signal(node: Node, claim: Claim) -> None:
+async def _stop_on_signal(node: Node, claim: Claim, log: Any) -> None:
+    """Let the node end; a second signal makes it hurry."""
     wanted = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # which nohup has set
         wanted.append(signal.SIGHUP)
     with trio.open_signal_receiver(*wanted) as signals:
-        async for _ in signals:
+        async for number in signals:
+            log.info("stopping", signal=signal.Signals(number).name)
             claim.withdraw()
             node.stop()

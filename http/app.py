@@ -2,6 +2,7 @@
 
 edge.py         what every route needs
 connection.py   one request on its ASGI connection; encoding.py undoes its compression
+answers.py      what is being answered, and how it ends when the daemon stops
 guards.py       Host, Origin, 404, 405; redirects.py: paths that are nearly right; targets.py: what
                 stands in a request line beside paths
 stream.py       answers that are written while they are made; frames.py: those of generations
@@ -17,12 +18,15 @@ ollama/ openai/ anthropic/   the dialects, a module per topic
 
 from typing import Any
 
+from quart.ctx import RequestContext
+from quart.typing import ResponseReturnValue
 from quart.wrappers import Request, Response
 from quart_trio import QuartTrio
 from werkzeug.routing import Rule
 
 from actorllm.actors.kernel import Node
 from actorllm.http import guards, insight
+from actorllm.http.answers import Answers, stopping
 from actorllm.http.anthropic import messages
 from actorllm.http.connection import Connection, EdgeRequest
 from actorllm.http.edge import Edge, Log
@@ -99,6 +103,7 @@ class App(QuartTrio):
     def __init__(self, edge: Edge) -> None:
         super().__init__(__name__, static_folder=None)
         self.edge = edge
+        self.answers = Answers()
         self.config.update(
             # Nothing ends by itself: a long generation is no error, uploads have their own limits.
             RESPONSE_TIMEOUT=None,
@@ -116,6 +121,15 @@ class App(QuartTrio):
         if not is_expected(error):
             log_crash(self.edge.log, error)
         return refusal(problem_of(error))
+
+    async def dispatch_request(
+        self, request_context: RequestContext | None = None
+    ) -> ResponseReturnValue:
+        """Answer a request, but while the server stops."""
+        if not self.answers.closed:
+            with self.answers.cuttable():
+                return await super().dispatch_request(request_context)
+        raise stopping()
 
     def answered(self, request: Request, status: int, seconds: float) -> None:
         """Count a request whose answer has been sent, or whose client has left."""

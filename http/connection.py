@@ -5,6 +5,8 @@
   all of it before it reads does not lock up; after some seconds the connection is closed instead.
 - A response may write itself (`Writing`): it decides its status late, and its scopes are around
   plain awaits, never around the yields of a generator.
+- An answer that the daemon's end cuts short gets its last word.
+- The first send is shielded, since nothing can be said after half of a head.
 - The last send is shielded: Hypercorn reports the end of the response to us as a disconnect before
   it restarts its keep-alive timer; a cancelled send would leave an idle connection without one.
 """
@@ -22,6 +24,7 @@ from quart_trio.wrappers import TrioRequest, TrioResponse
 from quart_trio.wrappers.request import TrioBody
 
 from actorllm.actors.kernel.trace import new_trace, trace_id
+from actorllm.http.answers import Answers, stopping
 from actorllm.http.targets import in_origin_form
 
 __all__ = [
@@ -133,12 +136,21 @@ class Writing(TrioResponse):
         """Send the start, the body and its end."""
         raise NotImplementedError
 
+    async def fail(self, send: Send, error: Exception) -> None:
+        """Send what is to be said in place of what `write` did not come to; it was cancelled."""
+        raise NotImplementedError
+
 
 class Connection(TrioASGIHTTPConnection):
     """See the module."""
 
     def __init__(self, app: Any, scope: Any) -> None:
         super().__init__(app, in_origin_form(scope))  # type: ignore[arg-type]
+
+    @property
+    def _answers(self) -> Answers:
+        answers: Answers = self.app.answers  # type: ignore[attr-defined]  # our App has them
+        return answers
 
     async def handle_messages(  # type: ignore[override]
         self, nursery: trio.Nursery, request: Request, receive: Receive
@@ -162,7 +174,8 @@ class Connection(TrioASGIHTTPConnection):
         trace_id.set(new_trace())  # all messages of a request share it; this task serves one
         status = CLIENT_LEFT
         try:
-            status = await self._answer(request, send)
+            with self._answers.taken():
+                status = await self._answer(request, send)
         finally:
             count: Count = self.app.answered  # type: ignore[attr-defined]  # our App has it
             count(request, status, time.perf_counter() - began)
@@ -173,8 +186,13 @@ class Connection(TrioASGIHTTPConnection):
         body = request.body
         assert isinstance(body, RequestBody)
         send = _careful(send, body)
+        if self._answers.closed:
+            response.headers["Connection"] = "close"
         if isinstance(response, Writing):
-            await response.write(send)
+            with self._answers.cuttable() as scope:
+                await response.write(send)
+            if scope.cancelled_caught:
+                await response.fail(send, stopping())
         else:
             assert isinstance(response, Response)
             await self._send_response(send, response)
@@ -186,14 +204,15 @@ class Connection(TrioASGIHTTPConnection):
 
 def _careful(send: Send, body: RequestBody) -> Send:
     async def careful(message: Any) -> None:
+        if message.get("more_body", False):
+            await send(message)
+            return
         if message["type"] == "http.response.start":
             body.discard()
-        elif not message.get("more_body", False):
+        else:
             with trio.move_on_after(LINGER):
                 await body.ended.wait()
-            with trio.CancelScope(shield=True):  # bounded by the time-out of writes
-                await send(message)
-            return
-        await send(message)
+        with trio.CancelScope(shield=True):  # bounded by the time-out of writes
+            await send(message)
 
     return careful

@@ -6,7 +6,7 @@ All items that are there go out in one write.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import trio
 from quart.utils import encode_headers
@@ -76,7 +76,8 @@ class Streamed(Writing, Generic[R]):
         self._source = source
         self._frames = frames
         self._log = log
-        self._started = False
+        self._stage: Literal["silent", "started", "told", "over"] = "silent"
+        """`told`: but for the end of the transfer everything is sent."""
 
     async def write(self, send: Send) -> None:
         try:
@@ -85,7 +86,7 @@ class Streamed(Writing, Generic[R]):
         except trio.Cancelled:
             raise
         except Exception as e:  # noqa: BLE001 -- whatever it is, the client must be told
-            await self._fail(send, e)
+            await self.fail(send, e)
         else:
             if whole is not None:
                 await self._write_whole(send, whole)
@@ -110,19 +111,25 @@ class Streamed(Writing, Generic[R]):
         await self._finish(send, frames.end())
         return None
 
-    async def _fail(self, send: Send, error: Exception) -> None:
+    async def fail(self, send: Send, error: Exception) -> None:
+        if self._stage == "over":
+            return
+        if self._stage == "told":
+            await self._finish(send, b"")
+            return
         problem = problem_of(error)
+        started = self._stage == "started"
         if not is_expected(error):
             log_crash(self._log, error)
-        elif self._started:
+        elif started:
             self._log.warning("an answer ended early", reason=problem.text)
-        if self._started:
+        if started:
             await self._finish(send, self._frames.failed(problem))
         else:
             await self._write_whole(send, self._frames.refused(problem))
 
     async def _start(self, send: Send, status: int, content_type: str) -> None:
-        self._started = True
+        self._stage = "started"
         self.status_code = status
         self.headers["Content-Type"] = content_type
         await send(
@@ -138,10 +145,11 @@ class Streamed(Writing, Generic[R]):
         await self._start(send, whole.status_code, whole.headers["Content-Type"])
         await self._finish(send, await whole.get_data(as_text=False))
 
-    @staticmethod
-    async def _finish(send: Send, data: bytes) -> None:
+    async def _finish(self, send: Send, data: bytes) -> None:
         await _write_body(send, data)
+        self._stage = "told"
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+        self._stage = "over"
 
 
 async def _write_body(send: Callable[[Any], Awaitable[None]], data: bytes) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 __all__ = [
     "cache_type",
     "flag",
+    "grace",
     "mirrors",
     "number",
     "rate",
@@ -21,6 +22,7 @@ _RATE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) *([kmg]?)b?")
 _UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9}
 _LEAST_RATE = 64e3
 _LEAST_WAIT, _MOST_WAIT = 0.01, 30.0
+_MOST_GRACE = 3600.0
 _MIRROR = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]{1,300}/?")
 
 _TRUE = {"1", "t", "true", "y", "yes", "on"}
@@ -80,6 +82,14 @@ def wait(text: str) -> float:
     value = seconds(text)
     if not _LEAST_WAIT <= value <= _MOST_WAIT:
         raise ValueError('use a duration from "10ms" to "30s"')
+    return value
+
+
+def grace(text: str) -> float:
+    """Read the seconds for which something may go on that is to end."""
+    value = seconds(text)
+    if value > _MOST_GRACE:
+        raise ValueError('use a duration up to "1h"; 0: none')
     return value
 
 

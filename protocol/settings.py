@@ -121,6 +121,12 @@ VARIABLES: tuple[Variable, ...] = (
         values.time_limit,
     ),
     Variable(
+        "STOP_GRACE",
+        "how long answers that run may go on when the daemon is stopped; a second signal ends them",
+        "5s",
+        values.grace,
+    ),
+    Variable(
         "ORIGINS", "further origins that browsers may call from, comma-separated", "", values.words
     ),
     Variable("NOPRUNE", "keep unreferenced files at start and after a pull", "0", values.flag),
@@ -218,6 +224,8 @@ class Settings:
     context_length: int = 0
     load_timeout: float = 300.0
     """Seconds; `inf`: no limit."""
+    stop_grace: float = 5.0
+    """Seconds."""
     origins: tuple[str, ...] = ()
     noprune: bool = False
     no_cloud: bool = False

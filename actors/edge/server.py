@@ -27,7 +27,7 @@ from hypercorn.typing import ConnectionState, LifespanState
 from actorllm.actors.edge.hangups import Hangups
 from actorllm.actors.kernel.sockets import write_now
 
-__all__ = ["App", "Log", "listen", "serve"]
+__all__ = ["GRACE", "App", "Log", "listen", "serve"]
 
 BACKLOG = 1024
 KEEP_ALIVE = 60.0
@@ -161,21 +161,22 @@ class _Connection(TCPServer):
                 return
             data = data[written:]
         stuck = broken = False
-        async with self.send_lock:
-            for start in range(0, len(data), _SLICE):  # slow is not stuck
-                deadline = trio.current_time() + WRITE_TIMEOUT
-                with trio.CancelScope(shield=True, deadline=deadline) as scope:
-                    try:
-                        await self.stream.send_all(data[start : start + _SLICE])
-                    except (trio.BrokenResourceError, trio.ClosedResourceError):
-                        broken = True
-                stuck = scope.cancelled_caught
-                if stuck or broken:
-                    break
+        with trio.CancelScope(shield=True):  # after half a chunk nothing can be said any more
+            async with self.send_lock:
+                for start in range(0, len(data), _SLICE):  # slow is not stuck
+                    with trio.move_on_after(WRITE_TIMEOUT) as scope:
+                        try:
+                            await self.stream.send_all(data[start : start + _SLICE])
+                        except (trio.BrokenResourceError, trio.ClosedResourceError):
+                            broken = True
+                    stuck = scope.cancelled_caught
+                    if stuck or broken:
+                        break
         if stuck:
             self.drop()
         elif broken:
             await self.protocol.handle(Closed())
+        await trio.lowlevel.checkpoint_if_cancelled()  # the next write may wait in the shield again
 
 
 class _Server:

@@ -45,6 +45,9 @@ class Actor:
     async def stopped(self) -> None:
         """Clean up after a stop, within the shutdown time of the spec. Not called after a crash."""
 
+    def hurry(self) -> None:
+        """Lose no time over the stop: it was asked for again. May come before `stopped`."""
+
     def ended(self, exit_: Exit) -> None:
         """Let go of what is held outside this process; called last, however it ended."""
 

@@ -66,6 +66,7 @@ class Cell:
         self._recent_set: set[int] = set()
         self._watchers: dict[Callable[[Exit], None], None] = {}
         self._stopping = False
+        self._asked_to_stop = False
 
     # The start and the end
 
@@ -123,8 +124,12 @@ class Cell:
                 await self.actor.on_signal(item)
 
     def stop(self) -> None:
-        """Ask the actor to end."""
-        self.mailbox.put_control(Stop())
+        """Ask the actor to end; again: to lose no time over it."""
+        if not self._asked_to_stop:
+            self._asked_to_stop = True
+            self.mailbox.put_control(Stop())
+        elif self.actor is not None:
+            self.actor.hurry()
 
     def end(self) -> None:
         """Let the actor end itself before it takes another message."""

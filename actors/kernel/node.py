@@ -18,7 +18,7 @@ from actorllm.actors.kernel.insight import (
     NodeSnapshot,
 )
 from actorllm.actors.kernel.logs import debugging
-from actorllm.actors.kernel.mailbox import Envelope, Kind, Stop
+from actorllm.actors.kernel.mailbox import Envelope, Kind
 from actorllm.actors.kernel.ports import Failure, Pipe, Promise, fail_port, failure_of
 from actorllm.actors.kernel.ref import Ref
 from actorllm.actors.kernel.specs import ChildSpec
@@ -116,9 +116,9 @@ class Node:
         return cell.exit
 
     def stop(self) -> None:
-        """Ask the root to end; `run` returns when everything has ended."""
+        """Ask the root to end, again: to hurry; `run` returns when everything has ended."""
         if self._root is not None:
-            self._root.mailbox.put_control(Stop())
+            self._root.stop()
 
     def run_task(self, task: Callable[..., Awaitable[None]], *args: object) -> None:
         """Run a task of the kernel beside the tree."""

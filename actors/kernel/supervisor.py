@@ -82,6 +82,7 @@ class Supervisor(Actor):
         self.children: dict[str, Child] = {}
         self._gone: dict[str, int] = {}
         self._restarts: deque[float] = deque(maxlen=intensity.restarts + 1)
+        self._hurried = False
 
     async def started(self) -> None:
         for spec in self._specs:
@@ -90,6 +91,12 @@ class Supervisor(Actor):
     async def stopped(self) -> None:
         for id_ in reversed(tuple(self.children)):
             await self.stop_child(id_)
+
+    def hurry(self) -> None:
+        self._hurried = True
+        for child in self.children.values():
+            if child.stopping and child.cell is not None:
+                child.cell.stop()
 
     # Children
 
@@ -156,6 +163,8 @@ class Supervisor(Actor):
     async def _end_cell(self, cell: Cell, seconds: float) -> None:
         if seconds > 0:
             cell.stop()
+            if self._hurried:
+                cell.stop()
             with trio.move_on_after(seconds):
                 await cell.finished.wait()
         if not cell.finished.is_set():

@@ -53,7 +53,7 @@ class _Archive(Writing):
                     if item.data:
                         await send(_body(item.data, more=True))
         except Exception as e:  # noqa: BLE001 -- whatever it is, the client must notice
-            await self._fail(send, e)
+            await self.fail(send, e)
         else:
             await send(_body(b"", more=False))
 
@@ -63,7 +63,7 @@ class _Archive(Writing):
         self.headers["Content-Length"] = str(total)
         await self._head(send, 200)
 
-    async def _fail(self, send: Send, error: Exception) -> None:
+    async def fail(self, send: Send, error: Exception) -> None:
         if not is_expected(error):
             log_crash(self._log, error)
         problem = problem_of(error)

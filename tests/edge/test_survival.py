@@ -12,6 +12,12 @@ from actorllm.actors.edge.actor import Edge
 from actorllm.actors.edge.server import listen, serve
 from actorllm.actors.kernel import ChildSpec, Node, Supervisor
 
+class Idle:
+    """An application that nobody asks anything."""
+
+    answers = None
+
+
 REQUEST = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 
@@ -113,7 +119,7 @@ async def test_an_edge_whose_server_ends_by_itself_is_restarted(monkeypatch: pyt
 
     monkeypatch.setattr("actorllm.actors.edge.actor.serve", faulty)
     node = Node("test")
-    spec = ChildSpec("edge", lambda: Edge(lambda: None, list[socket.socket]()))  # type: ignore[arg-type]
+    spec = ChildSpec("edge", lambda: Edge(Idle, list[socket.socket]()))  # type: ignore[arg-type]
     async with trio.open_nursery() as nursery:
         await nursery.start(node.run, ChildSpec("root", lambda: Supervisor([spec])))
         with trio.fail_after(5):
