@@ -127,5 +127,5 @@ def need(model: ResolvedModel, engine: EngineSettings) -> MemoryNeed:
 
 def _cells(engine: EngineSettings) -> int:
     """Count the cells of a load, and those of the prompt that it reads apart."""
-    apart = engine.unordered and not engine.unified
+    apart = engine.unordered and not engine.unified and engine.slots > 1
     return (engine.unified and engine.cells) or engine.num_ctx * (engine.slots + apart)

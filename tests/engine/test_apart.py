@@ -24,9 +24,9 @@ NODE = 0.004
 class Clockwork(FakeBackend):
     """A backend whose time passes as it computes."""
 
-    def __init__(self, *, apart: bool = True, breaks_at: int = -1) -> None:
+    def __init__(self, *, apart: bool = True, breaks_at: int = -1, slots: int = 4) -> None:
         super().__init__(
-            EngineSettings(model_path="fake", num_ctx=2048, slots=4, unordered=True),
+            EngineSettings(model_path="fake", num_ctx=2048, slots=slots, unordered=True),
             lambda work, index: 97 + (sum(work.prompt) + index) % 26,
         )
         self.reads_apart = apart
@@ -64,11 +64,11 @@ class Clockwork(FakeBackend):
 class Play:
     """A stepper, and what came of it and when."""
 
-    def __init__(self, backend: Clockwork) -> None:
+    def __init__(self, backend: Clockwork, slots: int = 4) -> None:
         self.backend = backend
         self.stepper = Stepper(
             backend,
-            slots=4,
+            slots=slots,
             window=2048,
             num_batch=512,
             clock=lambda: backend.now,
@@ -113,9 +113,9 @@ class Play:
         return max(b - a for a, b in itertools.pairwise(times))
 
 
-def warm(backend: Clockwork) -> Play:
+def warm(backend: Clockwork, slots: int = 4) -> Play:
     """An engine that has answered once, and knows how quick it is."""
-    play = Play(backend)
+    play = Play(backend, slots)
     play.at(0, Work(id=0, prompt=tuple(range(64)), max_tokens=2))
     play.run()
     return play
@@ -152,6 +152,12 @@ def test_without_a_stream_it_is_read_in_passes():
     play.run()
     assert play.backend.read == []
     assert play.ends[LONG.id] == "length"
+
+
+def test_a_single_slot_needs_no_second_context():
+    backend = Clockwork(slots=1)
+    backend.prepare_apart = pytest.fail
+    warm(backend, slots=1)
 
 
 def test_a_short_prompt_is_answered_before_a_long_one_is_read():

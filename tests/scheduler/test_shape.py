@@ -133,6 +133,16 @@ def test_a_number_of_slots_that_somebody_has_set_is_kept_whatever_the_memory():
     assert windows(0, model=embedder) == (32, False)
 
 
+@pytest.mark.parametrize(
+    ("slots", "deterministic", "cells"), [(4, False, 5), (4, True, 4), (1, False, 1)]
+)
+def test_a_window_is_counted_for_a_prompt_that_is_read_apart(slots, deterministic, cells):
+    settings = make_settings(Path("/nowhere"), num_parallel=slots)
+    asked = terms(CHAT, num_ctx=4096, deterministic=deterministic)
+    cache = need(CHAT, engine_settings(CHAT, asked, settings, 0)).kv_cache
+    assert cache == cells * 4096 * (1 << 14) * 2
+
+
 def test_the_scores_of_the_plain_attention_are_counted():
     model = attrs.evolve(CHAT, memory=attrs.evolve(CHAT.memory, heads=32))
 

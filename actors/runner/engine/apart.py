@@ -50,7 +50,7 @@ class Apart:
         self._clock = clock
         self._meanwhile = meanwhile
         self._spent = spent
-        self._useful, self._ready = backend.reads_apart, False
+        self._useful, self._ready = backend.reads_apart and len(slots) > 1, False
         self._stream: Stream | None = None
         """That is read."""
         self._since = self._until = 0.0
