@@ -52,6 +52,8 @@ STALL = 300.0
 LINGER = 5.0
 """Seconds for which the rest of a body is thrown away before the connection is closed."""
 
+_LAST = {"Connection": "close"}
+
 
 class BodyTooLarge(Exception):  # noqa: N818 -- says what happened
     """The body is longer than its route allows."""
@@ -187,11 +189,12 @@ class Connection(TrioASGIHTTPConnection):
         assert isinstance(body, RequestBody)
         send = _careful(send, body)
         if self._answers.closed:
-            response.headers["Connection"] = "close"
+            response.headers.update(_LAST)
         if isinstance(response, Writing):
             with self._answers.cuttable() as scope:
                 await response.write(send)
             if scope.cancelled_caught:
+                response.headers.update(_LAST)  # in case that nothing was sent yet
                 await response.fail(send, stopping())
         else:
             assert isinstance(response, Response)

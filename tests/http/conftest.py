@@ -137,6 +137,10 @@ class Job(Actor):
                 await trio.sleep_forever()
             while model == "endless":
                 yield Chunk(content="x" * 500)
+            if model == "pauses":
+                yield Chunk(content="half")
+                await world.goes_on.wait()
+                model = "text"
             for chunk in ANSWERS.get(model, ()):
                 yield chunk
         finally:
@@ -272,6 +276,8 @@ class Builder(Actor):
         yield CreateStatus("writing manifest")
         if m.source == "broken":
             raise Refused.because(500, "the disk is full")
+        if m.source == "pauses":
+            await self._world.goes_on.wait()
         yield CreateStatus("success")
 
 
@@ -284,6 +290,8 @@ class Registry(Actor):
     async def pull(self, m: Pull) -> AsyncIterator[CreateStatus]:
         self._world.requests.append(m)
         yield CreateStatus("pulling manifest")
+        if m.model == "pauses":
+            await self._world.goes_on.wait()
         yield CreateStatus("pulling abc", "sha256:abc", 9, 0)
         yield CreateStatus("success")
 
@@ -309,6 +317,8 @@ class World:
         self.disk = _at_once
         self.shutdown = trio.Event()
         self.ended = trio.Event()
+        self.goes_on = trio.Event()
+        """What pauses waits for it."""
         self.port = 0
         self._change = trio.Event()
         self._streams: list[trio.SocketStream] = []
