@@ -167,6 +167,15 @@ def test_a_short_prompt_is_answered_before_a_long_one_is_read():
     assert play.gap(STREAM.id) <= 0.24
 
 
+def test_a_longer_prompt_waits_for_the_end_of_one_that_is_read():
+    longer = Work(id=3, prompt=tuple(i % 190 + 9 for i in range(1300)), max_tokens=2)
+    play = played((1, LONG), (2, longer))
+    assert play.backend.read == [999, 1299]
+    one, both = play.times[LONG.id][0], play.times[longer.id][0]
+    assert one < played((1, LONG)).times[LONG.id][0] + 0.3
+    assert both - one < 1300 * ROW_APART * 1.3
+
+
 def test_a_prompt_is_read_to_its_end_after_the_last_stream():
     play = played((1, LONG), (2, STREAM.id))
     assert play.ends == {0: "length", 1: "cancelled", 2: "length"}

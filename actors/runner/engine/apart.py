@@ -16,7 +16,7 @@ from actorllm.actors.runner.engine.types import EngineError
 
 __all__ = ["LONG_SECONDS", "Apart"]
 
-LONG_SECONDS = 2.0
+LONG_SECONDS = 1.0
 """A prompt that takes so long by itself is worth handing its cells over."""
 _TURNS = 4
 """Most steps of the engine in a pause: what is read apart goes on whatever else there is."""
@@ -28,6 +28,7 @@ class Apart:
     Args:
         backend: Evaluates.
         slots: All slots.
+        prompts: The streams whose prompts are evaluated now, in the order of their coming.
         pace: Says how long streams may wait.
         clock: Monotonic seconds.
         meanwhile: Takes a step of the engine; false if there was nothing to do.
@@ -38,6 +39,7 @@ class Apart:
         self,
         backend: Backend,
         slots: Sequence[Slot],
+        prompts: Sequence[Stream],
         pace: Pace,
         *,
         clock: Callable[[], float],
@@ -46,6 +48,7 @@ class Apart:
     ) -> None:
         self._backend = backend
         self._slots = slots
+        self._prompts = prompts
         self._pace = pace
         self._clock = clock
         self._meanwhile = meanwhile
@@ -64,23 +67,25 @@ class Apart:
         if 0 < LONG_SECONDS * rate < window:
             self._useful = self._ready = self._backend.prepare_apart()
 
-    def besides(self, prompts: Sequence[Stream]) -> Sequence[Stream]:
-        """Give the prompts that are read in passes."""
-        if self._stream is None:
-            return prompts
-        return [stream for stream in prompts if stream is not self._stream]
+    @property
+    def others(self) -> Sequence[Stream]:
+        """The prompts that are read in passes: who has more left than this one waits for its end."""
+        this = self._stream
+        if this is None:
+            return self._prompts
+        left = _left(this) - this.apart
+        return [other for other in self._prompts if other is not this and _left(other) < left]
 
-    def choose(self, prompts: Sequence[Stream]) -> Stream | None:
+    def choose(self) -> Stream | None:
         """Choose a prompt that should be read apart now, beside running streams."""
         if not self._ready or self._stream is not None:
             return None
-        return next(filter(self._is_long, prompts), None)
+        return next(filter(self._is_long, self._prompts), None)
 
     def _is_long(self, stream: Stream) -> bool:
         assert stream.slot is not None
-        left = stream.left(can_cut=True)
         whole = len(stream.slot.tokens) == stream.placed  # it has not forgotten its begin
-        return whole and left > max(1, LONG_SECONDS * self._pace.chunks.rate)
+        return whole and _left(stream) > max(1, LONG_SECONDS * self._pace.chunks.rate)
 
     def read(self, stream: Stream, tokens: Sequence[int]) -> bool:
         """Read the next tokens of a prompt.
@@ -109,15 +114,10 @@ class Apart:
         if self._is_awaited():
             step = self._pace.step_seconds
             seconds = max(seconds, ChunkSizer.STEPS * step) - step
-        self._until = self._since + seconds / (2 if self._are_others() else 1)
+        self._until = self._since + seconds / (2 if self.others else 1)
 
     def _is_awaited(self) -> bool:
         return any(slot.stream and slot.stream.due for slot in self._slots)
-
-    def _are_others(self) -> bool:
-        """Whether there are prompts that are read in passes."""
-        streams = (slot.stream for slot in self._slots if slot.stream is not self._stream)
-        return any(stream and stream.phase == "prefill" for stream in streams)
 
     def _pause(self, done: int, seconds: float) -> bool:
         stream = self._stream
@@ -135,3 +135,7 @@ class Apart:
         for _ in range(_TURNS):
             if not self._meanwhile() or not self._is_awaited() or self._pace.renewed:
                 return
+
+
+def _left(stream: Stream) -> int:
+    return stream.left(can_cut=True)

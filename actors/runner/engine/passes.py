@@ -102,7 +102,7 @@ class Passes:
         """Of the last pass."""
         self._line: _Line | None = None
         self._apart = Apart(
-            backend, slots, pace, clock=clock, meanwhile=meanwhile, spent=self._spent
+            backend, slots, self.prompts, pace, clock=clock, meanwhile=meanwhile, spent=self._spent
         )
 
     @property
@@ -126,7 +126,7 @@ class Passes:
 
     def run(self) -> bool:
         """Run the pass, or the passes, whose turn it is; false if there are no rows."""
-        prompts, line, self._line = self._apart.besides(self.prompts), self._line, None
+        prompts, line, self._line = self._apart.others, self._line, None
         if line is not None and not prompts and self._goes_on(line):
             self._step_on(line)
             return True
@@ -140,7 +140,7 @@ class Passes:
         alone = held or not due
         if self._backend.unified:
             return self._mixed(due, prompts, alone=alone)
-        if due and not held and (long := self._apart.choose(prompts)):
+        if due and not held and (long := self._apart.choose()):
             self._read_apart(long)
         elif due and not held and (not prompts or self._pace.streams_turn):
             self._decode(due)
