@@ -120,11 +120,11 @@ class Creation:
 
     def _plan_model(self, origin: FromModel, holdings: Holdings) -> _Planning:
         create = self._create
-        found = self._catalog.find(origin.name)
+        found = holdings.model(origin.name)
         if found is None:
             yield CreateStatus("pulling manifest")
             raise Refused.because(404, "pull model manifest: file does not exist")
-        _hold(found, holdings)
+        _own(found, holdings)
         base = Base(
             found.name,
             found.manifest,
@@ -143,8 +143,8 @@ class Creation:
         return plan(weights=made[0] if made != weights else None, drafts=drafts)
 
 
-def _hold(found: Installed, holdings: Holdings) -> None:
-    """Hold the blobs of a base; those of the program's own store are brought into the user's."""
+def _own(found: Installed, holdings: Holdings) -> None:
+    """Bring the blobs of a base into the user's store, if they are those of the program."""
     for layer in found.manifest.blobs():
         if not holdings.own(layer.digest):
             kind = layer.media_type.rpartition(".")[2].removesuffix("+json")

@@ -10,8 +10,9 @@ from actorllm.actors.builder.facts import GgufFile, gguf_facts
 from actorllm.actors.builder.plan import PlannedLayer
 from actorllm.actors.library.catalog import Catalog
 from actorllm.actors.library.gguf import Gguf, GgufError, is_gguf, read_gguf
+from actorllm.actors.library.manifests import Installed
 from actorllm.protocol.errors import Refused
-from actorllm.protocol.names import parse_digest
+from actorllm.protocol.names import Name, parse_digest
 
 __all__ = ["Holdings"]
 
@@ -34,6 +35,18 @@ class Holdings:
         """Those of them that were made of other blobs."""
         self._catalog = catalog
         self._pin = pin
+
+    def model(self, name: Name) -> Installed | None:
+        """Find a model and hold its blobs, before anybody can replace it and remove them.
+
+        Raises:
+            Refused: As `Catalog.find`; the disk is full: 507.
+        """
+        with self.store.lock.adding():
+            found = self._catalog.find(name)
+            for layer in () if found is None else found.manifest.blobs():
+                self._pin.add(layer.digest)
+        return found
 
     def own(self, digest: str) -> bool:
         """Hold a blob and bring it into the user's store; False: it is nowhere."""

@@ -200,7 +200,7 @@ class Catalog:
         return old - _digests(manifest)
 
     def copy(self, source: Name, destination: Name) -> Name | None:
-        """Give a model a second name.
+        """Give a model a second name, and remove what only the former model of that name had.
 
         Returns:
             The new name as it is spelled on the disk; None: there is no such source.
@@ -209,15 +209,16 @@ class Catalog:
             Refused: A name is not valid: 400; the disk is full: 507.
         """
         target = self.spelling(destination)
-        with self.blobs.lock.pin() as pin:
+        garbage: Iterable[str] = ()
+        with self.blobs.lock.adding():  # all at once: nobody removes what the source has
             model = self.find(source)
             if model is None:
                 return None
-            for digest in sorted(_digests(model.manifest)):
-                pin.add(digest)
+            for digest in _digests(model.manifest):
                 self.own(digest)
             if model.root != self.blobs.root or model.name != target:
-                self.write(target, ManifestFolder(model.root).raw(model.name))
+                garbage = self.write(target, ManifestFolder(model.root).raw(model.name))
+        self.sweep(garbage)
         return target
 
     def delete(self, name: Name) -> int | None:

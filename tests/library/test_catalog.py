@@ -206,6 +206,14 @@ def test_a_copy_of_the_built_in_model_is_whole(layered):
     assert layered.copy(parse_name("absent"), SEED) is None
 
 
+def test_a_copy_over_a_model_removes_what_only_that_had(catalog):
+    license_ = layer(catalog.blobs, LICENSE, "MIT")
+    source = add_model(catalog, "one", weights=BERT.read_bytes())
+    add_model(catalog, "two", license_, weights=BERT.read_bytes() + b"other")
+    assert catalog.copy(parse_name("one"), parse_name("two")) == parse_name("two")
+    assert catalog.blobs.digests() == {blob.digest for blob in source.blobs()}
+
+
 def test_the_package_is_never_written_to(layered):
     before = tree(BUILTIN_ROOT)
     layered.models()
