@@ -167,6 +167,17 @@ def test_a_short_prompt_is_answered_before_a_long_one_is_read():
     assert play.gap(STREAM.id) <= 0.24
 
 
+def test_what_would_take_long_to_copy_is_read_in_passes():
+    backend = Clockwork()
+    backend.cell_bytes = 10_000_000
+    play = warm(backend)
+    play.at(play.backend.now, STREAM)
+    play.at(play.backend.now + 1, LONG)
+    play.run()
+    assert backend.read == []
+    assert play.ends[LONG.id] == "length"
+
+
 def test_a_longer_prompt_waits_for_the_end_of_one_that_is_read():
     longer = Work(id=3, prompt=tuple(i % 190 + 9 for i in range(1300)), max_tokens=2)
     play = played((1, LONG), (2, longer))

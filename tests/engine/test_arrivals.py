@@ -2,6 +2,7 @@
 
 import pytest
 
+from actorllm.actors.runner.engine.costs import Costs
 from actorllm.actors.runner.engine.fake import FakeBackend, FakeEngine, babble
 from actorllm.actors.runner.engine.prefixes import Prefixes
 from actorllm.actors.runner.engine.slots import Slot
@@ -117,7 +118,7 @@ def make_prefixes(patience, copies):
         slots,
         memory=1 << 30,
         archive=None,
-        rate=lambda: copies,
+        costs=Costs(lambda: copies),
         patience=lambda: patience,
         clock=lambda: 0.0,
     )

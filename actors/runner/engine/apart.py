@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from actorllm.actors.runner.engine.backend import Backend
 from actorllm.actors.runner.engine.batching import ChunkSizer
+from actorllm.actors.runner.engine.costs import Costs
 from actorllm.actors.runner.engine.pace import Pace
 from actorllm.actors.runner.engine.slots import Slot
 from actorllm.actors.runner.engine.streams import Stream
@@ -18,6 +19,8 @@ __all__ = ["LONG_SECONDS", "Apart"]
 
 LONG_SECONDS = 1.0
 """A prompt that takes so long by itself is worth handing its cells over."""
+_SAVED = 0.25
+"""The part of that time which it saves, and copies should not take: 0.3 was measured, at least."""
 _TURNS = 4
 """Most steps of the engine in a pause: what is read apart goes on whatever else there is."""
 
@@ -30,6 +33,7 @@ class Apart:
         slots: All slots.
         prompts: The streams whose prompts are evaluated now, in the order of their coming.
         pace: Says how long streams may wait.
+        costs: Of copies, and of computing.
         clock: Monotonic seconds.
         meanwhile: Takes a step of the engine; false if there was nothing to do.
         spent: Told the seconds of each part.
@@ -41,6 +45,7 @@ class Apart:
         slots: Sequence[Slot],
         prompts: Sequence[Stream],
         pace: Pace,
+        costs: Costs,
         *,
         clock: Callable[[], float],
         meanwhile: Callable[[], bool],
@@ -50,6 +55,7 @@ class Apart:
         self._slots = slots
         self._prompts = prompts
         self._pace = pace
+        self._costs = costs
         self._clock = clock
         self._meanwhile = meanwhile
         self._spent = spent
@@ -63,8 +69,8 @@ class Apart:
         """Get ready while nothing else is to be done, if there can be prompts that are worth it."""
         if self._ready or not self._useful:
             return
-        rate, window = self._pace.chunks.rate, self._backend.cells // len(self._slots)
-        if 0 < LONG_SECONDS * rate < window:
+        window = self._backend.cells // len(self._slots)
+        if self._pace.chunks.rate and self._costs.computing(window) > LONG_SECONDS:
             self._useful = self._ready = self._backend.prepare_apart()
 
     @property
@@ -83,9 +89,14 @@ class Apart:
         return next(filter(self._is_long, self._prompts), None)
 
     def _is_long(self, stream: Stream) -> bool:
+        """Whether a prompt takes long, beside which it takes little to copy its cells in and out."""
         assert stream.slot is not None
-        whole = len(stream.slot.tokens) == stream.placed  # it has not forgotten its begin
-        return whole and _left(stream) > max(1, LONG_SECONDS * self._pace.chunks.rate)
+        left, there = _left(stream), stream.placed
+        if left <= 1 or len(stream.slot.tokens) != there:  # it has forgotten cells in its middle
+            return False
+        seconds = self._costs.computing(left)
+        copied = 2 * (there + there + left) * self._backend.cell_bytes
+        return seconds > LONG_SECONDS and self._costs.copying(copied) < _SAVED * seconds
 
     def read(self, stream: Stream, tokens: Sequence[int]) -> bool:
         """Read the next tokens of a prompt.

@@ -49,6 +49,8 @@ class Backend(Protocol):
     """Whether all slots share one pool of cells, so that a copy shares them."""
     cells: int
     """Of all slots together."""
+    cell_bytes: int
+    """Of a sequence's state, what each of its cells takes."""
     deterministic: bool
     """Whether orderly passes give the same bits whatever their shape."""
     order: Order

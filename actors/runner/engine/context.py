@@ -127,7 +127,7 @@ class Context:
         self._reader: Reader | None = None
         free_order = settings.unordered and not settings.unified
         self.reads_apart = model.on_cpu and free_order and self.can_cut_saved
-        self._cell_bytes = 0
+        self.cell_bytes = 0
         self.can_shift = bool(cpp.llama_memory_can_shift(self._memory))
         self.flash_attention = params.flash_attn_type
         self.tiles = model.on_cpu and params.flash_attn_type == cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
@@ -155,7 +155,7 @@ class Context:
         )
         if not np.isfinite(logits).any():
             raise EngineError("the model computes no valid numbers with these settings")
-        self._cell_bytes = self.state_size(0) // 2
+        self.cell_bytes = self.state_size(0) // 2
         cpp.llama_memory_clear(self._memory, False)
 
     def step_seconds(self, rows: int) -> float:
@@ -256,7 +256,7 @@ class Context:
 
     def prepare_apart(self) -> bool:
         cells = self.cells // self._streams
-        if cells * self._cell_bytes > psutil.virtual_memory().available * _READER_SHARE:
+        if cells * self.cell_bytes > psutil.virtual_memory().available * _READER_SHARE:
             return False
         open_one = partial(open_context, self._model)
         with suppress(EngineError):  # llama.cpp has logged it

@@ -194,6 +194,7 @@ class FakeBackend:
     order = Order()
     tiles = False
     reads_apart = False
+    cell_bytes = 4
     bos = FAKE_BOS
     n_vocab = _VOCABULARY
 
@@ -244,7 +245,7 @@ class FakeBackend:
         self._cells[target] = cells if self.unified else [evolve(cell) for cell in cells]
 
     def state_size(self, slot: int) -> int:
-        return 4 * len(self._cells[slot])
+        return self.cell_bytes * len(self._cells[slot])
 
     def save(self, slot: int) -> State | None:
         return memoryview(struct.pack(f"{len(self._cells[slot])}i", *self.tokens(slot)))

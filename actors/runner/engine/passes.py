@@ -15,6 +15,7 @@ from actorllm.actors.runner.engine.batching import (
     share_rows,
     side_by_side,
 )
+from actorllm.actors.runner.engine.costs import Costs
 from actorllm.actors.runner.engine.pace import Pace
 from actorllm.actors.runner.engine.prefixes import Prefixes
 from actorllm.actors.runner.engine.slots import Kind, Slot
@@ -65,6 +66,7 @@ class Passes:
         slots: All slots.
         prefixes: Makes room, and lets others have what a prompt has come to.
         pace: Says how much may be read at a time.
+        costs: Of copies, and of computing.
         num_batch: Most rows of a pass.
         clock: Monotonic seconds.
         results: Hears of rows and failures.
@@ -78,6 +80,7 @@ class Passes:
         slots: Sequence[Slot],
         prefixes: Prefixes,
         pace: Pace,
+        costs: Costs,
         *,
         num_batch: int,
         clock: Callable[[], float],
@@ -102,7 +105,14 @@ class Passes:
         """Of the last pass."""
         self._line: _Line | None = None
         self._apart = Apart(
-            backend, slots, self.prompts, pace, clock=clock, meanwhile=meanwhile, spent=self._spent
+            backend,
+            slots,
+            self.prompts,
+            pace,
+            costs,
+            clock=clock,
+            meanwhile=meanwhile,
+            spent=self._spent,
         )
 
     @property

@@ -43,7 +43,7 @@ class Prefixes:
         *,
         memory: int,
         archive: Archive | None,
-        rate: Callable[[], float],
+        costs: Costs,
         patience: Callable[[], float],
         clock: Callable[[], float],
     ) -> None:
@@ -54,7 +54,7 @@ class Prefixes:
             slots: All slots.
             memory: Bytes for saved states.
             archive: What is left of earlier processes.
-            rate: Tokens of a prompt that are evaluated in a second; 0 if it is not known yet.
+            costs: Of copies, which it teaches, and of computing.
             patience: Seconds that a copy may take now.
             clock: Monotonic seconds.
         """
@@ -62,7 +62,7 @@ class Prefixes:
         self._slots = slots
         self._patience = patience
         self._clock = clock
-        self._costs = Costs(rate)
+        self._costs = costs
         self._holders = Holders(backend)
         self._aside = Aside(self._holders, memory, archive)
         self.restored = self.saved = self.lost = 0
@@ -181,11 +181,9 @@ class Prefixes:
 
     def _movable(self) -> int:
         """Count the cells that are copied before anybody notices."""
-        longest = max(self._slots, key=lambda slot: len(slot.tokens))
-        if not longest.tokens or not self._backend.can_cut_saved:
+        if not self._backend.can_cut_saved:
             return 0
-        size = self._backend.state_size(longest.index) / len(longest.tokens)
-        return int(self._costs.unnoticed / max(size, 1.0))
+        return int(self._costs.unnoticed / max(self._backend.cell_bytes, 1))
 
     def _gains(self, tokens: int) -> bool:
         return tokens >= MIN_COPY_GAIN or (tokens > 0 and not self._backend.can_cut)

@@ -19,6 +19,7 @@ from actorllm.actors.runner.engine.admission import Admission
 from actorllm.actors.runner.engine.arrivals import Archive
 from actorllm.actors.runner.engine.backend import Backend
 from actorllm.actors.runner.engine.batching import ChunkSizer
+from actorllm.actors.runner.engine.costs import Costs
 from actorllm.actors.runner.engine.pace import Pace
 from actorllm.actors.runner.engine.passes import Passes
 from actorllm.actors.runner.engine.prefixes import Prefixes
@@ -75,12 +76,13 @@ class Stepper:
         self._streams: dict[int, Stream] = {}
         self._order = backend.order
         self._pace = Pace(num_batch, tiles=backend.tiles)
+        costs = Costs(lambda: self._pace.chunks.rate)
         self._prefixes = Prefixes(
             backend,
             self._slots,
             memory=memory,
             archive=archive,
-            rate=lambda: self._pace.chunks.rate,
+            costs=costs,
             patience=self._patience,
             clock=clock,
         )
@@ -89,6 +91,7 @@ class Stepper:
             self._slots,
             self._prefixes,
             self._pace,
+            costs,
             num_batch=num_batch,
             clock=clock,
             results=self,
