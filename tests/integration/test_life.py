@@ -109,7 +109,7 @@ def test_a_daemon_ends_in_order_when_its_terminal_is_closed(start: Callable[...,
 
 
 def test_a_busy_daemon_ends_when_told_to(start: Callable[..., Daemon], tell: Callable[[str], None]):
-    daemon = start()
+    daemon = start(ACTORLLM_STOP_GRACE="0s")
     daemon.assert_works()
     begun = threading.Barrier(5)
 

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import attrs
 import pytest
 import trio
 import trio.testing
@@ -248,6 +249,31 @@ async def test_shutdown_is_bounded_for_each_child(running, diary, autojump_clock
         pass
     assert diary.take() == "+first +last -last -first"
     assert trio.current_time() - began == pytest.approx(3.0)
+
+
+class Patient(Counter):
+    """Waits for others before it ends, for as long as it is not told to hurry."""
+
+    async def started(self):
+        self.hurried = trio.Event()
+
+    def hurry(self):
+        self.hurried.set()
+
+    async def stopped(self):
+        await self.hurried.wait()
+
+
+@pytest.mark.parametrize("later", [0.0, 1.0])
+async def test_a_second_stop_hurries_those_that_are_being_stopped(running, autojump_clock, later):
+    slow = ChildSpec("slow", Patient, shutdown=100.0)
+    inner = ChildSpec("inner", lambda: Supervisor([slow]), kind="supervisor", shutdown=200.0)
+    async with running(inner, attrs.evolve(slow, id="last")) as node:
+        began = trio.current_time()
+        node.stop()
+        await trio.sleep(later)
+        node.stop()
+    assert trio.current_time() - began == later
 
 
 async def test_a_brutal_shutdown_gives_no_time(running, diary, autojump_clock):

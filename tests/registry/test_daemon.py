@@ -1,11 +1,13 @@
 """The real daemon and the real registry: pushed, deleted, pulled, killed in the midst of it."""
 
+import json
 from functools import partial
 
 import trio
 
 from actorllm.actors.library.catalog import BUILTIN_ROOT
 from tests.campaigns.pull_kills import STREAMS, pull_and_kill
+from tests.integration.daemon import TIMEOUT, Daemon
 
 
 def send(daemon, what, name):
@@ -45,6 +47,36 @@ async def test_a_pull_ends_however_often_its_daemon_is_killed(proxy, big, tmp_pa
     await trio.to_thread.run_sync(pull)
     blob = tmp_path / "models" / "blobs" / big.digest.replace(":", "-")
     assert blob.read_bytes() == big.data
+
+
+async def test_a_pull_that_the_daemon_s_end_cuts_says_so_and_goes_on_later(proxy, big, tmp_path):
+    proxy.rate = 2e6
+    body = {"model": f"{proxy.host}/library/big", "insecure": True}
+
+    def pull(daemon, *, stop):
+        with daemon.client.stream("POST", "/api/pull", json=body, timeout=TIMEOUT) as steps:
+            for line in steps.iter_lines():
+                step = json.loads(line)
+                if stop and step.get("completed"):
+                    daemon.process.terminate()
+        return step
+
+    def start():
+        return Daemon(tmp_path, ACTORLLM_STOP_GRACE="0s").wait()
+
+    first = await trio.to_thread.run_sync(start)
+    told = await trio.to_thread.run_sync(partial(pull, first, stop=True))
+    assert told == {"error": "the server is stopping, please try again in a moment"}
+    await trio.to_thread.run_sync(first.process.wait)
+    first.stop()
+    proxy.rate, before = 0.0, proxy.sent
+    second = await trio.to_thread.run_sync(start)
+    try:
+        done = await trio.to_thread.run_sync(partial(pull, second, stop=False))
+    finally:
+        await trio.to_thread.run_sync(second.stop)
+    assert done == {"status": "success"}
+    assert proxy.sent - before < len(big.data)
 
 
 def test_lists_are_right_after_every_change_also_from_outside(registry, daemon):
