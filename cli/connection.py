@@ -7,7 +7,7 @@ server speaks. What goes wrong with the connection is told apart from what its u
 import base64
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
 from ssl import SSLError
 from typing import NoReturn
 from urllib.parse import SplitResult, quote, unquote, urlsplit
@@ -25,6 +25,7 @@ Body = bytes | Iterator[bytes]
 _CONNECT_SECONDS = 5.0
 _MOST_AT_ONCE = 256 * 1024
 _NO_PROXY = "the proxy that the environment names is none of HTTP, such as http://proxy:3128"
+_TOO_SHORT = "it ended within the answer"
 _KEPT = "/%!$&'()*+,;=:@~"
 """Characters of a path that stay as they are."""
 
@@ -84,7 +85,7 @@ class Answer:
                 break
             yield piece
         if self._response.length:  # what the head has promised and did not come
-            raise Broken("it ended within the answer")
+            raise Broken(_TOO_SHORT)
 
 
 @contextmanager
@@ -225,4 +226,6 @@ def _broken(error: Exception) -> NoReturn:
     """Say what has become of a connection."""
     if isinstance(error, TimeoutError):
         raise Silent from error
+    if isinstance(error, IncompleteRead):
+        raise Broken(_TOO_SHORT) from error
     raise Broken(str(error) or type(error).__name__) from error

@@ -108,6 +108,7 @@ def test_an_answer_that_is_cut_or_none_is_a_broken_connection(answer):
     ):
         read(got)
     assert str(broken.value)
+    assert "IncompleteRead" not in str(broken.value)
 
 
 def test_a_server_that_says_nothing_is_silent():

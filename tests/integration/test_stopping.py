@@ -15,6 +15,7 @@ import httpx
 import ollama
 import pytest
 
+from tests.cli.terminal import Terminal
 from tests.integration.daemon import MODEL, TIMEOUT, Daemon, eventually
 
 WORD = "the server is stopping, please try again in a moment"
@@ -230,13 +231,27 @@ def test_who_waits_for_a_model_to_load_is_refused(start: Callable[..., Daemon]):
         assert answer.headers["Retry-After"] == "5"
 
 
-def test_a_second_signal_ends_the_grace(start: Callable[..., Daemon]):
+def test_a_second_signal_ends_the_grace_and_a_conversation_outlives_both(
+    start: Callable[..., Daemon],
+):
     daemon = start(ACTORLLM_STOP_GRACE="1h")
-    with crowd(daemon) as clients:
+    environ = daemon.environ | {"ACTORLLM_HOST": daemon.url, "TERM": "xterm"}
+    run = ["run", "--format", json.dumps(ENDLESS), MODEL]
+    with Terminal(*run, **environ) as terminal, crowd(daemon) as clients:
         stream = clients.raw("/api/generate")
+        terminal.expect(">>> ")
+        terminal.type("Count.\r")
+        terminal.expect("[")
         clients.wait()
         daemon.process.send_signal(signal.SIGINT)
         eventually(lambda: daemon.client.get("/api/version").status_code == 503)
         assert not stream.done()
         terminate(daemon, 0)
-    assert json.loads(stream.result().splitlines()[-1]) == {"error": WORD}
+        assert json.loads(stream.result().splitlines()[-1]) == {"error": WORD}
+        terminal.expect(f"Error: {WORD}\r\n")
+        terminal.expect(">>> ")
+        terminal.type("And now?\r")
+        terminal.expect("Error: no server answers")
+        terminal.expect(">>> ")
+        terminal.type("\x04")
+        assert terminal.status() == 0
