@@ -51,9 +51,9 @@ class GenerationFrames:
         """Answer with one document, where the first chunk says that nothing will be streamed."""
         return None
 
-    def write(self, items: Sequence[Chunk]) -> bytes:
-        """Write chunks."""
-        return b"".join([self.write_chunk(chunk) for chunk in apart(items)])
+    def write(self, item: Chunk) -> bytes:
+        """Write a chunk."""
+        return b"".join([self.write_chunk(chunk) for chunk in apart(item)])
 
     def document(self, chunk: Chunk) -> TrioResponse:
         """Answer with a whole generation."""

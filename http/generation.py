@@ -95,24 +95,23 @@ async def collect(edge: Edge, wanted: GenerateRequest, client: str) -> Chunk:
     return join(chunks)
 
 
-def apart(items: Sequence[Chunk]) -> Iterator[Chunk]:
-    """Give chunks as streams show them: thoughts, text and the end each in one of their own."""
-    for item in items:
-        if item.done is None and not (item.thinking or item.logprobs):
-            if item.content or item.tool_calls:
-                yield item
-            continue
-        thought = _tokens_of(item.thinking, item.logprobs)
-        if thought:
-            yield from (Chunk(thinking=t.token, logprobs=(t,)) for t in thought)
-        elif item.thinking:
-            yield Chunk(thinking=item.thinking)
-        if len(item.logprobs) > len(thought):
-            yield from _token_by_token(Chunk(item.content, logprobs=item.logprobs[len(thought) :]))
-        elif item.content:
-            yield Chunk(item.content)
-        if item.done is not None or item.tool_calls:
-            yield Chunk(tool_calls=item.tool_calls, done=item.done)
+def apart(chunk: Chunk) -> Iterator[Chunk]:
+    """Give a chunk as streams show it: thoughts, text and the end each in one of their own."""
+    if chunk.done is None and not (chunk.thinking or chunk.logprobs):
+        if chunk.content or chunk.tool_calls:
+            yield chunk
+        return
+    thought = _tokens_of(chunk.thinking, chunk.logprobs)
+    if thought:
+        yield from (Chunk(thinking=t.token, logprobs=(t,)) for t in thought)
+    elif chunk.thinking:
+        yield Chunk(thinking=chunk.thinking)
+    if len(chunk.logprobs) > len(thought):
+        yield from _token_by_token(Chunk(chunk.content, logprobs=chunk.logprobs[len(thought) :]))
+    elif chunk.content:
+        yield Chunk(chunk.content)
+    if chunk.done is not None or chunk.tool_calls:
+        yield Chunk(tool_calls=chunk.tool_calls, done=chunk.done)
 
 
 def _tokens_of(thinking: str, tokens: Sequence[Logprob]) -> Sequence[Logprob]:

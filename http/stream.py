@@ -1,18 +1,20 @@
 """Answers that are written while they are made.
 
 The status waits for the first item: a refusal before it is a real status, later it is a last frame.
-All items that are there go out in one write.
+After that each item is written in the turn in which it comes, if the connection takes it.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import trio
+from quart import request
 from quart.utils import encode_headers
 from quart_trio.wrappers import TrioResponse
 
-from actorllm.actors.kernel import Items
+from actorllm.actors.edge.server import BODY
+from actorllm.actors.kernel import Items, Outlet
 from actorllm.http.connection import Send, Writing
 from actorllm.http.edge import Log
 from actorllm.http.errors import is_expected, problem_of
@@ -42,8 +44,8 @@ class Frames(Protocol[R_contra]):
     def refused(self, problem: Problem) -> TrioResponse:
         """Answer instead of a stream."""
 
-    def write(self, items: Sequence[R_contra]) -> bytes:
-        """Write items; nothing is lost between two writes."""
+    def write(self, item: R_contra) -> bytes:
+        """Write an item, without waiting."""
 
     def end(self) -> bytes:
         """Write what comes after the last item."""
@@ -58,7 +60,7 @@ def log_crash(log: Log, error: BaseException) -> None:
 
 
 class Streamed(Writing, Generic[R]):
-    """A response made of the items of a stream.
+    """A response made of the items of a stream, to the current request.
 
     Args:
         source: Opens the stream; leaving it cancels the producer.
@@ -78,6 +80,8 @@ class Streamed(Writing, Generic[R]):
         self._log = log
         self._stage: Literal["silent", "started", "told", "over"] = "silent"
         """`told`: but for the end of the transfer everything is sent."""
+        extensions: Mapping[str, Any] = request.scope["extensions"]
+        self._outlet: Outlet | None = extensions.get(BODY)
 
     async def write(self, send: Send) -> None:
         try:
@@ -102,12 +106,9 @@ class Streamed(Writing, Generic[R]):
             return whole
         self.headers.update(frames.headers(item))
         await self._start(send, 200, frames.content_type)
-        while True:
-            await _write_body(send, frames.write([item, *items.take_ready()]))
-            try:
-                item = await anext(items)
-            except StopAsyncIteration:
-                break
+        outlet = self._outlet or _Sent(send)
+        outlet.push(frames.write(item))
+        await items.pour(outlet, frames.write)
         await self._finish(send, frames.end())
         return None
 
@@ -150,6 +151,25 @@ class Streamed(Writing, Generic[R]):
         self._stage = "told"
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         self._stage = "over"
+
+
+class _Sent:
+    """The body of an answer as an outlet, where ASGI is the only way to its connection."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._data = b""
+
+    @property
+    def credit(self) -> int:
+        return 0 if self._data else 1
+
+    async def wait_credit(self) -> None:
+        data, self._data = self._data, b""
+        await _write_body(self._send, data)
+
+    def push(self, frame: bytes) -> None:
+        self._data += frame
 
 
 async def _write_body(send: Callable[[Any], Awaitable[None]], data: bytes) -> None:

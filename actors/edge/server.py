@@ -5,6 +5,7 @@ What is ours, and why:
 - Writes have a deadline, and the sockets `TCP_USER_TIMEOUT`: Hypercorn shields its sends, so that a
   client that stops reading would hold its connection, and the shutdown, for ever.
 - `Hangups` notices clients that have gone while Hypercorn does not read.
+- Bodies may be written in passing, past ASGI and its tasks (`BODY`).
 - The shutdown has one deadline for all connections.
 - Access lines go through structlog; Hypercorn's logger walks `os.environ` for each of them.
 """
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol
 
+import h11
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
@@ -27,7 +29,7 @@ from hypercorn.typing import ConnectionState, LifespanState
 from actorllm.actors.edge.hangups import Hangups
 from actorllm.actors.kernel.sockets import write_now
 
-__all__ = ["GRACE", "App", "Log", "listen", "serve"]
+__all__ = ["BODY", "GRACE", "App", "Log", "listen", "serve"]
 
 BACKLOG = 1024
 KEEP_ALIVE = 60.0
@@ -38,6 +40,9 @@ GRACE = 0.7
 """Seconds that open connections get at shutdown."""
 MOST_HEADERS = 64 * 1024
 """Bytes of a request's line and headers."""
+BODY = "actorllm.body"
+"""The extension of ASGI whose value is an `Outlet`: between the start of an answer and its end parts
+of the body may be pushed into it. Not there where an answer has no body, or shares its connection."""
 
 _SLICE = 1 << 18
 """Bytes of a write that share a deadline."""
@@ -125,7 +130,7 @@ class _Connection(TCPServer):
 
     def __init__(self, server: "_Server", stream: trio.SocketStream) -> None:
         super().__init__(
-            server.app,
+            ASGIWrapper(self._answer),
             server.config,
             server.context,
             ConnectionState(LifespanState({})),
@@ -133,6 +138,8 @@ class _Connection(TCPServer):
         )
         self._server = server
         self._scope = trio.CancelScope()
+        self._unsent = b""
+        """What was written in passing and not taken: it goes out before anything else does."""
 
     async def run(self) -> None:
         with self._server.opened(self), self._scope:
@@ -154,7 +161,28 @@ class _Connection(TCPServer):
         else:
             await super().protocol_send(event)
 
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        http = getattr(self.protocol.protocol, "connection", None)
+        if isinstance(http, h11.Connection) and scope["method"] != "HEAD":
+            scope["extensions"][BODY] = _Body(self, http)
+        await self._server.app(scope, receive, send)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether something may be written in passing."""
+        return not (self._unsent or self.send_lock.locked())
+
+    def write_in_passing(self, data: bytes) -> None:
+        """Write what the socket takes, in the current turn of the event loop."""
+        self._unsent = data[write_now(self.stream, data) :]
+
+    async def flush(self) -> None:
+        """Write what it did not take."""
+        await self._write(b"")
+
     async def _write(self, data: bytes) -> None:
+        if self._unsent:
+            data, self._unsent = self._unsent + data, b""
         if not self.send_lock.locked():  # hence nobody else writes
             written = write_now(self.stream, data)
             if written == len(data):
@@ -179,11 +207,30 @@ class _Connection(TCPServer):
         await trio.lowlevel.checkpoint_if_cancelled()  # the next write may wait in the shield again
 
 
+class _Body:
+    """The body of an answer, as an outlet: what goes into it passes by ASGI and its coroutines."""
+
+    def __init__(self, connection: _Connection, http: h11.Connection) -> None:
+        self._connection = connection
+        self._http = http
+
+    @property
+    def credit(self) -> int:
+        return int(self._connection.is_free)
+
+    async def wait_credit(self) -> None:
+        while not self._connection.is_free:
+            await self._connection.flush()
+
+    def push(self, frame: bytes) -> None:
+        self._connection.write_in_passing(self._http.send(h11.Data(data=frame)) or b"")
+
+
 class _Server:
     """The connections of one run."""
 
     def __init__(self, app: App, log: Log) -> None:
-        self.app = ASGIWrapper(app)
+        self.app = app
         self._log = log
         self.config = _config(log)
         self.context = WorkerContext(None)

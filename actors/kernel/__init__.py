@@ -35,6 +35,7 @@ from actorllm.actors.kernel.errors import (
 from actorllm.actors.kernel.exits import Address, Down, Exit
 from actorllm.actors.kernel.insight import ActorSnapshot, Counters, NodeSnapshot
 from actorllm.actors.kernel.node import Node
+from actorllm.actors.kernel.ports import Outlet
 from actorllm.actors.kernel.ref import Items, Ref
 from actorllm.actors.kernel.relay import Relay
 from actorllm.actors.kernel.specs import Backoff, ChildSpec, Intensity, Restart, Strategy
@@ -62,6 +63,7 @@ __all__ = [
     "MailboxFull",
     "Node",
     "NodeSnapshot",
+    "Outlet",
     "Ref",
     "Relay",
     "Restart",

@@ -7,7 +7,7 @@ those that wait are synchronous, so that cleanup can never be cut short by a can
 
 from collections import deque
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Protocol
 
 import trio
 
@@ -21,7 +21,7 @@ from actorllm.actors.kernel.exits import Exit
 from actorllm.protocol.codec import Value, message
 from actorllm.protocol.errors import Problem, Refused
 
-__all__ = ["Failure", "Pipe", "Promise", "fail_port", "failure_of"]
+__all__ = ["Failure", "Outlet", "Pipe", "Promise", "fail_port", "failure_of"]
 
 
 @message
@@ -112,6 +112,20 @@ class Promise:
         if self.failure is not None:
             raise self.failure.error()
         return self.frame
+
+
+class Outlet(Protocol):
+    """Where frames go under credit: the producer's end of a pipe, and whatever stands for one."""
+
+    @property
+    def credit(self) -> int:
+        """Frames that may be pushed now."""
+
+    async def wait_credit(self) -> None:
+        """Wait until a frame may be pushed."""
+
+    def push(self, frame: bytes) -> None:
+        """Hand a frame on, without waiting."""
 
 
 class Pipe:
@@ -214,8 +228,7 @@ class Pipe:
     async def wait_open(self) -> None:
         """Wait until the request was taken up or the stream has ended."""
         while not (self._opened or self.items or self.closed):
-            self._consumer = trio.Event()
-            await self._consumer.wait()
+            await self._wait_news()
 
     async def next(self) -> bytes | None:
         """Wait for an item's frame; None at the end.
@@ -229,13 +242,64 @@ class Pipe:
     async def wait_item(self) -> bool:
         """Wait until there is an item; false at the end. Raises what `next` does."""
         while not self.items:
-            if self.closed:
-                if self.failure is not None:
-                    raise self.failure.error()
+            if self._has_ended():
                 return False
-            self._consumer = trio.Event()
-            await self._consumer.wait()
+            await self._wait_news()
         return True
+
+    async def pour(self, outlet: Outlet, turn: Callable[[bytes], bytes]) -> None:
+        """Push all that comes into an outlet, in the turn in which it comes; return at the end.
+
+        The task that waits here runs only when the outlet has no credit, and at the end.
+
+        Args:
+            outlet: How far the producer may be ahead is what both windows allow.
+            turn: Makes the outlet's frame of each item's; it must not wait.
+
+        Raises:
+            Exception: What `next` raises, and what `turn` or the outlet raised; whoever brings an
+                item is not told of that.
+        """
+        broken: Exception | None = None
+
+        def pass_on(frame: bytes) -> None:
+            nonlocal broken
+            if self.items or broken is not None or outlet.credit <= 0:
+                self.keep(frame)
+                return
+            try:
+                outlet.push(turn(frame))
+            except Exception as e:  # noqa: BLE001 -- raised again below
+                broken = e
+            else:
+                self.consumed()
+            if broken is not None or outlet.credit <= 0:
+                self._wake_consumer()
+
+        self.on_push = pass_on
+        try:
+            while True:
+                await outlet.wait_credit()
+                if broken is not None:
+                    raise broken
+                if self.items:
+                    outlet.push(turn(self.take()))
+                elif self._has_ended():
+                    return
+                else:
+                    await self._wait_news()
+        finally:
+            self.on_push = None
+
+    def _has_ended(self) -> bool:
+        """Whether nothing will come; raises what `next` does."""
+        if self.closed and self.failure is not None:
+            raise self.failure.error()
+        return self.closed
+
+    async def _wait_news(self) -> None:
+        self._consumer = trio.Event()
+        await self._consumer.wait()
 
     def take(self) -> bytes:
         """Take an item that is there."""

@@ -4,7 +4,7 @@ Sending is decided at once: a dead target, a full mailbox and a message that can
 known before the call returns.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
@@ -12,7 +12,7 @@ import trio
 
 from actorllm.actors.kernel.errors import ActorDied, AskTimeout
 from actorllm.actors.kernel.mailbox import Kind
-from actorllm.actors.kernel.ports import Pipe, Promise
+from actorllm.actors.kernel.ports import Outlet, Pipe, Promise
 from actorllm.protocol.codec import Ask, Stream, Tell, decode, encode
 
 if TYPE_CHECKING:
@@ -52,6 +52,10 @@ class Items(Generic[R]):
         if frame is None:
             raise StopAsyncIteration
         return cast("R", decode(frame))
+
+    async def pour(self, outlet: Outlet, turn: Callable[[R], bytes]) -> None:
+        """Push a frame for each item into an outlet; return at the end. See `Pipe.pour`."""
+        await self.pipe.pour(outlet, lambda frame: turn(cast("R", decode(frame))))
 
     def take_ready(self) -> list[R]:
         """Take the items that are there already, without waiting."""

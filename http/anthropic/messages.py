@@ -1,7 +1,6 @@
 """`/v1/messages` and `/v1/messages/count_tokens`."""
 
 import secrets
-from collections.abc import Sequence
 from typing import Any
 
 from quart import Blueprint
@@ -91,8 +90,8 @@ class MessageFrames(GenerationFrames):
         said = self.finish(chunk.done)
         return self.answer(self._head | answer | said, chunk, PLAIN_JSON)
 
-    def write(self, items: Sequence[Chunk]) -> bytes:
-        return self._start() + super().write(items)
+    def write(self, item: Chunk) -> bytes:
+        return self._start() + super().write(item)
 
     def failed(self, problem: Problem) -> bytes:
         return b"event: error\ndata: " + dumps(body_of(problem)) + b"\n\n"

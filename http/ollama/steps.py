@@ -1,6 +1,6 @@
 """Long jobs that report their steps: creations and transfers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import ClassVar
 
@@ -33,8 +33,8 @@ class _StepFrames:
     def refused(self, problem: Problem) -> TrioResponse:
         return refusal(problem, content_type=PLAIN_JSON)
 
-    def write(self, items: Sequence[CreateStatus]) -> bytes:
-        return b"".join([dumps(_step(item)) + b"\n" for item in items])
+    def write(self, item: CreateStatus) -> bytes:
+        return dumps(_step(item)) + b"\n"
 
     def end(self) -> bytes:
         return b""

@@ -4,7 +4,7 @@ Each is a job of its own; they share what the engine shares between requests. In
 chunks come as they are made, told apart by the index of their choice.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ import trio
 from quart.wrappers import Response
 from quart_trio.wrappers import TrioResponse
 
-from actorllm.actors.kernel import Items
+from actorllm.actors.kernel import Items, Outlet
 from actorllm.http.edge import Edge
 from actorllm.http.errors import json_response
 from actorllm.http.frames import GenerationFrames
@@ -99,8 +99,10 @@ class _Merged(Items[_Numbered]):
     async def __anext__(self) -> _Numbered:
         return _checked(await anext(self._receive))
 
-    def take_ready(self) -> list[_Numbered]:
-        return []
+    async def pour(self, outlet: Outlet, turn: Callable[[_Numbered], bytes]) -> None:
+        async for item in self:
+            outlet.push(turn(item))
+            await outlet.wait_credit()
 
 
 def _checked(item: _Numbered | Exception) -> _Numbered:
@@ -161,17 +163,15 @@ class _Frames:
     def refused(self, problem: Problem) -> TrioResponse:
         return self._parts[0].refused(problem)
 
-    def write(self, items: Sequence[_Numbered]) -> bytes:
-        return b"".join(self._write(item.index, item.chunk) for item in items)
-
-    def _write(self, index: int, chunk: Chunk) -> bytes:
+    def write(self, item: _Numbered) -> bytes:
+        index, chunk = item.index, item.chunk
         if chunk.notices and index != self._first:
             self._late[index] = chunk.notices
         if chunk.done is not None:
             self._ends[index] = chunk.done
             notices = (*self._late.get(index, ()), *chunk.done.notices)
             chunk = evolve(chunk, done=evolve(chunk.done, notices=notices))
-        return self._parts[index].write([chunk])
+        return self._parts[index].write(chunk)
 
     def end(self) -> bytes:
         if len(self._ends) < len(self._parts):

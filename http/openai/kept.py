@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from actorllm.actors.kernel import Items, KernelError
+from actorllm.actors.kernel import Items, KernelError, Outlet
 from actorllm.http.edge import Edge
 from actorllm.http.openai.responses_body import ResponsesBody
 from actorllm.http.openai.responses_items import items_of
@@ -93,8 +93,9 @@ class _Keeping(Items[Chunk]):
             await self._end()
             raise
 
-    def take_ready(self) -> list[Chunk]:
-        return self._items.take_ready()
+    async def pour(self, outlet: Outlet, turn: Callable[[Chunk], bytes]) -> None:
+        await self._items.pour(outlet, turn)
+        await self._end()
 
 
 @asynccontextmanager

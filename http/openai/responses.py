@@ -1,6 +1,5 @@
 """`/v1/responses`: answers with items, which can be gone on from."""
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -84,8 +83,8 @@ class ResponseFrames(GenerationFrames):
         said = self.response.setdefault("actorllm", {})
         said["notices"] = [*said.get("notices", ()), why]
 
-    def write(self, items: Sequence[Chunk]) -> bytes:
-        return (b"" if self._number else self._start()) + super().write(items)
+    def write(self, item: Chunk) -> bytes:
+        return (b"" if self._number else self._start()) + super().write(item)
 
     def end(self) -> bytes:
         if self.response is None:

@@ -37,7 +37,7 @@ A, B = Logprob("a", -1.0, (97,)), Logprob("b", -2.0, (98,))
     ],
 )
 def test_thoughts_text_and_the_end_come_apart(chunk, shown):
-    assert list(apart([chunk])) == shown
+    assert list(apart(chunk)) == shown
 
 
 def test_a_generation_is_put_together_again():

@@ -167,10 +167,3 @@ async def test_the_request_arrives_as_it_was_meant(client, world):
     assert request.think == "high"
     assert request.format == {"type": "object"}
     assert world.clients[0].startswith("127.0.0.1#")
-
-
-async def test_all_items_that_are_ready_go_out_in_one_write(client):
-    async with client.stream("POST", "/api/generate", json={"model": "long"}) as answer:
-        writes = [part async for part in answer.aiter_raw()]
-    assert sum(w.count(b"\n") for w in writes) == 501
-    assert len(writes) < 400
