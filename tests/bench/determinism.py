@@ -12,12 +12,12 @@ out.
 import json
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
+from actorllm.actors.runner.engine.log import install_log
 from actorllm.actors.runner.engine.types import Sampling, Work
 from tests.bench.machine import describe
+from tests.bench.models import FOLDER
 from tests.engine.conftest import Host
 from tests.engine.weights import Shape, make_model
 
@@ -26,7 +26,6 @@ SHAPE = Shape(layers=12, width=1024, inner=4096, heads=16, kv_heads=4, vocabular
 WINDOW, PROMPT, TOKENS, SLOTS = 1024, 512, 32, 16
 STREAMS = (1, 4, 16)
 _FREE = Sampling(temperature=0, logit_bias=((2, float("-inf")),))
-_FOLDER = Path(tempfile.gettempdir()) / "actorllm-bench"
 
 
 def measure(path: str, *, deterministic: bool) -> dict[str, float]:
@@ -77,13 +76,14 @@ def main() -> None:
         print(json.dumps(measure(sys.argv[1], deterministic=sys.argv[2] == "deterministic")))
         return
     rounds = int(sys.argv[1]) if sys.argv[1:] else 3
-    _FOLDER.mkdir(exist_ok=True)
+    install_log()  # llama.cpp, which makes the weights, says only what went wrong
+    FOLDER.mkdir(exist_ok=True)
     print(f"{describe()}; best of {rounds}\n")
     what = ["prompts", *(f"answers, {count}" for count in STREAMS)]
     print(f"| weights | {' | '.join(what)} |")
     print(f"| --- |{' --- |' * len(what)}")
     for kind in sys.argv[2:] or KINDS:
-        path = make_model(_FOLDER / f"random-0.25b-{kind}.gguf", kind, SHAPE)
+        path = make_model(FOLDER / f"random-0.25b-{kind}.gguf", kind, SHAPE)
         best: dict[str, dict[str, float]] = {"ordinary": {}, "deterministic": {}}
         for _ in range(rounds):
             for mode, speeds in best.items():

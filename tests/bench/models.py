@@ -11,9 +11,10 @@ import ollama
 from actorllm.actors.library.catalog import BUILTIN_ROOT
 from tests.integration.daemon import Daemon
 
-__all__ = ["ENDS", "create", "half_billion", "seedling"]
+__all__ = ["ENDS", "FOLDER", "create", "half_billion", "seedling"]
 
-_FOLDER = Path(tempfile.gettempdir()) / "actorllm-bench"
+FOLDER = Path(tempfile.gettempdir()) / "actorllm-bench"
+"""Keeps models from run to run."""
 _LAYERS, _WIDTH, _HEADS, _KV_HEADS, _INNER, _VOCABULARY = 24, 896, 14, 2, 4864, 32_000
 _CONTEXT = 16_384
 _SCALE = np.float16(0.0004)
@@ -28,9 +29,9 @@ def seedling() -> Path:
 
 def half_billion() -> Path:
     """Random weights in the shape of a model of half a billion parameters, in Q8_0."""
-    path = _FOLDER / "random-0.5b-q8_0-16k.gguf"
+    path = FOLDER / "random-0.5b-q8_0-16k.gguf"
     if not path.exists():
-        _FOLDER.mkdir(exist_ok=True)
+        FOLDER.mkdir(exist_ok=True)
         partial = path.with_suffix(".partial")
         writer = gguf.GGUFWriter(partial, "llama")
         _describe(writer)

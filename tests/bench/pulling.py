@@ -10,8 +10,6 @@ Beside it stands the processor time of either, without the registry's: other wor
 changes it less. A first round, which finds nothing in memory, does not count.
 """
 
-import json
-import os
 import resource
 import statistics
 import subprocess
@@ -24,8 +22,6 @@ import attrs
 import httpx
 import psutil
 
-from actorllm.protocol.manifest import CONFIG, MANIFEST, MODEL
-from actorllm.protocol.names import digest_of
 from tests.bench.machine import describe
 from tests.integration.daemon import Daemon
 from tests.registry.server import RealRegistry, real_registry
@@ -43,18 +39,6 @@ class Taken:
 
     def __str__(self) -> str:
         return f"{self.wall:.2f} s ({self.cpu:.2f} s of CPU)"
-
-
-def offer(registry: RealRegistry, size: int) -> str:
-    """Put a model of random bytes into the registry; returns the digest of its blob."""
-    data = os.urandom(size)
-    config = b"{}"
-    layers = [{"mediaType": MODEL, "digest": digest_of(data), "size": size}]
-    described = {"mediaType": CONFIG, "digest": digest_of(config), "size": len(config)}
-    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": described, "layers": layers}
-    blobs = {digest_of(data): data, digest_of(config): config}
-    registry.put(REPOSITORY, blobs, json.dumps(manifest).encode())
-    return digest_of(data)
 
 
 def curl(registry: RealRegistry, digest: str, folder: Path) -> Taken:
@@ -97,7 +81,7 @@ def main(size: int = 512, rounds: int = 5) -> None:
         folder = Path(text)
         (folder / "registry").mkdir()
         with real_registry(folder / "registry") as registry:
-            digest = offer(registry, size * MIB)
+            digest = registry.put_random(REPOSITORY, size * MIB)
             daemon = Daemon(folder / "state").wait()
             try:
                 turns = [

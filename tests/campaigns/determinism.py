@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from actorllm.actors.runner.engine.log import install_log
 from tests.bench.machine import describe
 from tests.bench.models import create
 from tests.engine.weights import TYPES, Shape, make_model
@@ -139,6 +140,7 @@ def main() -> None:
     parser.add_argument("types", nargs="*", metavar="TYPE", default=list(TYPES))
     asked = parser.parse_args()
     print(f"{describe()}; seed {asked.seed}", flush=True)
+    install_log()  # llama.cpp, which makes the weights, says only what went wrong
     chance = random.Random(asked.seed)
     well = []
     for kind in asked.types:

@@ -11,7 +11,6 @@ have lost a part at most. The tests run three of these kills with a smaller mode
 
 import hashlib
 import json
-import os
 import random
 import sys
 import tempfile
@@ -22,13 +21,11 @@ import attrs
 import httpx
 import trio
 
-from actorllm.protocol.manifest import CONFIG, MANIFEST, MODEL
-from actorllm.protocol.names import digest_of
 from tests.integration.daemon import Daemon
 from tests.registry.proxy import Proxy, proxy_to
 from tests.registry.server import RealRegistry, real_registry
 
-__all__ = ["Killed", "pull_and_kill", "put_model"]
+__all__ = ["Killed", "pull_and_kill"]
 
 MIB = 1024 * 1024
 SIZE = 96 * MIB
@@ -50,22 +47,6 @@ class Killed:
     @property
     def lost(self) -> int:
         return max(0, self.before - self.after)
-
-
-def put_model(registry: RealRegistry, size: int, repository: str = "library/killed") -> str:
-    """Put a model of random bytes into the registry; returns the digest of its blob."""
-    data, config = os.urandom(size), b"{}"
-    digest = digest_of(data)
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": MANIFEST,
-        "config": {"mediaType": CONFIG, "digest": digest_of(config), "size": len(config)},
-        "layers": [{"mediaType": MODEL, "digest": digest, "size": size}],
-    }
-    registry.put(
-        repository, {digest: data, digest_of(config): config}, json.dumps(manifest).encode()
-    )
-    return digest
 
 
 def pull_and_kill(
@@ -146,7 +127,7 @@ def _check_blobs(folder: Path) -> None:
 
 
 async def _run(kills: int, seed: int, folder: Path, registry: RealRegistry) -> None:
-    digest = put_model(registry, SIZE)
+    digest = registry.put_random("library/killed", SIZE)
     proxy: Proxy
     async with proxy_to(registry.host) as proxy:
         proxy.rate = RATE

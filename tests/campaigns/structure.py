@@ -179,6 +179,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     asked = parser.parse_args()
     schemas = dict(enumerate([*NASTY, *generated(asked.seed, asked.schemas)]))
+    print(f"{len(NASTY)} schemas of the tests, {asked.schemas} from seed {asked.seed}", flush=True)
     well = True
     with tempfile.TemporaryDirectory() as folder:
         daemon = Daemon(Path(folder)).wait()

@@ -1,6 +1,7 @@
 """The registry of Debian's package `docker-registry`, on a free port, on an empty folder."""
 
 import json
+import os
 import shutil
 import subprocess
 import threading
@@ -10,7 +11,8 @@ from pathlib import Path
 import attrs
 import httpx
 
-from actorllm.protocol.manifest import MANIFEST, parse_manifest
+from actorllm.protocol.manifest import CONFIG, MANIFEST, MODEL, parse_manifest
+from actorllm.protocol.names import digest_of
 
 USER, PASSWORD = "alice", "wonderland"
 _BCRYPT = "$2y$04$mGzVuPqSqKOJnVtQyyl1T.NFl6iCIZnckgMCiM8klI.AS0jxIfwfq"
@@ -47,6 +49,20 @@ class RealRegistry:
                 headers={"Content-Type": MANIFEST},
             )
             assert answer.status_code == 201, answer.text
+
+    def put_random(self, repository, size):
+        """Upload a model of random bytes; returns the digest of its blob."""
+        data, config = os.urandom(size), b"{}"
+        digest = digest_of(data)
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": {"mediaType": CONFIG, "digest": digest_of(config), "size": len(config)},
+            "layers": [{"mediaType": MODEL, "digest": digest, "size": size}],
+        }
+        blobs = {digest: data, digest_of(config): config}
+        self.put(repository, blobs, json.dumps(manifest).encode())
+        return digest
 
     def put_installed(self, repository, root, manifest_path):
         """Upload a model of a store."""

@@ -6,7 +6,6 @@
 Without names, or with all of them, docs/reference/clients.md is written anew.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import attrs
 
+from tests.bench.models import create
 from tests.campaigns.environments import npm_folder, python_of
 from tests.integration.daemon import MODEL, Daemon
 
@@ -27,6 +27,8 @@ GOLDENS = ROOT / "tests" / "goldens" / "exchanges"
 PAGE = ROOT / "docs" / "reference" / "clients.md"
 SECONDS = 400.0
 """For all steps of a client."""
+_LONGEST = 500
+"""Characters of a problem."""
 
 HEAD = """# Clients
 
@@ -98,15 +100,9 @@ def prepare(daemon: Daemon) -> None:
         for model in json.loads((GOLDENS / "models.json").read_text())["models"]
         if model["model"] == "gold-tools"
     )
-    data = (GOLDENS / "tiny-bert.gguf").read_bytes()
-    digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
-    daemon.client.post(f"/api/blobs/{digest}", content=data).raise_for_status()
-    files = {"bert.gguf": digest}
-    for body in (
-        {"model": "all-minilm", "files": files},
-        {"model": "qwen3", "from": MODEL, "template": template},
-    ):
-        daemon.post("/api/create", stream=False, **body).raise_for_status()
+    create(daemon, "all-minilm", GOLDENS / "tiny-bert.gguf")
+    thinks = {"model": "qwen3", "from": MODEL, "template": template}
+    daemon.post("/api/create", stream=False, **thinks).raise_for_status()
     daemon.post("/api/copy", source=MODEL, destination="llama3.2").raise_for_status()
 
 
@@ -123,21 +119,24 @@ def command(client: Client) -> list[str | Path]:
 def use(client: Client, daemon: Daemon) -> Iterator[Step]:
     """Let a client do what its users do."""
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "ANTHROPIC_"))}
-    done = subprocess.run(
-        command(client),
-        env=environ | {"ACTORLLM_URL": daemon.url, "OLLAMA_HOST": daemon.url},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    for line in done.stdout.splitlines():
-        if line.startswith('{"step"'):
-            step = json.loads(line)
-            yield Step(step["step"], step["problem"])
-    if done.returncode:
-        yield Step("the script", (done.stderr or done.stdout).strip()[-500:])
+    try:
+        done = subprocess.run(
+            command(client),
+            env=environ | {"ACTORLLM_URL": daemon.url, "OLLAMA_HOST": daemon.url},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    except (RuntimeError, subprocess.SubprocessError) as e:  # no packages, or no end
+        yield Step("the script", str(e)[-_LONGEST:])
+        return
+    steps = [json.loads(s) for s in done.stdout.splitlines() if s.startswith('{"step"')]
+    yield from (Step(step["step"], step["problem"]) for step in steps)
+    if done.returncode or not steps:
+        said = (done.stderr or done.stdout).strip()
+        yield Step("the script", said[-_LONGEST:] or "it said nothing")
 
 
 def row(client: Client, steps: list[Step]) -> str:

@@ -47,7 +47,7 @@ def _():
 def _():
     parts = list(client.generate(CHAT, CAPITAL, options=COLD, stream=True))
     same("".join(p.response for p in parts), TOKYO)
-    assert len(parts) > 2
+    same([p.done for p in parts], [False] * (len(parts) - 1) + [True])
     assert parts[-1].done_reason == "stop"
 
 

@@ -6,7 +6,6 @@
 CASES is the most that are made up for each operation, beside those that the schema's limits give.
 """
 
-import hashlib
 import json
 import os
 import signal
@@ -15,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.bench.models import create
 from tests.campaigns.environments import python_of
 from tests.integration.daemon import Daemon
 
@@ -27,15 +27,6 @@ FINISHED = {0, 1}
 """How schemathesis ends when it came to its end: nothing, or something, was found."""
 
 
-def prepare(daemon: Daemon) -> None:
-    """Give the daemon a model that embeds, beside the one that talks."""
-    data = BERT.read_bytes()
-    digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
-    daemon.client.post(f"/api/blobs/{digest}", content=data).raise_for_status()
-    files = {"bert.gguf": digest}
-    daemon.post("/api/create", model="bert", files=files, stream=False).raise_for_status()
-
-
 def validate(python: Path, daemon: Daemon) -> int:
     """Check the document by itself."""
     command = [python, "-m", "openapi_spec_validator", "-"]
@@ -46,13 +37,15 @@ def validate(python: Path, daemon: Daemon) -> int:
 def attack(python: Path, daemon: Daemon, cases: int, seed: int, report: Path) -> int:
     """Run all cases; failures are printed with a command that repeats them."""
     command = [
-        *(python.with_name("st"), "run", f"{daemon.url}/openapi.json"),
+        *(python.with_name("st"), "--config-file", HERE / "schemathesis.toml"),
+        *("run", f"{daemon.url}/openapi.json"),
         *("--max-examples", str(cases), "--seed", str(seed), "--continue-on-failure"),
         *("--request-timeout", str(REQUEST_SECONDS), "--no-color", "--warnings", "off"),
         *("--report", "json", "--report-json-path", str(report)),
     ]
-    environ = os.environ | {"SCHEMATHESIS_HOOKS": "hooks"}
-    return subprocess.run(command, cwd=HERE, env=environ, check=False).returncode
+    environ = os.environ | {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE)}
+    # It keeps what failed in its folder, and would begin with it the next time.
+    return subprocess.run(command, cwd=report.parent, env=environ, check=False).returncode
 
 
 def judge(ended: int, report: Path) -> tuple[bool, str]:
@@ -92,7 +85,7 @@ def main() -> int:
         report = Path(folder) / "report.json"
         daemon = Daemon(Path(folder) / "daemon").wait()
         try:
-            prepare(daemon)
+            create(daemon, "bert", BERT)  # it embeds; the other one talks
             if validate(python, daemon):
                 return 1
             ended = attack(python, daemon, cases, seed, report)
