@@ -181,7 +181,7 @@ def main(
     with ExitStack() as stack:
         with _usable("write the log", "set ACTORLLM_STATE to another folder"):
             # Whoever runs here already may be letting its answers end.
-            patience = PATIENCE + settings.stop_grace
+            patience = PATIENCE + min(settings.stop_grace, PATIENCE)
             claim = stack.enter_context(Claim(settings.state, patience=patience))
             configure_logs(debug=settings.debug, quiet=quiet, file=settings.state / "actorllm.log")
         with _usable(f"write to the models in {settings.models}", _OTHER_MODELS):

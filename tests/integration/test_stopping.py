@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import ollama
+import psutil
 import pytest
 
 from tests.cli.terminal import Terminal
@@ -229,6 +230,27 @@ def test_who_waits_for_a_model_to_load_is_refused(start: Callable[..., Daemon]):
     for answer in [asked.result() for asked in waiting]:
         assert (answer.status_code, answer.json()) == (503, {"error": WORD})
         assert answer.headers["Retry-After"] == "5"
+
+
+def test_a_stream_whose_runner_cannot_be_replaced_ends_with_an_error_too(
+    start: Callable[..., Daemon],
+):
+    failing = '[[rule]]\npath = "/scheduler/*"\nat = "spawn"\ndo = "fail"\nafter = 1\n'
+    daemon = start(plan=failing)
+    with crowd(daemon) as clients:
+        lines, events, message = map(
+            clients.raw, ["/api/chat", "/v1/chat/completions", "/v1/messages"]
+        )
+        clients.wait()
+        psutil.Process(daemon.runners()[0]).kill()
+        text = json.loads(lines.result().splitlines()[-1])["error"]
+        assert "died while loading" in text
+        *_, failed, done = events.result().removesuffix("\n\n").split("\n\n")
+        assert json.loads(failed.removeprefix("data: "))["error"]["message"] == text
+        assert done == "data: [DONE]"
+        name, data = last_event(message.result())
+        assert (name, data["error"]["message"]) == ("event: error", text)
+    daemon.stop()
 
 
 def test_a_second_signal_ends_the_grace_and_a_conversation_outlives_both(
