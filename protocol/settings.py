@@ -142,7 +142,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "KV_MEMORY",
         "memory of a model for prompts that others push out of its context, such as 500MB; "
-        "0: none, and none on disk",
+        "0: none, and none are added to those on disk, which stay in use",
         "1GiB",
         values.size,
     ),
