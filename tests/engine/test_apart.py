@@ -6,6 +6,7 @@ import struct
 from collections.abc import Sequence
 
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -146,11 +147,16 @@ def test_a_stream_goes_on_while_a_long_prompt_is_read():
     assert alone < took < alone * 1.3
 
 
-def test_without_a_stream_it_is_read_in_passes():
-    play = warm(Clockwork())
-    play.at(play.backend.now, LONG)
+@pytest.mark.parametrize(
+    ("tiles", "tokens", "read"), [(False, 1000, [999]), (True, 1000, []), (False, 300, [])]
+)
+def test_without_a_stream_only_a_very_long_one_is_and_where_attention_is_plain(tiles, tokens, read):
+    backend = Clockwork()
+    backend.tiles = tiles
+    play = warm(backend)
+    play.at(play.backend.now, evolve(LONG, prompt=LONG.prompt[:tokens]))
     play.run()
-    assert play.backend.read == []
+    assert backend.read == read
     assert play.ends[LONG.id] == "length"
 
 

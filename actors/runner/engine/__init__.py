@@ -32,6 +32,7 @@
       context     `llama_decode` and the KV cache: the stepper's backend
         batch       the rows that it is given
         reader      another one, for a prompt that gives way to the first
+        handover    how its cells get there
       embed       inputs to vectors
       pairing     how a reranker reads a query and a document
       vocab       text to tokens and back

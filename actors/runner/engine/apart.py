@@ -2,7 +2,8 @@
 
 Where streams and prompts take turns, a prompt is cut into parts that are over when the streams are
 due: small ones, which take longer for each token. What is read apart is interrupted instead. Only
-one prompt is, until its end; whatever else the engine has to do is done in the pauses.
+one prompt is, until its end; whatever else the engine has to do is done in the pauses. Without
+streams it pays where passes have the plain attention: what is read apart has the flash one.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,9 +19,11 @@ from actorllm.actors.runner.engine.types import EngineError
 __all__ = ["LONG_SECONDS", "Apart"]
 
 LONG_SECONDS = 1.0
-"""A prompt that takes so long by itself is worth handing its cells over."""
-_SAVED = 0.25
-"""The part of that time which it saves, and copies should not take: 0.3 was measured, at least."""
+"""A prompt that takes so long by itself is read apart beside streams."""
+ALONE_SECONDS = 4.0
+"""One that takes so long is when there is no stream, where passes have the plain attention."""
+_SAVED, _SAVED_ALONE = 0.25, 0.1
+"""The part of that time which it saves, and copies should not take: 0.3 and 0.13 were measured."""
 _TURNS = 4
 """Most steps of the engine in a pause: what is read apart goes on whatever else there is."""
 
@@ -82,13 +85,18 @@ class Apart:
         left = _left(this) - this.apart
         return [other for other in self._prompts if other is not this and _left(other) < left]
 
-    def choose(self) -> Stream | None:
-        """Choose a prompt that should be read apart now, beside running streams."""
-        if not self._ready or self._stream is not None:
-            return None
-        return next(filter(self._is_long, self._prompts), None)
+    def choose(self, *, alone: bool) -> Stream | None:
+        """Choose a prompt that should be read apart now.
 
-    def _is_long(self, stream: Stream) -> bool:
+        Args:
+            alone: Whether there is no stream that it would keep waiting.
+        """
+        if not self._ready or self._stream is not None or (alone and self._backend.tiles):
+            return None
+        least, saved = (ALONE_SECONDS, _SAVED_ALONE) if alone else (LONG_SECONDS, _SAVED)
+        return next((s for s in self._prompts if self._is_long(s, least, saved)), None)
+
+    def _is_long(self, stream: Stream, least: float, saved: float) -> bool:
         """Whether a prompt takes long, beside which it takes little to copy its cells in and out."""
         assert stream.slot is not None
         left, there = _left(stream), stream.placed
@@ -96,7 +104,7 @@ class Apart:
             return False
         seconds = self._costs.computing(left)
         copied = 2 * (there + there + left) * self._backend.cell_bytes
-        return seconds > LONG_SECONDS and self._costs.copying(copied) < _SAVED * seconds
+        return seconds > least and self._costs.copying(copied) < saved * seconds
 
     def read(self, stream: Stream, tokens: Sequence[int]) -> bool:
         """Read the next tokens of a prompt.

@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from math import inf
 from typing import Any
 
 import llama_cpp as cpp
@@ -273,13 +272,9 @@ class Context:
             return goes_on
 
         self._use_threads(threads)
-        reader.begin(self.save(slot) if position else None, slot, threads)
-        if not (paused(0, inf) and reader.read(tokens, position, paused)):
-            return False
-        if not paused(len(tokens), inf):  # before a copy, which takes a while, and after it
-            return False
-        state = reader.state()
-        if not paused(len(tokens), inf):
+        known = self.save(slot) if position else None
+        state = reader.read(tokens, known, slot, position=position, threads=threads, pause=paused)
+        if state is None:
             return False
         self.cut(slot, 0)
         if not self.restore(slot, state):

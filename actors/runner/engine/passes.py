@@ -150,7 +150,7 @@ class Passes:
         alone = held or not due
         if self._backend.unified:
             return self._mixed(due, prompts, alone=alone)
-        if due and not held and (long := self._apart.choose()):
+        if prompts and not held and (long := self._apart.choose(alone=not due)):
             self._read_apart(long)
         elif due and not held and (not prompts or self._pace.streams_turn):
             self._decode(due)

@@ -4,62 +4,33 @@ llama.cpp evaluates a batch in one go, and small batches take longer for each ro
 between the nodes of a batch's graph it asks whether to go on, and then another context of the same
 model can evaluate something: they share the weights. So a large batch gives way at any time.
 
-The cells that come of it are handed over as the state of a sequence.
+The cells that come of it are handed over as the state of a sequence. They are computed with flash
+attention, which is quick in batches of many rows, whatever the other context has.
 """
 
 import ctypes
-import struct
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import inf
 from typing import Any
 
 import llama_cpp as cpp
 
-from actorllm.actors.runner.engine.attention import PLAIN_ROWS
 from actorllm.actors.runner.engine.backend import Pause
 from actorllm.actors.runner.engine.batch import Batch
 from actorllm.actors.runner.engine.batching import Run
+from actorllm.actors.runner.engine.handover import as_first, as_only, room_for, transposed
 from actorllm.actors.runner.engine.memory import new_state
 from actorllm.actors.runner.engine.store import State
 from actorllm.actors.runner.engine.types import EngineError
 
 __all__ = ["Reader"]
 
+_ROWS = 128
+"""Of a batch, at most."""
 _NODES = 4
 """Nodes of the graph between two pauses. A layer has some thirty, of which four or so take time."""
-_HEAD = struct.Struct("=IiI")
-"""How llama.cpp begins the state of a sequence: a magic number, the sequence, the streams of cells."""
-_COUNT = 4
-"""Bytes of the number of cells, which is there for each stream, and all that is of an empty one."""
-
-
-def _alone(state: State, stream: int, streams: int) -> State:
-    """Make the state of the only stream of cells out of that of one among several.
-
-    Args:
-        state: It is overwritten.
-        stream: Whose cells they are.
-        streams: How many there are.
-    """
-    magic, _, _ = _HEAD.unpack_from(state)
-    others_behind = streams - 1 - stream
-    rest = state[_COUNT * stream : len(state) - _COUNT * others_behind]
-    _HEAD.pack_into(rest, 0, magic, 0, 1)
-    return rest
-
-
-def _among(state: State, streams: int) -> None:
-    """Make the state of the only stream of cells that of the first one of several.
-
-    Args:
-        state: With room for the counts of the others.
-        streams: How many there are to be.
-    """
-    magic, sequence, _ = _HEAD.unpack_from(state)
-    _HEAD.pack_into(state, 0, magic, sequence, streams)
-    others = _COUNT * (streams - 1)
-    state[len(state) - others :] = bytes(others)
 
 
 class Reader:
@@ -70,30 +41,25 @@ class Reader:
         params: Of the context for which it reads.
         cells: Of the sequence.
         streams: Of cells, in the context for which it reads.
-        rows: Most of a batch.
 
     Raises:
         EngineError: There is not enough memory.
     """
 
     def __init__(
-        self,
-        open_context: Callable[[Any], Any],
-        params: Any,
-        *,
-        cells: int,
-        streams: int,
-        rows: int = PLAIN_ROWS,
+        self, open_context: Callable[[Any], Any], params: Any, *, cells: int, streams: int
     ) -> None:
         self._streams = streams
+        self._transposes = params.flash_attn_type != cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
         self._asked = cpp.ggml_backend_sched_eval_callback(self._ask)
         own = type(params).from_buffer_copy(params)
         own.n_ctx, own.n_seq_max = cells, 1
-        own.n_batch = own.n_ubatch = self._rows = rows
+        own.n_batch = own.n_ubatch = _ROWS
+        own.flash_attn_type = cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
         own.cb_eval = self._asked
         self._context = open_context(own)
         self._memory = cpp.llama_get_memory(self._context)
-        self._batch = Batch(rows)
+        self._batch = Batch(_ROWS)
         self._pause: Callable[[float], bool] = lambda _: True
         self._nodes = 0
         self._since = 0.0
@@ -104,47 +70,70 @@ class Reader:
         self._goes_on = True
         self._error: BaseException | None = None
 
-    def begin(self, state: State | None, stream: int, threads: int) -> None:
-        """Forget all cells, and take those of the context for which it reads, if it gives any.
+    def read(
+        self,
+        tokens: Sequence[int],
+        known: State | None,
+        slot: int,
+        *,
+        position: int,
+        threads: int,
+        pause: Pause,
+    ) -> State | None:
+        """Evaluate tokens, behind those that are known.
 
         Args:
-            state: Of a sequence; it is overwritten.
-            stream: The cells' stream.
+            tokens: One or more.
+            known: The state of a sequence in the other context; it is overwritten.
+            slot: Its number.
+            position: Of the first token.
             threads: That compute.
+            pause: Called some hundred times for each batch, and before and after copies.
+
+        Returns:
+            The state for any sequence of the other context, in which the others have no cells of
+            it; None if it was given up.
 
         Raises:
-            EngineError: They do not fit.
+            EngineError: It cannot be.
         """
         cpp.llama_set_n_threads(self._context, threads, threads)
         cpp.llama_memory_clear(self._memory, False)
-        if state is None:
-            return
-        state = _alone(state, stream, self._streams)
+        if not pause(0, inf) or (known is not None and not self._take(known, slot, pause)):
+            return None
+        batches = -(-len(tokens) // _ROWS)
+        for number in range(batches):  # of one size: few rows take long for each
+            done, end = (len(tokens) * part // batches for part in (number, number + 1))
+            self._batch.fill((Run(0, position + done, tuple(tokens[done:end])),))
+            self._pause = partial(pause, done)
+            if not self._evaluate():
+                return None
+        return self._give(partial(pause, len(tokens)))
+
+    def _take(self, state: State, slot: int, pause: Pause) -> bool:
+        state = as_only(state, slot, self._streams)
+        if not self._transpose(state, partial(pause, 0)):
+            return False
         buffer = (ctypes.c_uint8 * len(state)).from_buffer(state)
         if cpp.llama_state_seq_set_data(self._context, buffer, len(state), 0) != len(state):
-            raise EngineError("the cells of a prompt could not be handed over")
+            raise EngineError("the known cells of a prompt could not be handed over")
+        return pause(0, inf)
 
-    def read(self, tokens: Sequence[int], position: int, pause: Pause) -> bool:
-        """Evaluate tokens behind those that are there.
+    def _give(self, pause: Callable[[float], bool]) -> State | None:
+        if not pause(inf):
+            return None
+        size = cpp.llama_state_seq_get_size(self._context, 0)
+        data = new_state(size + room_for(self._streams))
+        buffer = (ctypes.c_uint8 * size).from_buffer(data)
+        if not size or cpp.llama_state_seq_get_data(self._context, buffer, size, 0) != size:
+            raise EngineError("the cells of a prompt could not be had")
+        if not (pause(inf) and self._transpose(data[:size], pause)):
+            return None
+        as_first(data, self._streams)
+        return data if pause(inf) else None
 
-        Args:
-            tokens: They fit.
-            position: Of the first one.
-            pause: Called some hundred times for each batch.
-
-        Returns:
-            False if it was given up.
-
-        Raises:
-            EngineError: They could not be evaluated.
-        """
-        for done in range(0, len(tokens), self._rows):
-            self._pause = partial(pause, done)
-            part = tuple(tokens[done : done + self._rows])
-            self._batch.fill((Run(0, position + done, part),))
-            if not self._evaluate():
-                return False
-        return True
+    def _transpose(self, state: State, pause: Callable[[float], bool]) -> bool:
+        return not self._transposes or all(pause(0.0) for _ in transposed(state))
 
     def _evaluate(self) -> bool:
         self._nodes, self._took, self._goes_on = 0, [], True
@@ -171,20 +160,6 @@ class Reader:
             self._error, self._goes_on = e, False
         self._since = time.perf_counter()
         return self._goes_on
-
-    def state(self) -> State:
-        """Give the cells as the context for which it reads takes them, whatever its sequence.
-
-        Raises:
-            EngineError: They cannot be had.
-        """
-        size = cpp.llama_state_seq_get_size(self._context, 0)
-        data = new_state(size + _COUNT * (self._streams - 1))
-        buffer = (ctypes.c_uint8 * size).from_buffer(data)
-        if not size or cpp.llama_state_seq_get_data(self._context, buffer, size, 0) != size:
-            raise EngineError("the cells of a prompt could not be had")
-        _among(data, self._streams)
-        return data
 
     def free(self) -> None:
         cpp.llama_free(self._context)
