@@ -113,7 +113,11 @@ class Edge(Actor):
     async def _let_end(self) -> None:
         answers = self._answers
         if answers.running and self._grace:
-            self.ctx.log.info("answers may end", running=answers.running, seconds=self._grace)
+            self.ctx.log.info(
+                "answers may end; a second signal cuts them short",
+                running=answers.running,
+                seconds=self._grace,
+            )
         self._hurried.deadline = trio.current_time() + self._grace
         with self._hurried:
             await answers.none_left()
