@@ -78,7 +78,7 @@ class Daemon:
         self.url = ""
 
     def wait(self) -> "Daemon":
-        """Wait until it listens."""
+        """Wait until it listens; it is stopped if it does not."""
         announced = self.state / "daemon.json"
 
         def url() -> str:
@@ -86,7 +86,11 @@ class Daemon:
             text = announced.read_text() if announced.exists() else ""
             return json.loads(text)["url"] if text else ""
 
-        self.url = eventually(url, within=START_SECONDS, what="the daemon listens")
+        try:
+            self.url = eventually(url, within=START_SECONDS, what="the daemon listens")
+        except BaseException:
+            self.stop()
+            raise
         self.client = httpx.Client(base_url=self.url, timeout=TIMEOUT)
         return self
 
