@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from actorllm.actors.runner.engine.text import TextAssembler
 from actorllm.actors.runner.engine.types import Delta, Finish, TokenLogprob
 from actorllm.actors.runner.messages import Resume
-from actorllm.actors.runner.parse import OutputParser, Parsed
+from actorllm.actors.runner.parse import OutputParser, Parsed, join
 from actorllm.protocol.chat import ToolCall
 from actorllm.protocol.codec import evolve
 from actorllm.protocol.messages.generation import Chunk, Logprob, TopLogprob
 
 __all__ = ["Pieces", "call_id"]
 
+_NOTHING = Parsed()
 _LONG = string.ascii_letters + string.digits
 _SHORT = string.ascii_lowercase + string.digits
 
@@ -67,7 +68,7 @@ class Pieces:
         self.unparsed = False
         """Whether a call could not be read."""
         self._raw: list[str] = []
-        self._replayed = Parsed()
+        self._replayed = _NOTHING
         if resume.tokens:
             assembler = TextAssembler(stops)
             text = "".join(assembler.feed(detokenize([token])) for token in resume.tokens)
@@ -81,29 +82,28 @@ class Pieces:
 
     def feed(self, deltas: Sequence[Delta]) -> tuple[Chunk, tuple[int, ...], Finish | None]:
         """Join deltas into a chunk, the tokens in it, and the finish if it came."""
-        text = "".join(delta.text for delta in deltas)
+        text = "".join([delta.text for delta in deltas])
         self._raw.append(text)
-        parsed = self._take(self._parser.feed(text)) if text else Parsed()
+        parsed = self._take(self._parser.feed(text)) if text else _NOTHING
         finish = deltas[-1].finish
-        steps = [self._replayed, parsed]
-        self._replayed = Parsed()
-        if finish is not None:
-            steps.append(self._take(self._parser.finish()))
-        calls = (*self._held, *(c for s in steps for c in s.tool_calls))
+        if self._replayed or finish is not None:
+            last = _NOTHING if finish is None else self._take(self._parser.finish())
+            parsed = join([self._replayed, parsed, last])
+            self._replayed = _NOTHING
+        calls = self._held + parsed.tool_calls
         holds = self._hold_calls and finish is None
         self._held = calls if holds else ()
-        chunk = Chunk(
-            content="".join(s.content for s in steps),
-            thinking="".join(s.thinking for s in steps),
-            tool_calls=() if holds else calls,
-            logprobs=tuple(_logprob(p) for delta in deltas for p in delta.logprobs),
-        )
-        tokens = tuple(token for delta in deltas for token in delta.tokens)
+        logprobs = tuple([_logprob(p) for delta in deltas for p in delta.logprobs])
+        chunk = Chunk(parsed.content, parsed.thinking, () if holds else calls, logprobs)
+        tokens = tuple([token for delta in deltas for token in delta.tokens])
         return chunk, tokens, finish
 
     def _take(self, parsed: Parsed) -> Parsed:
         """Leave out what was delivered before, and give calls their ids."""
         self.unparsed = self.unparsed or parsed.unparsed
+        skips = self._skip_content or self._skip_thinking or self._skip_calls
+        if not (skips or parsed.tool_calls):
+            return parsed
         content = parsed.content[self._skip_content :]
         thinking = parsed.thinking[self._skip_thinking :]
         allowed = self._allowed(parsed.tool_calls)

@@ -34,7 +34,7 @@ minimax (MiniCPM), mistral, pythonic (LFM2, Olmo 3), qwen_coder (Nemotron 3, See
 """
 
 from actorllm.actors.runner.parse.factory import TemplateFacts, make_parser, opens_thinking
-from actorllm.actors.runner.parse.parsed import OutputParser, Parsed
+from actorllm.actors.runner.parse.parsed import OutputParser, Parsed, join
 from actorllm.actors.runner.parse.registry import PARSERS, ParserInfo
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "Parsed",
     "ParserInfo",
     "TemplateFacts",
+    "join",
     "make_parser",
     "opens_thinking",
 ]
