@@ -13,11 +13,11 @@ from quart import request
 from quart.utils import encode_headers
 from quart_trio.wrappers import TrioResponse
 
-from actorllm.actors.edge.server import BODY
 from actorllm.actors.kernel import Items, Outlet
 from actorllm.http.connection import Send, Writing
 from actorllm.http.edge import Log
 from actorllm.http.errors import is_expected, problem_of
+from actorllm.protocol.asgi import BODY
 from actorllm.protocol.errors import Problem
 
 __all__ = ["NDJSON", "SSE", "Frames", "Streamed", "log_crash"]

@@ -13,5 +13,6 @@ modelfile.py    recipes for models; modelfile_text.py writes them
 creation.py     what is wrong with a request for a new model
 durations.py    durations and times as Go spells them; gojson.py does so with JSON, and goscan.py
                 has the words for what is none
+asgi.py         what the HTTP server and its application have in common
 version.py      ours, and that of the wire
 """

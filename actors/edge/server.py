@@ -28,8 +28,9 @@ from hypercorn.typing import ConnectionState, LifespanState
 
 from actorllm.actors.edge.hangups import Hangups
 from actorllm.actors.kernel.sockets import write_now
+from actorllm.protocol.asgi import BODY
 
-__all__ = ["BODY", "GRACE", "App", "Log", "listen", "serve"]
+__all__ = ["GRACE", "App", "Log", "listen", "serve"]
 
 BACKLOG = 1024
 KEEP_ALIVE = 60.0
@@ -40,9 +41,6 @@ GRACE = 0.7
 """Seconds that open connections get at shutdown."""
 MOST_HEADERS = 64 * 1024
 """Bytes of a request's line and headers."""
-BODY = "actorllm.body"
-"""The extension of ASGI whose value is an `Outlet`: between the start of an answer and its end parts
-of the body may be pushed into it. Not there where an answer has no body, or shares its connection."""
 
 _SLICE = 1 << 18
 """Bytes of a write that share a deadline."""

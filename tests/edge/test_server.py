@@ -9,7 +9,8 @@ import trio
 import trio.testing
 
 from actorllm.actors.edge.hangups import Hangups
-from actorllm.actors.edge.server import BODY, listen, serve
+from actorllm.actors.edge.server import listen, serve
+from actorllm.protocol.asgi import BODY
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
