@@ -85,6 +85,8 @@ def test_no_load_timeout_is_said_as_zero():
         ("TRANSFER_RETRY_WAIT", "0"),
         ("TRANSFER_RETRY_WAIT", "-1"),
         ("TRANSFER_RETRY_WAIT", "1m"),
+        ("STOP_GRACE", "-1"),
+        ("STOP_GRACE", "2h"),
         ("REGISTRY_MIRROR", "mirror"),
         ("REGISTRY_MIRROR", "=https://mirror"),
         ("REGISTRY_MIRROR", "https://mirror/v2"),
@@ -109,6 +111,11 @@ def test_a_bandwidth_has_decimal_units(text, rate):
 def test_the_wait_before_another_try_is_a_duration(text, seconds):
     read = Settings.read({**HOME, "ACTORLLM_TRANSFER_RETRY_WAIT": text})
     assert read.transfer_retry_wait == seconds
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("0", 0.0), ("500ms", 0.5), ("1h", 3600.0)])
+def test_the_grace_of_a_stop_is_a_duration(text, seconds):
+    assert Settings.read({**HOME, "ACTORLLM_STOP_GRACE": text}).stop_grace == seconds
 
 
 def test_mirrors_are_of_the_default_registry_or_of_named_ones():
