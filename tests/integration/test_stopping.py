@@ -161,7 +161,8 @@ def test_every_stream_ends_with_an_error_of_its_api(start: Callable[..., Daemon]
             )
             for _ in range(2)
         ]
-        eventually(lambda: daemon.actors()["/scheduler"]["info"]["waiting"] == 1)
+        states = ["queued", *["running"] * 9]
+        eventually(lambda: sorted(job["state"] for job in daemon.jobs()) == states)
         terminate(daemon, 0.3)
     for error in [asked.result() for asked in generating + chatting]:
         assert isinstance(error, ollama.ResponseError)
@@ -260,10 +261,10 @@ def test_a_second_signal_ends_the_grace_and_a_conversation_outlives_both(
     environ = daemon.environ | {"ACTORLLM_HOST": daemon.url, "TERM": "xterm"}
     run = ["run", "--format", json.dumps(ENDLESS), MODEL]
     with Terminal(*run, **environ) as terminal, crowd(daemon) as clients:
-        stream = clients.raw("/api/generate")
         terminal.expect(">>> ")
         terminal.type("Count.\r")
         terminal.expect("[")
+        stream = clients.raw("/api/generate")
         clients.wait()
         daemon.process.send_signal(signal.SIGINT)
         eventually(lambda: daemon.client.get("/api/version").status_code == 503)
