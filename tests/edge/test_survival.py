@@ -12,6 +12,7 @@ from actorllm.actors.edge.actor import Edge
 from actorllm.actors.edge.server import listen, serve
 from actorllm.actors.kernel import ChildSpec, Node, Supervisor
 
+
 class Idle:
     """An application that nobody asks anything."""
 
