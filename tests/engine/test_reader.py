@@ -4,6 +4,7 @@ import pytest
 
 from actorllm.actors.runner.engine import apart
 from actorllm.actors.runner.engine.context import Context
+from actorllm.actors.runner.engine.reader import Reader
 from actorllm.actors.runner.engine.types import Sampling, Structure, Work
 
 GREEDY = Sampling(temperature=0)
@@ -101,6 +102,26 @@ def test_a_work_that_is_cancelled_while_it_is_read_leaves_the_engine_sound(host,
         assert host.wait({number})[number][2].reason == "cancelled"
     answer = host.run(Work(id=9, prompt=host.chat("count to 7"), sampling=GREEDY))[9]
     assert answer[1] == "1 2 3 4 5 6 7"
+
+
+def test_the_number_of_threads_is_asked_for_anew_before_each_batch(host, read, monkeypatch):
+    counts = iter([1, 2, 1, 2, 1, 2, 1, 2])
+    used = []
+    original = Reader.read
+
+    def read_with(self, *args, threads, **kwargs):
+        def asked():
+            used.append(next(counts))
+            return used[-1]
+
+        return original(self, *args, threads=asked, **kwargs)
+
+    monkeypatch.setattr(Reader, "read", read_with)
+    prompt = long_prompt(host)
+    stream(host)
+    assert host.run(Work(id=1, prompt=prompt, sampling=GREEDY, max_tokens=3))[1][1]
+    assert read.ends == [True]
+    assert len(used) == -(-(len(prompt) - 1) // 128) > 1
 
 
 def test_an_engine_is_closed_while_it_reads(host, read):

@@ -263,15 +263,19 @@ class Context:
         return self._reader is not None
 
     def read_apart(self, slot: int, tokens: Sequence[int], position: int, pause: Pause) -> bool:
-        reader, threads = self._reader, self._tuner.home if self._tuner else self.threads
+        reader = self._reader
         assert reader is not None
 
+        def threads() -> int:
+            self._use_threads(self._tuner.home if self._tuner else self.threads)
+            return self.threads
+
         def paused(done: int, seconds: float) -> bool:
+            used = self.threads
             goes_on = pause(done, seconds)
-            self._use_threads(threads)  # a pass may have had others
+            self._use_threads(used)  # a pass may have had others
             return goes_on
 
-        self._use_threads(threads)
         known = self.save(slot) if position else None
         state = reader.read(tokens, known, slot, position=position, threads=threads, pause=paused)
         if state is None:

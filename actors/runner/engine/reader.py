@@ -77,7 +77,7 @@ class Reader:
         slot: int,
         *,
         position: int,
-        threads: int,
+        threads: Callable[[], int],
         pause: Pause,
     ) -> State | None:
         """Evaluate tokens, behind those that are known.
@@ -87,7 +87,7 @@ class Reader:
             known: The state of a sequence in the other context; it is overwritten.
             slot: Its number.
             position: Of the first token.
-            threads: That compute.
+            threads: Says before each batch how many compute.
             pause: Called some hundred times for each batch, and before and after copies.
 
         Returns:
@@ -97,7 +97,6 @@ class Reader:
         Raises:
             EngineError: It cannot be.
         """
-        cpp.llama_set_n_threads(self._context, threads, threads)
         cpp.llama_memory_clear(self._memory, False)
         if not pause(0, inf) or (known is not None and not self._take(known, slot, pause)):
             return None
@@ -106,6 +105,8 @@ class Reader:
             done, end = (len(tokens) * part // batches for part in (number, number + 1))
             self._batch.fill((Run(0, position + done, tuple(tokens[done:end])),))
             self._pause = partial(pause, done)
+            count = threads()
+            cpp.llama_set_n_threads(self._context, count, count)
             if not self._evaluate():
                 return None
         return self._give(partial(pause, len(tokens)))
