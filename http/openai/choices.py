@@ -100,6 +100,7 @@ class _Merged(Items[_Numbered]):
         return _checked(await anext(self._receive))
 
     async def pour(self, outlet: Outlet, turn: Callable[[_Numbered], bytes]) -> None:
+        await outlet.wait_credit()
         async for item in self:
             outlet.push(turn(item))
             await outlet.wait_credit()

@@ -3,8 +3,10 @@
 import json
 
 import pytest
+import trio
 
-from actorllm.http.openai.choices import MOST_CHOICES
+from actorllm.http.openai.choices import MOST_CHOICES, _Merged, _Numbered
+from actorllm.protocol.messages.generation import Chunk
 from tests.http.test_openai import USER, chat, events
 
 
@@ -31,6 +33,32 @@ async def test_choices_of_a_stream_are_told_apart_by_their_index(client):
         assert [c["finish_reason"] for c in own][-1] == "stop"
     assert usage["usage"]["completion_tokens"] == 4
     assert done == "[DONE]"
+
+
+class Narrow:
+    """An outlet that takes one frame at a time, and is full at first."""
+
+    def __init__(self):
+        self.credit, self.taken = 0, []
+
+    async def wait_credit(self):
+        await trio.lowlevel.checkpoint()
+        self.credit = 1
+
+    def push(self, frame):
+        assert self.credit > 0
+        self.credit = 0
+        self.taken.append(frame)
+
+
+async def test_choices_are_poured_under_credit_only():
+    send, receive = trio.open_memory_channel(4)
+    async with send:
+        for index in range(4):
+            await send.send(_Numbered(index, Chunk(str(index))))
+    outlet = Narrow()
+    await _Merged(receive).pour(outlet, lambda item: item.chunk.content.encode())
+    assert outlet.taken == [b"0", b"1", b"2", b"3"]
 
 
 @pytest.mark.parametrize("n", [0, -1, MOST_CHOICES + 1])
