@@ -12,6 +12,7 @@
 """
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -131,16 +132,16 @@ class EdgeRequest(TrioRequest):
     body_class = RequestBody
 
 
-class Writing(TrioResponse):
+class Writing(TrioResponse, ABC):
     """A response that sends itself; headers that hooks have set go with it."""
 
+    @abstractmethod
     async def write(self, send: Send) -> None:
         """Send the start, the body and its end."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def fail(self, send: Send, error: Exception) -> None:
         """Send what is to be said in place of what `write` did not come to; it was cancelled."""
-        raise NotImplementedError
 
 
 class Connection(TrioASGIHTTPConnection):

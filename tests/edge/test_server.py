@@ -133,7 +133,7 @@ class Poured:
 
     def __init__(self, parts=(b"one,", b"", b"two")):
         self.parts = parts
-        self.waited = 0
+        self.waits = trio.Event()
         self.had_outlet = None
 
     async def __call__(self, scope, receive, send):
@@ -142,7 +142,7 @@ class Poured:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         for part in self.parts if outlet is not None else ():
             if not outlet.credit:
-                self.waited += 1
+                self.waits.set()
                 await outlet.wait_credit()
             outlet.push(part)
         await send({"type": "http.response.body", "body": b"!hi", "more_body": False})
@@ -190,8 +190,7 @@ async def test_what_a_slow_reader_did_not_take_at_once_comes_in_order(sock, pour
     async with await trio.open_tcp_stream(*sock.getsockname()) as stream:
         await stream.send_all(b"GET / HTTP/1.0\r\nHost: a\r\n\r\n")
         with trio.fail_after(5):
-            while not poured.waited:
-                await trio.sleep(0.01)
+            await poured.waits.wait()
             await trio.testing.wait_all_tasks_blocked(0.05)
         got = b""
         with trio.fail_after(10):

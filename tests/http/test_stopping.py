@@ -71,6 +71,18 @@ async def stoppable(world, grace=0.0):
         yield daemon, http
 
 
+@asynccontextmanager
+async def answering(world):
+    """A daemon with a long grace, a client, and the lines of an answer that has begun."""
+    async with (
+        stoppable(world, LONG) as (daemon, http),
+        http.stream("POST", "/api/generate", json=body_of("/api/generate")) as stream,
+    ):
+        lines = stream.aiter_lines()
+        await anext(lines)
+        yield daemon, http, lines
+
+
 @pytest.fixture
 def world(make_world):
     return make_world()
@@ -179,12 +191,7 @@ async def test_an_upload_is_refused_in_the_midst_of_it(world):
 
 
 async def test_an_answer_may_end_by_itself_while_newcomers_are_refused(world):
-    async with (
-        stoppable(world, LONG) as (daemon, http),
-        http.stream("POST", "/api/generate", json=body_of("/api/generate")) as stream,
-    ):
-        lines = stream.aiter_lines()
-        await anext(lines)
+    async with answering(world) as (daemon, http, lines):
         daemon.stop()
         refused = await http.get("/v1/models")
         while refused.status_code == 200:  # the stop takes its turns
@@ -198,12 +205,7 @@ async def test_an_answer_may_end_by_itself_while_newcomers_are_refused(world):
 
 
 async def test_a_second_stop_ends_the_grace(world):
-    async with (
-        stoppable(world, LONG) as (daemon, http),
-        http.stream("POST", "/api/generate", json=body_of("/api/generate")) as stream,
-    ):
-        lines = stream.aiter_lines()
-        await anext(lines)
+    async with answering(world) as (daemon, _, lines):
         daemon.stop()
         daemon.stop()
         assert [json.loads(text) async for text in lines] == [{"error": WORD}]

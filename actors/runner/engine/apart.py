@@ -62,7 +62,9 @@ class Apart:
         self._clock = clock
         self._meanwhile = meanwhile
         self._spent = spent
-        self._useful, self._ready = backend.reads_apart and len(slots) > 1, False
+        useful = backend.reads_apart and len(slots) > 1
+        self._ready: bool | None = None if useful else False
+        """None: it was not tried yet."""
         self._stream: Stream | None = None
         """That is read."""
         self._since = self._until = 0.0
@@ -70,11 +72,11 @@ class Apart:
 
     def prepare(self) -> None:
         """Get ready while nothing else is to be done, if there can be prompts that are worth it."""
-        if self._ready or not self._useful:
+        if self._ready is not None:
             return
         window = self._backend.cells // len(self._slots)
         if self._pace.chunks.rate and self._costs.computing(window) > LONG_SECONDS:
-            self._useful = self._ready = self._backend.prepare_apart()
+            self._ready = self._backend.prepare_apart()
 
     @property
     def others(self) -> Sequence[Stream]:
@@ -106,25 +108,32 @@ class Apart:
         copied = 2 * (there + there + left) * self._backend.cell_bytes
         return seconds > least and self._costs.copying(copied) < saved * seconds
 
-    def read(self, stream: Stream, tokens: Sequence[int]) -> bool:
-        """Read the next tokens of a prompt.
+    def read(self, stream: Stream) -> int:
+        """Read a prompt but for its last token, which has an output row in a pass.
+
+        If that cannot be, no other will be either, and this one begins anew, in passes.
 
         Returns:
-            False if the stream has ended meanwhile.
-
-        Raises:
-            EngineError: It cannot be, as no other will; its slot has to be emptied.
+            How many of its tokens have cells now that had none; 0 if it has ended meanwhile.
         """
-        assert stream.slot is not None
+        slot, begin = stream.slot, stream.placed
+        assert slot is not None
+        tokens = stream.tokens[begin : begin + _left(stream) - 1]
         self._stream = stream
         self._begin()
         try:
-            return self._backend.read_apart(stream.slot.index, tokens, stream.placed, self._pause)
+            if not self._backend.read_apart(slot.index, tokens, begin, self._pause):
+                return 0
         except EngineError:
-            self._useful = self._ready = False
-            raise
+            self._ready = False
+            self._backend.cut(slot.index, 0)
+            slot.cut(0)
+            stream.placed = 0
+            return 0
         finally:
             self._stream, stream.apart = None, 0
+        stream.place(tokens, "")
+        return len(tokens)
 
     def _begin(self) -> None:
         """Begin a part: a short one if other prompts get the other half of the time."""

@@ -150,8 +150,9 @@ class Passes:
         alone = held or not due
         if self._backend.unified:
             return self._mixed(due, prompts, alone=alone)
-        if prompts and not held and (long := self._apart.choose(alone=not due)):
-            self._read_apart(long)
+        if prompts and not held and (long := self._apart.choose(alone=alone)):
+            self.prompt_tokens += self._apart.read(long)
+            self._tell(long)
         elif due and not held and (not prompts or self._pace.streams_turn):
             self._decode(due)
         elif not prompts:
@@ -185,7 +186,7 @@ class Passes:
         self._line = line
         now = self._clock()
         for stream, row in zip(streams, line.rows, strict=True):
-            self._placed(stream, stream.tokens[-1:], line.orderly)
+            stream.place(stream.tokens[-1:], line.orderly)
             self._results.sample(stream, row, now)
         self._count(now - began)
         self._pace.stepped(self.last_seconds, len(streams))
@@ -302,23 +303,6 @@ class Passes:
         self._pace.read(rows, seconds)
         self.prompt_tokens += rows
 
-    def _read_apart(self, stream: Stream) -> None:
-        """Read a prompt but for its last token, which has an output row in a pass."""
-        slot, begin = stream.slot, stream.placed
-        assert slot is not None
-        tokens = stream.tokens[begin : begin + self._left(stream) - 1]
-        try:
-            if not self._apart.read(stream, tokens):
-                return
-        except EngineError:  # from its first token on, then, and in passes
-            self._backend.cut(slot.index, 0)
-            slot.cut(0)
-            stream.placed = 0
-        else:
-            self._placed(stream, tokens, "")
-            self.prompt_tokens += len(tokens)
-        self._tell(stream)
-
     def _spent(self, seconds: float) -> None:
         """Note that a part of a prompt was read apart."""
         self._count(seconds)
@@ -340,7 +324,7 @@ class Passes:
                 continue
             stream = self._slots[run.slot].stream
             assert stream is not None
-            self._placed(stream, run.tokens, plan.orderly)
+            stream.place(run.tokens, plan.orderly)
             if stream in self.prompts:
                 self._tell(stream)
                 if run.output:
@@ -349,12 +333,6 @@ class Passes:
                 self._results.sample(stream, row - 1, now)
         self._count(now - began)
         return self.last_seconds
-
-    def _placed(self, stream: Stream, tokens: Sequence[int], kind: Kind) -> None:
-        """Note that these tokens of a stream have cells now."""
-        assert stream.slot is not None
-        stream.slot.place(tokens, kind)
-        stream.placed += len(tokens)
 
     def _count(self, seconds: float) -> None:
         self.count += 1
@@ -367,7 +345,8 @@ class Passes:
     def _tell(self, stream: Stream) -> None:
         """Let others have what a prompt has come to."""
         slot = stream.slot
-        assert slot is not None
+        if slot is None or slot.stream is not stream:  # it has ended
+            return
         self._prefixes.note(slot)
         if not self._backend.can_cut and len(stream.tokens) - stream.placed == 1:
             self._prefixes.checkpoint(slot)

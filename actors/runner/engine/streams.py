@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from actorllm.actors.runner.engine.backend import Sampler
-from actorllm.actors.runner.engine.slots import Slot
+from actorllm.actors.runner.engine.slots import Kind, Slot
 from actorllm.actors.runner.engine.text import TextAssembler
 from actorllm.actors.runner.engine.thoughts import Thoughts
 from actorllm.actors.runner.engine.types import Delta, Finish, FinishReason, TokenLogprob, Work
@@ -117,6 +117,12 @@ class Stream:
             self._guaranteed = guaranteed
             self.cached = min(cached, len(self.work.prompt))
             self._began_at = now
+
+    def place(self, tokens: Sequence[int], kind: Kind) -> None:
+        """Note that its next tokens have cells now, of a kind."""
+        assert self.slot is not None
+        self.slot.place(tokens, kind)
+        self.placed += len(tokens)
 
     def replay(self, pieces: list[bytes], now: float) -> None:
         """Take resumed tokens, whose text was delivered already, through the assembler."""
